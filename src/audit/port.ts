@@ -1,0 +1,40 @@
+/** One thing that happened, who did it and how it was decided. Never a grant, never a secret. */
+export interface AuditEvent {
+  readonly event:
+    | 'upload.granted'
+    | 'upload.refused'
+    | 'upload.settled'
+    | 'upload.aborted'
+    | 'upload.expired'
+    | 'upload.rejected'
+    | 'download.granted'
+    | 'download.refused'
+    | 'object.deleted'
+    | 'object.listed'
+    | 'request.refused'
+  readonly at: string
+  readonly requestId?: string
+  readonly tenant?: string
+  readonly user?: string
+  readonly keyId?: string
+  readonly uploadId?: string
+  readonly bucket?: string
+  /** First 16 hex digits of SHA-256(key): names of objects stay private. */
+  readonly keyHash?: string
+  readonly sizeBytes?: number
+  /** Error code of a refusal. */
+  readonly code?: string
+  /** Limits that refused. */
+  readonly policies?: readonly string[]
+  readonly expiresAt?: string
+}
+
+/** Where audit events go. */
+export interface Audit {
+  /**
+   * Resolves once the event is recorded; rejects with `Overloaded` when the bounded buffer is full
+   * or the sink fails. An allow that cannot be recorded is not given.
+   */
+  append(event: AuditEvent): Promise<void>
+  close(): Promise<void>
+}

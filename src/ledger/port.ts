@@ -1,0 +1,216 @@
+/**
+ * The ledger's port. All limits of one request are decided in one atomic step; every command may be
+ * repeated, reordered, delayed or lost, and counts once. `decide.ts` is the specification that every
+ * driver follows. Numbers travel in the flat arrays that drivers store as they are.
+ */
+
+/** P pending, S settled, V void, X expired, D delete-required (condemned, still at the store). */
+export type ReservationState = 'P' | 'S' | 'V' | 'X' | 'D'
+
+/** What a hold counts: bytes, uploads, requests, bytes at rest, slots, objects at rest. */
+export const KIND = { bytes: 0, count: 1, request: 2, stored: 3, slot: 4, objects: 5 } as const
+export type Kind = (typeof KIND)[keyof typeof KIND]
+
+/** Window id of a total, which never rolls. */
+export const TOTAL_WINDOW = 0
+/** Amounts are integers from 0 to this; deltas lie between minus this and this. */
+export const MAX_AMOUNT = 2 ** 50
+export const MAX_SUBJECTS = 5
+export const MAX_LIMITS = 32
+/** UTF-8 bytes of a reservation's note. */
+export const MAX_NOTE_BYTES = 2048
+
+/** Per subject, in the order of `subjects`: `nb, (limit id, window, amount, kind) × nb`. */
+export type Hold = readonly number[]
+/** `latestStart, earliestEnd` (ms), then per subject `nr, (limit id, inc, tau) × nr, limit × nb`. */
+export type Check = readonly number[]
+/** State of a subject: `1, nr, (limit id, tat) × nr, (limit id, window, posted, pending) × n`. */
+export type SubjectState = readonly number[]
+
+/** Names a reservation; the partition is found from the tenant, so that the id alone is never enough. */
+export interface ReservationRef {
+  readonly partition: number
+  readonly rid: string
+}
+
+interface Admission {
+  readonly partition: number
+  /** Subject ids; the first one owns the reservation. */
+  readonly subjects: readonly string[]
+  readonly hold: Hold
+  readonly check: Check
+  /** Ledger time after which the command is not executed any more; 0: none. */
+  readonly deadlineMs: number
+}
+
+/** Check and charge all limits and record a pending reservation, or change nothing. */
+export interface ReserveCommand extends Admission, ReservationRef {
+  readonly op: 'R'
+  /** Fingerprint of the canonical request: the same rid with another one is a conflict. */
+  readonly fingerprint: string
+  /** The reservation's `exp` is this long after the ledger's now. */
+  readonly ttlMs: number
+  /** The sweeper looks first this long after the ledger's now. */
+  readonly lookMs: number
+  /** JSON, at most `MAX_NOTE_BYTES`. */
+  readonly note: string
+}
+/** The same without writing: dry run, usage, levels for a replay. */
+export interface LookCommand extends Admission {
+  readonly op: 'Q'
+}
+/** Rates and kind 2 at once, without a record (downloads). Never retried. */
+export interface ChargeCommand extends Admission {
+  readonly op: 'C'
+}
+export type AdmitCommand = ReserveCommand | LookCommand | ChargeCommand
+
+interface Finish extends ReservationRef {
+  readonly fingerprint: string
+  /** Those of the reservation, in the same order. */
+  readonly subjects: readonly string[]
+}
+/** What really happened: the object's bytes, and the signed change of bytes and objects at rest. */
+export interface Actual {
+  readonly actualBytes: number
+  readonly storedDelta: number
+  readonly objectsDelta: number
+}
+/** P → S. */
+export interface SettleCommand extends Finish, Actual {
+  readonly op: 'S'
+  readonly note?: string
+}
+/** P → V at once. */
+export interface VoidCommand extends Finish {
+  readonly op: 'V'
+  readonly note?: string
+}
+/** P → X, not before `exp`. */
+export interface ExpireCommand extends Finish {
+  readonly op: 'X'
+  readonly note?: string
+}
+/** New note, next look (from the ledger's now), later `exp`; only in P. */
+export interface AmendCommand extends Finish {
+  readonly op: 'M'
+  readonly note?: string
+  readonly lookMs?: number
+  readonly expMs?: number
+}
+/** An object exists although its record is V, X or unknown: admit it, or condemn it (D). */
+export interface LateCommand extends Finish, Actual {
+  readonly op: 'L'
+  readonly hold: Hold
+  /** Limits now in force, one per hold entry, in the order of the hold. */
+  readonly limits: readonly number[]
+  readonly lookMs: number
+  readonly note: string
+}
+/** The condemned object is deleted: close D. */
+export interface GoneCommand extends Finish {
+  readonly op: 'G'
+  readonly note?: string
+}
+/** Put a missing P back without admission. */
+export interface ReassertCommand extends Finish {
+  readonly op: 'A'
+  readonly hold: Hold
+  readonly limits: readonly number[]
+  readonly expMs: number
+  readonly lookMs: number
+  readonly note: string
+}
+export type FinishCommand =
+  | SettleCommand
+  | VoidCommand
+  | ExpireCommand
+  | AmendCommand
+  | LateCommand
+  | GoneCommand
+  | ReassertCommand
+
+interface Standing {
+  readonly nowMs: number
+  readonly state: ReservationState
+  readonly expMs: number
+  /** Bytes settled, -1 before. */
+  readonly actual: number
+  readonly note: string
+}
+
+/**
+ * `levels` are as found before the charge: per subject, microseconds of room for each rate, then
+ * `posted, pending` of each quota. `denied` holds 1-based positions of all limits that refuse,
+ * counted per subject: rates, then quotas.
+ */
+export type AdmitReply =
+  | { code: 'OK'; nowMs: number; expMs: number; levels: readonly number[] }
+  | ({ code: 'EXISTS' } & Standing)
+  | { code: 'CONFLICT'; nowMs: number; state: ReservationState }
+  | { code: 'DENIED'; nowMs: number; denied: readonly number[]; levels: readonly number[] }
+  | { code: 'STALE'; nowMs: number }
+  | { code: 'PERIOD'; nowMs: number }
+  | { code: 'FENCED'; nowMs: number; epoch: string }
+
+export type FinishReply =
+  | { code: 'OK'; nowMs: number; over: number }
+  | ({ code: 'DUP' } & Standing)
+  | ({ code: 'TERMINAL' } & Standing)
+  | ({ code: 'EXISTS' } & Standing)
+  | { code: 'DENIED'; nowMs: number; denied: readonly number[] }
+  | { code: 'EARLY'; nowMs: number; expMs: number }
+  | { code: 'UNKNOWN'; nowMs: number }
+  | { code: 'CONFLICT'; nowMs: number; state: ReservationState }
+  | { code: 'CORRUPT'; nowMs: number; position: number }
+  | { code: 'FENCED'; nowMs: number; epoch: string }
+
+/** A reservation as the ledger holds it. */
+export interface Reservation extends ReservationRef {
+  readonly state: ReservationState
+  readonly fingerprint: string
+  readonly expMs: number
+  readonly hold: Hold
+  readonly note: string
+  readonly actual: number
+  /** Bytes above what was reserved, 0 as a rule. */
+  readonly over: number
+}
+
+export interface ClaimRequest {
+  readonly partition: number
+  /** 1 to 256. */
+  readonly limit: number
+  /** How long the claimed ones stay out of other claims. */
+  readonly leaseMs: number
+}
+
+export interface ListRequest {
+  readonly partition: number
+  /** The owner's subject id. */
+  readonly owner: string
+  readonly states: readonly ReservationState[]
+  /** Only rids that start with this. */
+  readonly ridPrefix: string
+  /** Exclusive: rids after this one. */
+  readonly after?: string
+  readonly limit: number
+}
+
+/**
+ * Every method throws `LedgerUnavailable` (or `Overloaded`) when there is no answer; a refusal is a
+ * value. Rids are listed in ascending order.
+ */
+export interface Ledger {
+  /** Partitions that this ledger has; ids are 0 to `partitions - 1`. */
+  readonly partitions: number
+  /** Installation salt that subject ids are made with. */
+  readonly salt: string
+  admit(command: AdmitCommand): Promise<AdmitReply>
+  finish(command: FinishCommand): Promise<FinishReply>
+  claim(request: ClaimRequest): Promise<{ nowMs: number; reservations: readonly Reservation[] }>
+  find(ref: ReservationRef): Promise<Reservation | undefined>
+  list(request: ListRequest): Promise<readonly Reservation[]>
+  /** Finishes what is under way, then lets go of files and connections. */
+  close(): Promise<void>
+}

@@ -1,0 +1,56 @@
+/** Whether a store was seen to do something; `probe` counts as no until somebody has looked. */
+export type Known = 'yes' | 'no' | 'probe'
+
+/**
+ * What a store enforces, as far as signing asks (`providers.md` section 2 has the full profile).
+ * What is not known is not relied upon.
+ */
+export interface Capabilities {
+  /** A signed `content-length` binds the size of the body. */
+  readonly signedLength: Known
+  /** A signed `content-type` binds the type. */
+  readonly signedType: Known
+  /** `If-None-Match: *` on PUT: kept, ignored, refused, or unknown. */
+  readonly writeOnce: 'if-none-match' | 'ignored' | 'refused' | 'probe'
+  /** `If-Match` on PUT, and whether it wants the ETag in quotes. */
+  readonly ifMatch: 'quoted' | 'bare' | 'ignored' | 'refused' | 'probe'
+  /** Whether an unsigned `x-amz-copy-source` turns a signed PUT into a copy. */
+  readonly unsignedCopySource: 'closed' | 'open' | 'probe'
+  /** Whether unsigned `x-amz-*` headers are refused. */
+  readonly unsignedHeaders: 'reject' | 'reject-meta' | 'reject-some' | 'accept' | 'probe'
+  /** `x-amz-checksum-sha256` as a signed header is checked against the body. */
+  readonly checksumSha256: Known
+  /** `x-amz-content-sha256` as a signed header is checked against the body. */
+  readonly payloadHash: Known
+  /** `response-content-disposition` on GET is honoured. */
+  readonly responseOverrides: Known
+  /** Headers with these fixed values may be signed, so that nobody can add others. */
+  readonly fixedHeaders: Readonly<Record<string, string>>
+  /** Keys that contain any of these are not kept as they are, for example `//`. */
+  readonly brokenKeys: readonly string[]
+  /** Largest `X-Amz-Expires`, in seconds. */
+  readonly maxExpiresSeconds: number
+  /** Seconds by which `X-Amz-Date` is backdated, for stores whose clock is behind ours. */
+  readonly backdateSeconds: number
+  /** Largest single PUT, in bytes. */
+  readonly maxPutBytes: number
+}
+
+/** Assumes nothing: the profile `generic`, and what every other one starts from. */
+export const NOTHING_KNOWN: Capabilities = Object.freeze({
+  signedLength: 'probe',
+  signedType: 'probe',
+  writeOnce: 'probe',
+  ifMatch: 'probe',
+  unsignedCopySource: 'probe',
+  unsignedHeaders: 'probe',
+  checksumSha256: 'probe',
+  payloadHash: 'probe',
+  responseOverrides: 'probe',
+  fixedHeaders: {},
+  brokenKeys: [],
+  // S3 API, query authentication: at most seven days.
+  maxExpiresSeconds: 604_800,
+  backdateSeconds: 30,
+  maxPutBytes: 5 * 2 ** 30,
+})

@@ -1,0 +1,44 @@
+import type { Secret } from '../secret.ts'
+import type { Capabilities } from './capabilities.ts'
+
+/** A key pair of a store. */
+export interface StoreCredential {
+  readonly accessKeyId: string
+  readonly secretAccessKey: Secret
+  readonly sessionToken?: Secret
+}
+
+/** An S3-compatible endpoint that Signet holds credentials for. */
+export interface Store {
+  readonly name: string
+  /** Profile name, or `generic`. */
+  readonly provider: string
+  /** Origin for the gateway's own calls: scheme, host, port; no path, no userinfo. */
+  readonly endpoint: string
+  /** Origin that is signed and handed to clients. Default: `endpoint`. */
+  readonly publicEndpoint: string
+  readonly region: string
+  readonly addressing: 'path' | 'virtual'
+  /** `write` signs uploads, `read` signs downloads, `manage` makes the gateway's own calls. */
+  readonly credentials: {
+    readonly write: StoreCredential
+    readonly read: StoreCredential
+    readonly manage: StoreCredential
+  }
+  /** The operator's override of the copy-source rule, by name. Default false. */
+  readonly allowReadableWriteCredential: boolean
+  /** How long a transfer that began in time may still run, in seconds. Default 3,600. */
+  readonly maxTransferSeconds: number
+  /** How long one call of the gateway may take, in milliseconds. Default 5,000. */
+  readonly timeoutMs: number
+  readonly capabilities: Capabilities
+}
+
+/** Where objects of a gateway bucket live. */
+export interface Placement {
+  readonly store: Store
+  /** The store's own bucket name. */
+  readonly bucket: string
+  /** Put before every key: empty, or ends in `/`. */
+  readonly prefix: string
+}
