@@ -25,7 +25,6 @@ export const ERRORS = {
   NoSuchUpload: { status: 404, title: 'No such upload' },
   NoSuchKey: { status: 404, title: 'No such object' },
   NoSuchRoute: { status: 404, title: 'No such route' },
-  MethodNotAllowed: { status: 405, title: 'Method not allowed' },
   UploadIncomplete: { status: 409, title: 'Upload incomplete' },
   UploadRejected: { status: 409, title: 'Upload rejected' },
   UploadNotPending: { status: 409, title: 'Upload not pending' },

@@ -17,8 +17,8 @@ export const TOTAL_WINDOW = 0
 export const MAX_AMOUNT = 2 ** 50
 export const MAX_SUBJECTS = 5
 export const MAX_LIMITS = 32
-/** UTF-8 bytes of a reservation's note. */
-export const MAX_NOTE_BYTES = 2048
+/** UTF-8 bytes of a note: a key of 1,024 quotation marks takes half of it once it is JSON. */
+export const MAX_NOTE_BYTES = 4096
 
 /** Per subject, in the order of `subjects`: `nb, (limit id, window, amount, kind) × nb`. */
 export type Hold = readonly number[]

@@ -1,0 +1,192 @@
+import { MAX_KEY_BYTES, ObjectKey } from '../object-key.ts'
+import { isActiveType, isEssence } from '../policy/content-type.ts'
+import { keepsOwnersApart, templateProblems, usesVariable } from '../policy/key-template.ts'
+import type { DownloadRules, KeyRule } from '../stores/bucket.ts'
+import type { Placement, Store } from '../stores/store.ts'
+import type { ConfiguredBucket } from './config.ts'
+import { type Path, quote } from './problem.ts'
+import type { Report } from './report.ts'
+import type { BucketInput } from './schema-buckets.ts'
+import { didYouMean } from './suggest.ts'
+
+/** Lifetime of a URL that nobody has set, and its cap, in seconds. */
+const DEFAULT_EXPIRY_SECONDS = 300
+const DEFAULT_EXPIRY_CAP_SECONDS = 3_600
+/** S3 API, query authentication: at most seven days, whatever a store would take. */
+const LONGEST_EXPIRY_SECONDS = 604_800
+
+/** What a bucket is held against. */
+export interface BucketScope {
+  /** The stores that could be read. */
+  readonly stores: ReadonlyMap<string, Store>
+  /** All names under `stores`, broken ones too: those have their problems told already. */
+  readonly storeNames: ReadonlySet<string>
+  readonly report: Report
+}
+
+/** A bucket, or `undefined` when no placement of it can be used. */
+export function buildBucket(
+  name: string,
+  input: BucketInput,
+  { stores, storeNames, report }: BucketScope,
+): ConfiguredBucket | undefined {
+  const path: Path = ['buckets', name]
+  const placements = input.placements.flatMap((placement, index): Placement[] => {
+    const at = [...path, 'placements', index]
+    checkPrefix(placement.prefix, [...at, 'prefix'], report)
+    const store = stores.get(placement.store)
+    if (!storeNames.has(placement.store)) {
+      const hint = didYouMean(placement.store, storeNames)
+      report.problem([...at, 'store'], `names no store: ${quote(placement.store)}${hint}`)
+    } else if (store?.addressing === 'virtual' && !isHostLabel(placement.bucket)) {
+      report.problem([...at, 'bucket'], 'cannot be a part of a host name: use addressing: path')
+    }
+    return store === undefined ? [] : [{ ...placement, store }]
+  })
+  const keys = keyRule(input, [...path, 'keys'], report)
+  checkTypes(input, path, report)
+  checkWriteOnce(input, { placements, path, report })
+  const [first, ...others] = placements
+  if (first === undefined || keys === undefined) return undefined
+  const scope = { placements, report }
+  const { writeOnce, ...upload } = input.upload
+  return {
+    name,
+    placements: [first, ...others],
+    keys,
+    upload: {
+      ...upload,
+      ...expiries(input.upload, [...path, 'upload'], scope),
+      contentTypes: new Set(upload.contentTypes),
+      writeOnce,
+    },
+    download: {
+      ...expiries(input.download, [...path, 'download'], scope),
+      disposition: input.download.disposition,
+    },
+  }
+}
+
+/** Reports a prefix that is neither empty nor the name of a folder. */
+export function checkPrefix(prefix: string, path: Path, report: Report): void {
+  if (prefix === '') return
+  if (!prefix.endsWith('/')) {
+    report.problem(path, 'must end in "/", or it would match its neighbours too')
+    return
+  }
+  try {
+    ObjectKey.parse(prefix)
+  } catch {
+    report.problem(path, `must be the beginning of a key, of at most ${MAX_KEY_BYTES} bytes`)
+  }
+}
+
+function keyRule({ keys }: BucketInput, path: Path, report: Report): KeyRule | undefined {
+  const { template, callerPrefix, wholeBucket = false } = keys
+  if ((template === undefined) === (callerPrefix === undefined)) {
+    report.problem(path, 'must have either "template" or "callerPrefix"')
+    return undefined
+  }
+  if (wholeBucket && callerPrefix !== '') {
+    report.problem([...path, 'wholeBucket'], 'goes with an empty "callerPrefix" only')
+  }
+  if (callerPrefix !== undefined) {
+    checkCallerPrefix(callerPrefix, { wholeBucket, path: [...path, 'callerPrefix'], report })
+    return { kind: 'caller', callerPrefix }
+  }
+  if (template === undefined) return undefined
+  for (const problem of templateProblems(template)) report.problem([...path, 'template'], problem)
+  return { kind: 'template', template }
+}
+
+function checkCallerPrefix(
+  callerPrefix: string,
+  { wholeBucket, path, report }: { wholeBucket: boolean; path: Path; report: Report },
+): void {
+  if (callerPrefix === '') {
+    if (!wholeBucket) report.problem(path, 'is empty: write "wholeBucket: true" if that is meant')
+    return
+  }
+  for (const problem of templateProblems(callerPrefix)) report.problem(path, problem)
+  if (!callerPrefix.endsWith('/')) report.problem(path, 'must end in "/"')
+  if (
+    (['date', 'uuid', 'filename', 'key'] as const).some((name) => usesVariable(callerPrefix, name))
+  ) {
+    report.problem(path, 'can hold {tenant} and {user} only')
+  }
+  if (!keepsOwnersApart(callerPrefix)) {
+    report.problem(path, 'must have {tenant} and {user} alone between slashes')
+  }
+}
+
+function checkTypes({ upload, download }: BucketInput, path: Path, report: Report): void {
+  upload.contentTypes.forEach((type, index) => {
+    const at = [...path, 'upload', 'contentTypes', index]
+    if (!isEssence(type)) report.problem(at, 'must be a content type in lower case: type/subtype')
+    else if (download.disposition === 'inline' && isActiveType(type)) {
+      report.problem(at, 'runs script in browsers, so it cannot go with disposition: inline')
+    }
+  })
+}
+
+function checkWriteOnce(
+  { upload, keys }: BucketInput,
+  { placements, path, report }: { placements: readonly Placement[]; path: Path; report: Report },
+): void {
+  if (upload.writeOnce !== true) {
+    const { template } = keys
+    if (template !== undefined && !usesVariable(template, 'uuid')) {
+      report.warn(
+        [...path, 'keys', 'template'],
+        'has no {uuid}, so uploads can replace each other: set upload.writeOnce: true',
+      )
+    }
+    return
+  }
+  for (const { store } of placements) {
+    const { writeOnce } = store.capabilities
+    const at = [...path, 'upload', 'writeOnce']
+    if (writeOnce === 'probe') {
+      report.warn(at, `is not known to be kept by store ${quote(store.name)}: uploads are refused`)
+    } else if (writeOnce !== 'if-none-match') {
+      report.problem(
+        at,
+        `cannot be kept by store ${quote(store.name)}: the condition is ${writeOnce}`,
+      )
+    }
+  }
+}
+
+/** Lifetimes of URLs, none beyond what all stores of the bucket take. */
+function expiries(
+  asked: {
+    readonly expiresInSeconds?: number | undefined
+    readonly expiresInSecondsMax?: number | undefined
+  },
+  path: Path,
+  { placements, report }: { placements: readonly Placement[]; report: Report },
+): Pick<DownloadRules, 'expiresInSeconds' | 'expiresInSecondsMax'> {
+  const longest = Math.min(
+    LONGEST_EXPIRY_SECONDS,
+    ...placements.map(({ store: { capabilities } }) =>
+      Math.max(capabilities.maxExpiresSeconds - capabilities.backdateSeconds, 1),
+    ),
+  )
+  const cap = asked.expiresInSecondsMax ?? Math.min(DEFAULT_EXPIRY_CAP_SECONDS, longest)
+  const usual = asked.expiresInSeconds ?? Math.min(DEFAULT_EXPIRY_SECONDS, cap)
+  if (cap > longest) {
+    report.problem(
+      [...path, 'expiresInSecondsMax'],
+      `must be at most ${longest}, as its store has it`,
+    )
+  }
+  if (usual > cap) {
+    report.problem([...path, 'expiresInSeconds'], `must be at most expiresInSecondsMax, ${cap}`)
+  }
+  return { expiresInSeconds: usual, expiresInSecondsMax: cap }
+}
+
+function isHostLabel(bucket: string): boolean {
+  // A dot would leave the wildcard of the store's certificate (RFC 6125 section 6.4.3).
+  return /^[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])?$/.test(bucket)
+}

@@ -1,0 +1,94 @@
+import { isLoopbackHost, parseListenAddress, parseOrigin } from './address.ts'
+import type {
+  AuditSetting,
+  Environment,
+  ListenAddress,
+  ServerSettings,
+  StateSetting,
+} from './config.ts'
+import type { Path } from './problem.ts'
+import type { Report } from './report.ts'
+import type { ServerInput } from './schema-server.ts'
+
+const ANY_PORT: ListenAddress = { host: '127.0.0.1', port: 0 }
+
+/** `server`. Reports addresses and origins that are none. */
+export function buildServer(
+  input: ServerInput,
+  { environment, report }: { environment: Environment; report: Report },
+): ServerSettings {
+  const listen = listenAddress(input.listen, ['server', 'listen'], report)
+  const admin = listenAddress(input.admin, ['server', 'admin'], report)
+  if (listen.port !== 0 && listen.port === admin.port && sharesHost(listen, admin)) {
+    report.problem(['server', 'admin'], 'must be another address than "listen"')
+  }
+  if (environment === 'production' && !isLoopbackHost(admin.host)) {
+    report.warn(['server', 'admin'], 'can be reached from other machines: keep strangers off it')
+  }
+  const { publicUrl, cors } = input
+  return {
+    ...input,
+    listen,
+    admin,
+    publicUrl:
+      publicUrl === undefined ? undefined : origin(publicUrl, ['server', 'publicUrl'], report),
+    cors: {
+      origins: new Set(
+        cors.origins.map((text, index) =>
+          origin(text, ['server', 'cors', 'origins', index], report),
+        ),
+      ),
+    },
+  }
+}
+
+/** `state`. Reports drivers that are unknown or not in this version. */
+export function buildState(
+  text: string,
+  { environment, report }: { environment: Environment; report: Report },
+): StateSetting {
+  if (text === 'memory:') {
+    if (environment === 'production') {
+      report.warn(['state'], 'is kept in memory: a restart forgets all quotas')
+    }
+    return { kind: 'memory' }
+  }
+  const path = /^sqlite:(.+)$/s.exec(text)?.[1]
+  if (path !== undefined) return { kind: 'sqlite', path }
+  report.problem(
+    ['state'],
+    /^rediss?\b/.test(text)
+      ? 'names Redis, which is not in this version yet: use sqlite:PATH or memory:'
+      : 'must be memory: or sqlite:PATH',
+  )
+  return { kind: 'memory' }
+}
+
+/** `audit`. */
+export function buildAudit(
+  { file }: { readonly file: string },
+  { environment, report }: { environment: Environment; report: Report },
+): AuditSetting {
+  if (file === 'stdout') return { kind: 'stdout' }
+  if (file !== 'none') return { kind: 'file', path: file }
+  if (environment === 'production') report.warn(['audit', 'file'], 'keeps no record of decisions')
+  return { kind: 'none' }
+}
+
+function listenAddress(text: string, path: Path, report: Report): ListenAddress {
+  const address = parseListenAddress(text)
+  if (address === undefined)
+    report.problem(path, 'must be host:port or :port, with a port to 65535')
+  return address ?? ANY_PORT
+}
+
+function origin(text: string, path: Path, report: Report): string {
+  const parsed = parseOrigin(text)
+  if (typeof parsed !== 'string') return parsed.text
+  report.problem(path, parsed)
+  return ''
+}
+
+function sharesHost(a: ListenAddress, b: ListenAddress): boolean {
+  return a.host === b.host || a.host === undefined || b.host === undefined
+}

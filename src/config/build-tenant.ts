@@ -1,0 +1,84 @@
+import type { KeyRecord } from '../auth/key-record.ts'
+import type { RotatingSecret } from '../auth/rotating-secret.ts'
+import type { Plan } from '../limits/plan.ts'
+import { buildKey } from './build-key.ts'
+import { effectiveLimits, MAX_LIMITS } from './build-plan.ts'
+import type { ConfiguredBucket, Tenant, User } from './config.ts'
+import { type Path, quote } from './problem.ts'
+import type { Report } from './report.ts'
+import type { TenantInput } from './schema-tenants.ts'
+import { didYouMean } from './suggest.ts'
+
+/** What tenants are held against: what could be read, and all names, broken ones too. */
+export interface TenantScope {
+  readonly plans: ReadonlyMap<string, Plan>
+  readonly planNames: ReadonlySet<string>
+  readonly buckets: ReadonlyMap<string, ConfiguredBucket>
+  readonly bucketNames: ReadonlySet<string>
+  /** `undefined` when the secrets could not be read. */
+  readonly pepper: RotatingSecret | undefined
+  readonly report: Report
+}
+
+const NO_LIMITS: Plan = { name: '', rates: [], quotas: [] }
+
+/** A tenant; its keys go to `keys`, which holds those of all tenants. */
+export function buildTenant(
+  id: string,
+  input: TenantInput,
+  { scope, keys }: { scope: TenantScope; keys: Map<string, KeyRecord> },
+): Tenant {
+  const { report } = scope
+  const path: Path = ['tenants', id]
+  const plan = planOf(input.plan, [...path, 'plan'], scope)
+  if (!isTimeZone(input.timeZone)) {
+    report.problem([...path, 'timeZone'], 'is no time zone that is known here, like Europe/Berlin')
+  }
+  const users = new Map<string, User>()
+  for (const [userId, user] of Object.entries(input.users)) {
+    const at = [...path, 'users', userId, 'plan']
+    const own = user.plan === undefined ? plan : planOf(user.plan, at, scope)
+    if (own !== plan) checkPlans({ user: own, tenant: plan }, at, report)
+    users.set(userId, { id: userId, plan: own })
+  }
+  const own: string[] = []
+  input.keys.forEach((key, index) => {
+    const at = [...path, 'keys', index]
+    if (keys.has(key.id)) report.problem([...at, 'id'], `is there more than once: ${quote(key.id)}`)
+    if (!users.has(key.user)) {
+      const hint = didYouMean(key.user, users.keys())
+      report.problem([...at, 'user'], `is no user of this tenant: ${quote(key.user)}${hint}`)
+    }
+    keys.set(key.id, buildKey(id, key, { ...scope, path: at }))
+    own.push(key.id)
+  })
+  return { id, plan, timeZone: input.timeZone, users, keys: own }
+}
+
+function planOf(name: string, path: Path, { plans, planNames, report }: TenantScope): Plan {
+  if (!planNames.has(name)) {
+    report.problem(path, `names no plan: ${quote(name)}${didYouMean(name, planNames)}`)
+  }
+  return plans.get(name) ?? NO_LIMITS
+}
+
+// One decision looks at the user's limits of the one plan and at the tenant's of the other.
+function checkPlans(plans: { user: Plan; tenant: Plan }, path: Path, report: Report): void {
+  const limits = effectiveLimits(plans)
+  if (limits.length > MAX_LIMITS) {
+    report.problem(path, `makes more than ${MAX_LIMITS} limits together with the tenant's plan`)
+  }
+  const policies = limits.map(({ policy }) => policy)
+  const doubled = policies.find((policy, index) => policies.indexOf(policy) !== index)
+  if (doubled !== undefined) {
+    report.problem(path, `has a user's policy ${quote(doubled)}, as has the tenant's plan`)
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,56 @@
+import type { Placement, Store } from '../stores/store.ts'
+import type { ConfiguredBucket, Tenant } from './config.ts'
+import { quote } from './problem.ts'
+import type { Report } from './report.ts'
+
+/** Looks at what only shows when everything is there: warnings, no problems. */
+export function checkTogether(
+  all: {
+    readonly stores: ReadonlyMap<string, Store>
+    readonly buckets: ReadonlyMap<string, ConfiguredBucket>
+    readonly tenants: ReadonlyMap<string, Tenant>
+  },
+  report: Report,
+): void {
+  const { stores, buckets, tenants } = all
+  for (const store of stores.values()) warnOfCopyHole(store, report)
+  warnOfSharedObjects([...buckets.values()], report)
+  if (tenants.size === 0) report.warn(['tenants'], 'has nobody in it: all requests are refused')
+}
+
+// An unsigned x-amz-copy-source makes an upload URL a read of all that its credential may read.
+function warnOfCopyHole(store: Store, report: Report): void {
+  const { capabilities, credentials, allowReadableWriteCredential } = store
+  const { unsignedCopySource } = capabilities
+  if (unsignedCopySource === 'closed') return
+  const path = ['stores', store.name]
+  if (!allowReadableWriteCredential) {
+    report.warn(
+      [...path, 'allowReadableWriteCredential'],
+      `is false, and the copy-source hole is ${unsignedCopySource === 'open' ? 'open' : 'not known to be closed'}: uploads are refused`,
+    )
+  } else if (credentials.write.accessKeyId === credentials.read.accessKeyId) {
+    report.warn(
+      [...path, 'credentials'],
+      'let every upload URL copy what "write" can read: give it a key pair that cannot read',
+    )
+  }
+}
+
+// Two buckets over the same objects each let their callers past the rules of the other.
+function warnOfSharedObjects(buckets: readonly ConfiguredBucket[], report: Report): void {
+  buckets.forEach((bucket, index) => {
+    const other = buckets
+      .slice(0, index)
+      .find(({ placements }) =>
+        placements.some((theirs) => bucket.placements.some((own) => overlap(own, theirs))),
+      )
+    if (other === undefined) return
+    report.warn(['buckets', bucket.name, 'placements'], `share objects with ${quote(other.name)}`)
+  })
+}
+
+function overlap(a: Placement, b: Placement): boolean {
+  if (a.bucket !== b.bucket || a.store.endpoint !== b.store.endpoint) return false
+  return a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix)
+}

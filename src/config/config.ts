@@ -1,0 +1,103 @@
+import type { KeyRecord } from '../auth/key-record.ts'
+import type { RotatingSecret } from '../auth/rotating-secret.ts'
+import type { Plan } from '../limits/plan.ts'
+import type { LogLevel } from '../log.ts'
+import type { Bucket, UploadRules } from '../stores/bucket.ts'
+import type { Store } from '../stores/store.ts'
+
+/** All that an operator has set, checked and frozen. Secrets of Signet's own are in `Secrets`. */
+export interface Config {
+  /** `production` refuses what is only good for trying out. Default `development`. */
+  readonly environment: Environment
+  readonly server: ServerSettings
+  readonly state: StateSetting
+  readonly log: { readonly level: LogLevel }
+  readonly audit: AuditSetting
+  readonly stores: ReadonlyMap<string, Store>
+  readonly buckets: ReadonlyMap<string, ConfiguredBucket>
+  readonly plans: ReadonlyMap<string, Plan>
+  readonly tenants: ReadonlyMap<string, Tenant>
+  /** The keys of all tenants, by key id. */
+  readonly keys: ReadonlyMap<string, KeyRecord>
+}
+
+export type Environment = 'development' | 'production'
+
+/** Signet's own secrets: a type of their own, so that no dump of `Config` can hold one. */
+export interface Secrets {
+  /** Goes into the stored hashes of API keys. */
+  readonly pepper: RotatingSecret
+  /** Seals tickets, the notes that travel as metadata of objects. */
+  readonly ticketKey: RotatingSecret
+  /** Opens the admin listener. */
+  readonly adminToken: RotatingSecret
+}
+
+/** Where to listen. */
+export interface ListenAddress {
+  /** Name or address without brackets; `undefined`: every interface. */
+  readonly host: string | undefined
+  /** 0 to 65,535; 0 picks a free one. */
+  readonly port: number
+}
+
+export interface ServerSettings {
+  /** The public API. Default `:8080`. */
+  readonly listen: ListenAddress
+  /** Admin API, console and metrics. Default `127.0.0.1:9090`. */
+  readonly admin: ListenAddress
+  /** Origin that clients know the public API by, for absolute links; `undefined`: none are made. */
+  readonly publicUrl: string | undefined
+  /** Web origins that may call the public API, matched exactly. Default none. */
+  readonly cors: { readonly origins: ReadonlySet<string> }
+  /** Connections held at once; more are closed. Default 10,000. */
+  readonly maxConnections: number
+  /** Requests worked on at once; more get `Overloaded`. Default 1,000. */
+  readonly maxConcurrentRequests: number
+  /** Time for the headers of a request, in milliseconds. Default 10,000. */
+  readonly headersTimeoutMs: number
+  /** Time for a whole request, in milliseconds. Default 15,000. */
+  readonly requestTimeoutMs: number
+  /** Rest of an idle connection, in milliseconds. Default 65,000. */
+  readonly keepAliveTimeoutMs: number
+  /** How long the gateway serves on after the signal to stop, in seconds. Default 0. */
+  readonly shutdownDelaySeconds: number
+  /** How long requests may take to finish after that, in seconds. Default 20. */
+  readonly drainSeconds: number
+}
+
+/** Where the ledger lives. A relative path hangs on the working directory. */
+export type StateSetting =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly path: string }
+
+/** Where audit events go, one JSON object a line. A relative path hangs on the working directory. */
+export type AuditSetting =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdout' }
+  | { readonly kind: 'none' }
+
+/** A bucket as configured: what signing asks for, and when `auto` turns into multipart. */
+export interface ConfiguredBucket extends Bucket {
+  readonly upload: UploadRules & {
+    /** Mode `auto` cuts objects of this size and up into parts, in bytes. Default 64 MiB. */
+    readonly multipartThresholdBytes?: number
+  }
+}
+
+/** A level that limits hang on, and the owner of users and keys. */
+export interface Tenant {
+  readonly id: string
+  readonly plan: Plan
+  /** IANA name; days and months of its quotas begin there. Default `UTC`. */
+  readonly timeZone: string
+  readonly users: ReadonlyMap<string, User>
+  /** Ids of its keys; the records are in `Config.keys`. */
+  readonly keys: readonly string[]
+}
+
+export interface User {
+  readonly id: string
+  /** Its own plan, or the tenant's. */
+  readonly plan: Plan
+}

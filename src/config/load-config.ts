@@ -1,0 +1,158 @@
+import type * as z from 'zod'
+import type { KeyRecord } from '../auth/key-record.ts'
+import type { Hashing } from '../hashing.ts'
+import { buildBucket } from './build-bucket.ts'
+import { buildPlan, type LimitIds } from './build-plan.ts'
+import { buildSecrets } from './build-secrets.ts'
+import { buildAudit, buildServer, buildState } from './build-settings.ts'
+import { buildStore } from './build-store.ts'
+import { buildTenant } from './build-tenant.ts'
+import { checkTogether } from './check-together.ts'
+import type { Config, Environment, Secrets } from './config.ts'
+import { deepFreeze } from './frozen.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import { type ReferenceSources, resolveReferences } from './references.ts'
+import { createReport, type Report } from './report.ts'
+import { salvage } from './salvage.ts'
+import { configSchema } from './schema.ts'
+import { reportIssues } from './schema-problems.ts'
+import { memberOf, parseYamlTree } from './yaml-tree.ts'
+
+/** What reading a configuration needs from outside. */
+export interface ConfigSources extends ReferenceSources {
+  readonly hashing: Hashing
+}
+
+/** A configuration that can be used. */
+export interface LoadedConfig {
+  /** Frozen, maps and sets too. */
+  readonly config: Config
+  readonly secrets: Secrets
+  /** What works, but hardly as meant. */
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Reads a configuration from the text of `file`, whose name is used for messages and for the folder
+ * that `file:` references hang on. Throws `ConfigError` with every problem that there is, and nothing
+ * else.
+ */
+export async function loadConfig(
+  text: string,
+  file: string,
+  sources: ConfigSources,
+): Promise<LoadedConfig> {
+  const yaml = parseYamlTree(text)
+  const report = createReport(file, yaml.locate)
+  for (const { path, message, position } of yaml.problems) report.problem(path, message, position)
+  if (yaml.value === undefined) throw new ConfigError(report.problems(), report.warnings())
+  const tree = await resolveReferences(yaml.value, file, { ...sources, report })
+  const parsed = configSchema.safeParse(tree)
+  if (!parsed.success) reportIssues(parsed.error, { schema: configSchema, tree, report })
+  const { config, secrets } = build(tree, { hashing: sources.hashing, report })
+  const problems = report.problems()
+  const warnings = report.warnings()
+  if (config === undefined || secrets === undefined || problems.length > 0) {
+    throw new ConfigError(problems, warnings)
+  }
+  return { config: deepFreeze(config), secrets: deepFreeze(secrets), warnings }
+}
+
+/** Builds whatever is well-formed, so that one broken member does not hide the others' problems. */
+function build(
+  tree: unknown,
+  { hashing, report }: { hashing: Hashing; report: Report },
+): { config: Config | undefined; secrets: Secrets | undefined } {
+  const { shape } = configSchema
+  const scope: Scope = { tree, report }
+  const environment = readMember('environment', shape.environment, scope) ?? 'development'
+  const common: { environment: Environment; report: Report } = { environment, report }
+
+  const secretsInput = readMember('secrets', shape.secrets, scope)
+  const secrets = secretsInput && buildSecrets(secretsInput, report)
+
+  const stores = readEach('stores', shape.stores, scope, (name, input) =>
+    buildStore(name, input, common),
+  )
+  const buckets = readEach('buckets', shape.buckets, scope, (name, input) =>
+    buildBucket(name, input, { stores: stores.built, storeNames: stores.names, report }),
+  )
+  const limitIds: LimitIds = new Map()
+  const plans = readEach('plans', shape.plans, scope, (name, input) =>
+    buildPlan(name, input, { report, hashing, limitIds }),
+  )
+  const keys = new Map<string, KeyRecord>()
+  const around = {
+    plans: plans.built,
+    planNames: plans.names,
+    buckets: buckets.built,
+    bucketNames: buckets.names,
+    pepper: secrets?.pepper,
+    report,
+  }
+  const tenants = readEach('tenants', shape.tenants, scope, (id, input) =>
+    buildTenant(id, input, { scope: around, keys }),
+  )
+  checkTogether({ stores: stores.built, buckets: buckets.built, tenants: tenants.built }, report)
+
+  const server = readMember('server', shape.server, scope)
+  const state = readMember('state', shape.state, scope)
+  const audit = readMember('audit', shape.audit, scope)
+  const log = readMember('log', shape.log, scope)
+  const settings = {
+    server: server && buildServer(server, common),
+    state: state === undefined ? undefined : buildState(state, common),
+    audit: audit && buildAudit(audit, common),
+  }
+  if (!settings.server || !settings.state || !settings.audit || !log) {
+    return { config: undefined, secrets }
+  }
+  const config: Config = {
+    environment,
+    server: settings.server,
+    state: settings.state,
+    log,
+    audit: settings.audit,
+    stores: stores.built,
+    buckets: buckets.built,
+    plans: plans.built,
+    tenants: tenants.built,
+    keys,
+  }
+  return { config, secrets }
+}
+
+interface Scope {
+  readonly tree: unknown
+  readonly report: Report
+}
+
+function readMember<Output>(
+  name: string,
+  schema: z.ZodType<Output>,
+  { tree, report }: Scope,
+): Output | undefined {
+  const { value, removed } = salvage(schema, memberOf(tree, name))
+  for (const path of removed) report.settled([name, ...path])
+  return value
+}
+
+/** All names under a member, and what could be built of those whose shape is right. */
+function readEach<Input, Built>(
+  member: string,
+  schema: z.ZodRecord<z.ZodType<string, string>, z.ZodType<Input>>,
+  { tree, report }: Scope,
+  buildOne: (name: string, input: Input) => Built | undefined,
+): { names: ReadonlySet<string>; built: Map<string, Built> } {
+  const group = memberOf(tree, member)
+  const isMap = typeof group === 'object' && group !== null && !Array.isArray(group)
+  const entries = isMap ? Object.entries(group) : []
+  const built = new Map<string, Built>()
+  for (const [name, entry] of entries) {
+    const { value, removed } = salvage(schema.valueType, entry)
+    for (const path of removed) report.settled([member, name, ...path])
+    const result = value === undefined ? undefined : buildOne(name, value)
+    if (result !== undefined) built.set(name, result)
+  }
+  return { names: new Set(entries.map(([name]) => name)), built }
+}

@@ -1,0 +1,114 @@
+import * as z from 'zod'
+import { PROVIDERS } from '../stores/profile-of.ts'
+import {
+  flag,
+  integer,
+  list,
+  MAX_AMOUNT,
+  members,
+  oneOf,
+  secretSchema,
+  text,
+} from './schema-values.ts'
+
+const knownSchema = oneOf(['yes', 'no', 'probe'])
+
+/** `stores.*.capabilities`: what the operator knows better than the profile. */
+export const capabilitiesSchema = members({
+  signedLength: knownSchema.describe('A signed content-length binds the size of the body.'),
+  signedType: knownSchema.describe('A signed content-type binds the type.'),
+  writeOnce: oneOf(['if-none-match', 'ignored', 'refused', 'probe']).describe(
+    'What If-None-Match: * does on PUT.',
+  ),
+  ifMatch: oneOf(['quoted', 'bare', 'ignored', 'refused', 'probe']).describe(
+    'What If-Match does on PUT, and whether it wants the ETag in quotes.',
+  ),
+  unsignedCopySource: oneOf(['closed', 'open', 'probe']).describe(
+    'Whether an unsigned x-amz-copy-source turns a signed PUT into a copy.',
+  ),
+  unsignedHeaders: oneOf(['reject', 'reject-meta', 'reject-some', 'accept', 'probe']).describe(
+    'Whether unsigned x-amz-* headers are refused.',
+  ),
+  checksumSha256: knownSchema.describe('A signed x-amz-checksum-sha256 is checked.'),
+  payloadHash: knownSchema.describe('A signed x-amz-content-sha256 is checked.'),
+  responseOverrides: knownSchema.describe('response-content-disposition on GET is honoured.'),
+  fixedHeaders: z
+    .record(
+      z.string().regex(/^[a-z0-9-]{1,64}$/, { error: 'must be a header name in lower case' }),
+      text(1024).regex(/^[!-~](?:[ -~]*[!-~])?$/, { error: 'must be printable ASCII' }),
+      { error: 'must be a mapping' },
+    )
+    .describe('Headers that are always signed with these values, so that nobody can add others.'),
+  brokenKeys: list(text(64), 0).describe(
+    'Keys that contain any of these are not kept as they are.',
+  ),
+  maxExpiresSeconds: integer(1, MAX_AMOUNT).describe('Largest X-Amz-Expires, in seconds.'),
+  backdateSeconds: integer(0, 900).describe('By how much X-Amz-Date is backdated, in seconds.'),
+  maxPutBytes: integer(1, MAX_AMOUNT).describe('Largest single PUT, in bytes.'),
+}).partial()
+
+const keyPair = {
+  accessKeyId: secretSchema.describe('Name of the key pair.'),
+  secretAccessKey: secretSchema.describe('Secret of the key pair.'),
+  sessionToken: secretSchema.optional().describe('For temporary key pairs.'),
+}
+
+/** One key pair of a store. */
+export const keyPairSchema = members(keyPair)
+
+/** `stores.*.credentials`: one key pair, or one each for write, read and manage. */
+export const credentialsSchema = z.union([
+  keyPairSchema,
+  members({
+    write: keyPairSchema.describe('Signs uploads. Best if it cannot read.'),
+    read: keyPairSchema.describe('Signs downloads.'),
+    manage: keyPairSchema.describe("Makes the gateway's own calls: HEAD, list, delete, abort."),
+  }),
+])
+
+/** `stores.*`. */
+export const storeSchema = members({
+  provider: text(63)
+    .describe('Name of the profile that says what this kind of store keeps.')
+    .meta({
+      enum: [...PROVIDERS],
+    }),
+  endpoint: text(2048)
+    .optional()
+    .describe("Origin of the gateway's own calls. Default: the provider's, where it has one."),
+  publicEndpoint: text(2048)
+    .optional()
+    .describe('Origin that is signed and that clients use. Default: endpoint.'),
+  region: text(63)
+    .regex(/^[A-Za-z0-9_-]+$/, { error: 'must be a region, like us-east-1' })
+    .optional()
+    .describe(
+      "Region to sign with. Default: the provider's, or us-east-1 where it does not matter.",
+    ),
+  addressing: oneOf(['path', 'virtual'])
+    .optional()
+    .describe("Bucket in the path or in the host name. Default: the provider's first choice."),
+  credentials: credentialsSchema.describe('One key pair, or one each for write, read and manage.'),
+  allowReadableWriteCredential: flag()
+    .default(false)
+    .describe(
+      'Sign uploads although a holder of the URL might copy what the write credential can read.',
+    ),
+  maxTransferSeconds: integer(1, 604_800)
+    .default(3_600)
+    .describe('How long a transfer that began in time may still run, in seconds.'),
+  timeoutMs: integer(100, 60_000)
+    .default(5_000)
+    .describe("How long one of the gateway's own calls may take, in milliseconds."),
+  capabilities: capabilitiesSchema
+    .optional()
+    .describe('What you know this store to do; it replaces what the profile expects.'),
+})
+
+export type StoreInput = z.output<typeof storeSchema>
+export type KeyPairInput = z.output<typeof keyPairSchema>
+
+/** Marks `wholeBucket: true`, which an empty prefix needs. */
+export const wholeBucketSchema = flag()
+  .optional()
+  .describe('Must be true where an empty prefix is meant: the whole bucket.')

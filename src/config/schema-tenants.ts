@@ -1,0 +1,61 @@
+import type * as z from 'zod'
+import { OPERATIONS } from '../auth/principal.ts'
+import { wholeBucketSchema } from './schema-stores.ts'
+import {
+  anyText,
+  contentTypesSchema,
+  idSchema,
+  integer,
+  list,
+  MAX_AMOUNT,
+  mapOf,
+  members,
+  nameSchema,
+  oneOf,
+  text,
+} from './schema-values.ts'
+
+const allowSchema = members({
+  operations: list(oneOf(OPERATIONS), 1).describe('What may be done.'),
+  buckets: list(nameSchema, 1).describe('Names from buckets.'),
+  prefix: anyText(1024)
+    .optional()
+    .describe('What keys must start with, compared byte by byte; ends in "/".'),
+  wholeBucket: wholeBucketSchema,
+  maxSizeBytes: integer(0, MAX_AMOUNT)
+    .optional()
+    .describe("Largest object, in bytes. Default: the bucket's maximum."),
+  contentTypes: contentTypesSchema
+    .min(1, { error: 'must have at least 1 item' })
+    .optional()
+    .describe("Allowed content types. Default: the bucket's list."),
+})
+
+const keySchema = members({
+  id: text(64)
+    .regex(/^[A-Za-z0-9]+$/, { error: 'must be letters and digits' })
+    .describe('The id within the key; unique over all tenants.'),
+  user: idSchema.describe('Who the key acts for: one of the users.'),
+  hash: text(128).describe('What "signet keys create" printed.'),
+  allow: list(allowSchema, 1).describe('What the key may do; all else is refused.'),
+})
+
+/** `tenants.*`. */
+export const tenantSchema = members({
+  plan: nameSchema.describe('A name from plans.'),
+  timeZone: text(64)
+    .default('UTC')
+    .describe('IANA time zone in which days and months begin, like Europe/Berlin.'),
+  users: mapOf(
+    idSchema,
+    members({
+      plan: nameSchema.optional().describe("A name from plans. Default: the tenant's."),
+    }),
+  )
+    .default({})
+    .describe('Users by id.'),
+  keys: list(keySchema, 0).default([]).describe('API keys.'),
+})
+
+export type TenantInput = z.output<typeof tenantSchema>
+export type KeyInput = z.output<typeof keySchema>

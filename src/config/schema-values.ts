@@ -1,0 +1,77 @@
+import * as z from 'zod'
+
+/** Largest amount of anything, in bytes or pieces: what all ledgers count exactly. */
+export const MAX_AMOUNT = 2 ** 50
+
+/** A whole number in a range; both ends are allowed. */
+export function integer(min: number, max: number) {
+  const error = `must be a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return z.enum(words, { error: `must be one of: ${words.join(', ')}` })
+}
+
+/** Text of at least one character. */
+export function text(maxCharacters: number) {
+  const error = `must be text of 1 to ${maxCharacters} characters`
+  return z.string({ error }).min(1, { error }).max(maxCharacters, { error })
+}
+
+/** Text that may be empty. */
+export function anyText(maxCharacters: number) {
+  const error = `must be text of at most ${maxCharacters} characters`
+  return z.string({ error }).max(maxCharacters, { error })
+}
+
+/** `true` or `false`. */
+export function flag() {
+  return z.boolean({ error: 'must be true or false' })
+}
+
+/** A list with at least `min` items. */
+export function list<Item extends z.ZodType>(item: Item, min: number) {
+  const items = z.array(item, { error: 'must be a list' })
+  return min === 0 ? items : items.min(min, { error: `must have at least ${min} item` })
+}
+
+/** Members by name. */
+export function mapOf<Value extends z.ZodType>(name: z.ZodType<string, string>, value: Value) {
+  return z.record(name, value, { error: 'must be a mapping' })
+}
+
+/** Members that are all known; any other is refused. */
+export function members<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    // An unknown member gets its message where the known names are at hand.
+    error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping' : undefined),
+  })
+}
+
+/** Name of a store, bucket, plan or policy: it stands in URLs, header fields and logs. */
+export const nameSchema = z
+  .string({ error: 'must be text' })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+    error: 'must be named with 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", a letter or digit first',
+  })
+
+/** Id of a tenant or user: whatever the operator calls them, on one line. */
+export const idSchema = z
+  .string({ error: 'must be text' })
+  .regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u, {
+    error: 'must be an id of 1 to 128 characters without controls',
+  })
+
+/** A secret: the value itself only for trying out, else `${ENV}` or `file:PATH`. */
+export const secretSchema = z.string({ error: 'must be text' }).meta({
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how a reference is written
+  description: 'A secret: ${ENVIRONMENT_VARIABLE}, or file:PATH beside the configuration file.',
+})
+
+/** How long a signed request may live; S3 ends it after seven days. */
+export const expirySchema = integer(1, 604_800)
+
+/** Content types as a list of essences. */
+export const contentTypesSchema = list(text(255), 0)

@@ -1,0 +1,30 @@
+import type * as z from 'zod'
+import { bucketSchema } from './schema-buckets.ts'
+import { planSchema } from './schema-plans.ts'
+import { auditSchema, logSchema, secretsSchema, serverSchema } from './schema-server.ts'
+import { storeSchema } from './schema-stores.ts'
+import { tenantSchema } from './schema-tenants.ts'
+import { idSchema, mapOf, members, nameSchema, oneOf, text } from './schema-values.ts'
+
+/**
+ * The configuration file as far as its shape goes. What members mean to each other is looked at by
+ * the files named `build-…`.
+ */
+export const configSchema = members({
+  environment: oneOf(['development', 'production'])
+    .default('development')
+    .describe('production refuses what is only good for trying out.'),
+  server: serverSchema.describe('Listeners and what one process takes on.'),
+  state: text(4096)
+    .default('sqlite:./data/signet.db')
+    .describe('Where the ledger lives: memory: or sqlite:PATH.'),
+  log: logSchema.describe('The log on standard output.'),
+  audit: auditSchema.describe('The record of every decision.'),
+  secrets: secretsSchema.describe("Signet's own secrets."),
+  stores: mapOf(nameSchema, storeSchema).describe('S3-compatible stores by name.'),
+  buckets: mapOf(nameSchema, bucketSchema).describe('Buckets by the name that callers use.'),
+  plans: mapOf(nameSchema, planSchema).describe('Sets of limits by name.'),
+  tenants: mapOf(idSchema, tenantSchema).describe('Tenants by id.'),
+})
+
+export type ConfigInput = z.output<typeof configSchema>

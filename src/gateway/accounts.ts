@@ -1,0 +1,64 @@
+import type { Config } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import type { Hashing } from '../hashing.ts'
+import { partitionOf } from '../ledger/partitions.ts'
+import type { Ledger } from '../ledger/port.ts'
+import { subjectId } from '../ledger/subject-id.ts'
+import { compileLimits, type LimitSet } from '../limits/limit-set.ts'
+
+/** Where the limits of one user are counted, and which they are. */
+export interface Account {
+  readonly tenant: string
+  readonly user: string
+  readonly partition: number
+  readonly subjects: { readonly user: string; readonly tenant: string }
+  readonly limits: LimitSet
+}
+
+/** Finds accounts; the answers are kept, so that the hot path neither hashes nor compiles. */
+export interface Accounts {
+  /** Throws `AccessDenied` for a tenant or user that is not configured. */
+  of(tenant: string, user: string): Account
+}
+
+const MAX_ACCOUNTS = 10_000
+
+/** Accounts of a fixed configuration and one ledger. */
+export function createAccounts(config: Config, ledger: Ledger, hashing: Hashing): Accounts {
+  const accounts = new Map<string, Account>()
+
+  function open(tenantId: string, userId: string): Account {
+    const tenant = config.tenants.get(tenantId)
+    const user = tenant?.users.get(userId)
+    if (tenant === undefined || user === undefined) {
+      throw new GatewayError('AccessDenied', 'Cannot act for this user: it is not configured')
+    }
+    return {
+      tenant: tenantId,
+      user: userId,
+      partition: partitionOf(hashing, tenantId, ledger.partitions),
+      subjects: {
+        user: subjectId(hashing, ledger.salt, 'u', tenantId, userId),
+        tenant: subjectId(hashing, ledger.salt, 't', tenantId, ''),
+      },
+      limits: compileLimits({
+        user: user.plan,
+        tenant: tenant.plan,
+        timeZone: tenant.timeZone,
+        hashing,
+      }),
+    }
+  }
+
+  return {
+    of(tenant, user) {
+      const name = JSON.stringify([tenant, user])
+      const known = accounts.get(name)
+      if (known !== undefined) return known
+      const account = open(tenant, user)
+      if (accounts.size >= MAX_ACCOUNTS) accounts.clear()
+      accounts.set(name, account)
+      return account
+    },
+  }
+}

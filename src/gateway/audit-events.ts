@@ -1,0 +1,80 @@
+import type { AuditEvent } from '../audit/port.ts'
+import type { Principal } from '../auth/principal.ts'
+import { toTimestamp } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import { type Hashing, toHex } from '../hashing.ts'
+import type { Grant } from '../signing/grant.ts'
+import type { GatewayContext } from './context.ts'
+import type { UploadNote } from './reservation-note.ts'
+
+interface Asked {
+  readonly principal: Principal
+  readonly requestId: string
+  readonly wanted: { readonly bucket: string; readonly sizeBytes?: number }
+}
+
+/** First 16 hex digits of SHA-256(key): enough to find an event, too little to name an object. */
+export function keyHash(hashing: Hashing, key: string): string {
+  return toHex(hashing.sha256(key)).slice(0, 16)
+}
+
+/** The members of an event that tell who asked. */
+export function actor(principal: Principal): Pick<AuditEvent, 'tenant' | 'user' | 'keyId'> {
+  const { tenant, user, keyId } = principal
+  return { tenant, user, keyId }
+}
+
+/** The event of a granted upload. */
+export function uploadGranted(
+  context: Pick<GatewayContext, 'clock' | 'hashing'>,
+  { principal, requestId }: Asked,
+  uploadId: string,
+  note: UploadNote,
+  grant: Grant,
+): AuditEvent {
+  return {
+    event: 'upload.granted',
+    at: toTimestamp(context.clock.nowMs()),
+    requestId,
+    ...actor(principal),
+    uploadId,
+    bucket: note.bucket,
+    keyHash: keyHash(context.hashing, note.key),
+    sizeBytes: note.sizeBytes,
+    expiresAt: toTimestamp(grant.expiresAtMs),
+  }
+}
+
+/** Records a refusal without waiting: one that cannot be recorded is still a refusal. */
+export function auditRefusal(
+  context: Pick<GatewayContext, 'audit' | 'clock' | 'log' | 'telemetry'>,
+  event: 'upload.refused' | 'download.refused' | 'request.refused',
+  { principal, requestId, wanted }: Asked,
+  error: unknown,
+): void {
+  const code = error instanceof GatewayError ? error.code : 'InternalError'
+  const violations = error instanceof GatewayError ? error.details.violations : undefined
+  if (event === 'upload.refused') context.telemetry.uploadRefused({ bucket: wanted.bucket, code })
+  void recordOrLog(context, {
+    event,
+    at: toTimestamp(context.clock.nowMs()),
+    requestId,
+    ...actor(principal),
+    bucket: wanted.bucket.slice(0, 256),
+    ...(wanted.sizeBytes !== undefined && { sizeBytes: wanted.sizeBytes }),
+    code,
+    ...(violations !== undefined && { policies: violations.map(({ policy }) => policy) }),
+  })
+}
+
+/** Appends an event that nobody waits for; a failing sink is logged, never thrown. */
+export async function recordOrLog(
+  context: Pick<GatewayContext, 'audit' | 'log'>,
+  event: AuditEvent,
+): Promise<void> {
+  try {
+    await context.audit.append(event)
+  } catch (error) {
+    context.log.error('audit.lost', { event: event.event, error })
+  }
+}

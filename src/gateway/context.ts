@@ -1,0 +1,37 @@
+import type { Audit } from '../audit/port.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import type { Hashing } from '../hashing.ts'
+import type { Ledger } from '../ledger/port.ts'
+import type { TicketKey } from '../ledger/ticket.ts'
+import type { Logger } from '../log.ts'
+import type { Presigner } from '../signing/presigner.ts'
+import type { StoreClient } from '../stores/store-client.ts'
+import type { Telemetry } from '../telemetry.ts'
+import type { Accounts } from './accounts.ts'
+import type { LedgerTime } from './ledger-time.ts'
+import type { LocalLimiter } from './local-limiter.ts'
+
+/** All that a use case may touch. Tests replace single members; nothing else is injectable. */
+export interface GatewayContext {
+  readonly config: Config
+  readonly clock: Clock
+  /** The ledger's clock, learnt from its replies. */
+  readonly ledgerTime: LedgerTime
+  readonly hashing: Hashing
+  /** Cryptographically random bytes. */
+  readonly random: (length: number) => Uint8Array<ArrayBuffer>
+  readonly ledger: Ledger
+  readonly presigner: Presigner
+  readonly storeClient: StoreClient
+  readonly audit: Audit
+  readonly log: Logger
+  readonly telemetry: Telemetry
+  readonly accounts: Accounts
+  /** Limits what the ledger does not see: dry runs, and downloads while the ledger is away. */
+  readonly localLimiter: LocalLimiter
+  /** Current first; older ones still verify. */
+  readonly ticketKeys: readonly TicketKey[]
+  /** Seals list cursors. */
+  readonly cursorKey: Uint8Array
+}

@@ -1,0 +1,32 @@
+import type { Principal } from '../auth/principal.ts'
+import { type Hashing, toBase64Url } from '../hashing.ts'
+import type { WantedUpload } from './plan-upload.ts'
+
+const FINGERPRINT_BYTES = 16
+
+/**
+ * Fingerprint of what was asked and by whom: 22 base64url characters. Equal requests have equal
+ * ones, whatever the order of their members.
+ */
+export function fingerprintOf(
+  hashing: Hashing,
+  principal: Principal,
+  wanted: WantedUpload,
+): string {
+  const canonical = JSON.stringify([
+    1,
+    principal.tenant,
+    principal.user,
+    wanted.bucket,
+    wanted.key ?? null,
+    wanted.filename ?? null,
+    wanted.sizeBytes,
+    wanted.contentType,
+    wanted.sha256 ?? null,
+    [...wanted.metadata].sort(([a], [b]) => (a < b ? -1 : 1)),
+    wanted.mode,
+    wanted.overwrite,
+    wanted.expiresInSeconds ?? null,
+  ])
+  return toBase64Url(hashing.sha256(canonical).slice(0, FINGERPRINT_BYTES))
+}

@@ -1,0 +1,66 @@
+import type { Principal } from '../auth/principal.ts'
+import type { ReservationState } from '../ledger/port.ts'
+import type { GatewayContext } from './context.ts'
+import { openCursor, sealCursor } from './cursor.ts'
+import { ownUpload } from './own-upload.ts'
+import { uploadNoteOf } from './reservation-note.ts'
+import { statusOf, type UploadStatus, type UploadView, uploadView } from './upload-view.ts'
+
+export interface ListUploadsRequest {
+  readonly principal: Principal
+  readonly status: UploadStatus
+  /** 1 to 1,000. */
+  readonly limit: number
+  readonly cursor?: string | undefined
+}
+
+export interface UploadPage {
+  readonly uploads: readonly UploadView[]
+  readonly nextCursor?: string
+}
+
+/** An upload of the caller, without its grant. Throws `NoSuchUpload`, `AccessDenied`. */
+export async function getUpload(
+  context: GatewayContext,
+  principal: Principal,
+  uploadId: string,
+): Promise<UploadView> {
+  const { reservation, note } = await ownUpload(context, principal, uploadId)
+  return uploadView(reservation, note)
+}
+
+// An aborted upload stays `P` until its URL is dead; a rejected one may have been recorded as it is.
+const STATES: Readonly<Record<UploadStatus, readonly ReservationState[]>> = {
+  pending: ['P'],
+  completed: ['S'],
+  aborted: ['P', 'V'],
+  expired: ['X'],
+  rejected: ['S', 'V', 'D'],
+}
+
+/** The caller's own uploads, in the order of their ids. Throws `InvalidRequest` for a bad cursor. */
+export async function listUploads(
+  context: GatewayContext,
+  { principal, status, limit, cursor }: ListUploadsRequest,
+): Promise<UploadPage> {
+  const account = context.accounts.of(principal.tenant, principal.user)
+  const scope = ['uploads', principal.tenant, principal.user, status]
+  const after = cursor === undefined ? undefined : openCursor(context, scope, cursor)
+  const reservations = await context.ledger.list({
+    partition: account.partition,
+    owner: account.subjects.user,
+    states: STATES[status],
+    ridPrefix: 'up_',
+    ...(after !== undefined && { after }),
+    limit: limit + 1,
+  })
+  const page = reservations.slice(0, limit)
+  const last = page.at(-1)
+  const uploads = page.flatMap((reservation) => {
+    const note = uploadNoteOf(reservation)
+    const shown = note !== undefined && statusOf(reservation.state, note) === status
+    return shown ? [uploadView(reservation, note)] : []
+  })
+  const more = reservations.length > limit && last !== undefined
+  return { uploads, ...(more && { nextCursor: sealCursor(context, scope, last.rid) }) }
+}

@@ -1,0 +1,51 @@
+import type { ReserveCommand } from '../ledger/port.ts'
+import { subjectId } from '../ledger/subject-id.ts'
+import { ObjectKey } from '../object-key.ts'
+import { placeRecorded } from '../stores/place-object.ts'
+import type { ObjectPlace } from '../stores/store-client.ts'
+import type { GatewayContext } from './context.ts'
+import { ownTicket } from './own-ticket.ts'
+import type { UploadNote } from './reservation-note.ts'
+import { ticketPlace } from './ticket-place.ts'
+
+/** Subject of the lock that keeps a second overwrite of the same object out. */
+export function lockOf(
+  context: Pick<GatewayContext, 'hashing' | 'ledger'>,
+  place: ObjectPlace,
+): string {
+  const { store, bucket, key } = ticketPlace(place)
+  const name = JSON.stringify([store, bucket, key])
+  return subjectId(context.hashing, context.ledger.salt, 'o', '', name)
+}
+
+/**
+ * With the full new size reserved and the lock held: learns what the object replaces, so that its
+ * bytes can be credited when the new one is settled, and which ETag it must still have. Old bytes
+ * count only when their ticket shows that they were charged, and never on a versioned bucket, which
+ * keeps them. Throws `StoreUnavailable` when the store does not answer.
+ */
+export async function prepareOverwrite(
+  context: GatewayContext,
+  command: ReserveCommand,
+  note: UploadNote,
+): Promise<{ ifMatch?: string }> {
+  const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+  const head = await context.storeClient.head(place)
+  if (!head.found) return {}
+  const charged = ownTicket(context, place, head) !== undefined && head.versionId === undefined
+  if (charged) {
+    const { partition, rid, fingerprint, subjects } = command
+    await context.ledger.finish({
+      op: 'M',
+      partition,
+      rid,
+      fingerprint,
+      subjects,
+      note: JSON.stringify({ ...note, oldBytes: head.sizeBytes } satisfies UploadNote),
+    })
+  }
+  const { ifMatch } = place.placement.store.capabilities
+  if (ifMatch === 'quoted') return { ifMatch: head.etag }
+  if (ifMatch === 'bare') return { ifMatch: head.etag.replaceAll('"', '') }
+  return {}
+}

@@ -1,0 +1,44 @@
+import type { Principal } from '../auth/principal.ts'
+import { GatewayError } from '../errors.ts'
+import type { Reservation } from '../ledger/port.ts'
+import { isUploadId } from '../ledger/upload-id.ts'
+import { ObjectKey } from '../object-key.ts'
+import { authorize } from '../policy/authorize.ts'
+import type { GatewayContext } from './context.ts'
+import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
+
+/** A caller's upload as the ledger holds it. */
+export interface OwnUpload {
+  readonly reservation: Reservation
+  readonly note: UploadNote
+}
+
+/**
+ * Finds an upload of this caller. Another's id looks like an unknown one: `NoSuchUpload`. Throws
+ * `AccessDenied` when the permission for the key has been withdrawn meanwhile.
+ */
+export async function ownUpload(
+  context: Pick<GatewayContext, 'accounts' | 'ledger'>,
+  principal: Principal,
+  uploadId: string,
+): Promise<OwnUpload> {
+  const { partition } = context.accounts.of(principal.tenant, principal.user)
+  const reservation = isUploadId(uploadId)
+    ? await context.ledger.find({ partition, rid: uploadId })
+    : undefined
+  const note = reservation === undefined ? undefined : uploadNoteOf(reservation)
+  if (
+    reservation === undefined ||
+    note === undefined ||
+    note.tenant !== principal.tenant ||
+    note.user !== principal.user
+  ) {
+    throw new GatewayError('NoSuchUpload', 'Cannot find the upload: no upload of yours has this id')
+  }
+  authorize(principal, {
+    operation: 'upload',
+    bucket: note.bucket,
+    key: ObjectKey.parse(note.key),
+  })
+  return { reservation, note }
+}

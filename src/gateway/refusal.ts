@@ -1,0 +1,51 @@
+import { toTimestamp } from '../clock.ts'
+import { GatewayError, type Violation } from '../errors.ts'
+import type { AdmitReply } from '../ledger/port.ts'
+import { violationsOf } from '../limits/limit-report.ts'
+import type { LimitSet, Measured } from '../limits/limit-set.ts'
+
+type Denied = Extract<AdmitReply, { code: 'DENIED' }>
+
+/**
+ * The error for a refused decision. Names all violated limits, never only the first: who fixes one
+ * should not then meet the next.
+ */
+export function refusal(
+  { limits, measured, reply }: { limits: LimitSet; measured: Measured; reply: Denied },
+  what: string,
+): GatewayError {
+  const verdict = violationsOf(limits, measured, reply.denied, reply.levels, reply.nowMs)
+  if (verdict.lockTaken) {
+    return new GatewayError(
+      'OverwriteInProgress',
+      `Cannot ${what}: another overwrite of this object is under way`,
+    )
+  }
+  const reasons = verdict.violations.map((violation) => describe(violation, reply.nowMs))
+  const code = verdict.onlyRates && verdict.waitingHeals ? 'SlowDown' : 'QuotaExceeded'
+  return new GatewayError(code, `Cannot ${what}: no room in ${reasons.join(' and ')}`, {
+    violations: verdict.violations,
+    waitingHeals: verdict.waitingHeals,
+    ...(verdict.retryAfterSeconds !== undefined && {
+      retryAfterSeconds: verdict.retryAfterSeconds,
+    }),
+  })
+}
+
+function describe(violation: Violation, nowMs: number): string {
+  const { policy, unit, limit, used, pending, requested, retryAfterSeconds } = violation
+  const left = Math.max(0, limit - used - pending)
+  const heals =
+    retryAfterSeconds === undefined
+      ? 'waiting does not help'
+      : `try again at ${toTimestamp(nowMs + retryAfterSeconds * 1000 + 999)}`
+  return `"${policy}" (${left} of ${limit} ${unit} left, ${requested} asked; ${heals})`
+}
+
+/** The error for a reply that is neither an allow nor a refusal. */
+export function unanswered(reply: AdmitReply, what: string): GatewayError {
+  const reason = reply.code === 'STALE' ? 'the decision came too late' : 'the ledger is recovering'
+  return new GatewayError('LedgerUnavailable', `Cannot ${what}: ${reason}`, {
+    facts: { reply: reply.code },
+  })
+}

@@ -1,0 +1,76 @@
+import { GatewayError } from '../errors.ts'
+import type { Reservation } from '../ledger/port.ts'
+
+/** What the ledger keeps beside the numbers of an upload: where the object is and whose it is. */
+export interface UploadNote {
+  readonly kind: 'upload'
+  readonly tenant: string
+  readonly user: string
+  /** Gateway bucket name. */
+  readonly bucket: string
+  /** Where it was placed: store, the store's bucket, the placement's prefix. */
+  readonly place: readonly [store: string, bucket: string, prefix: string]
+  readonly key: string
+  readonly sizeBytes: number
+  readonly contentType: string
+  readonly createdMs: number
+  /** How long before `exp` the URL ends: the store's longest transfer and a minute. */
+  readonly afterUrlMs: number
+  readonly subjects: readonly string[]
+  readonly overwrite?: true
+  /** Bytes of the object that an overwrite replaces, once they are known to have been charged. */
+  readonly oldBytes?: number
+  /** The caller asked to abort; the ledger's record stays pending until the URL is dead. */
+  readonly aborted?: true
+  readonly rejected?: true
+  /** Looks of the sweeper that the store did not answer. */
+  readonly failures?: number
+  /** Once settled. */
+  readonly etag?: string
+  readonly versionId?: string
+  readonly settledMs?: number
+}
+
+/** What the ledger keeps for a deleted object until its bytes may be credited. */
+export interface DeleteNote {
+  readonly kind: 'delete'
+  readonly tenant: string
+  readonly bucket: string
+  readonly place: readonly [store: string, bucket: string, prefix: string]
+  readonly key: string
+  readonly sizeBytes: number
+  readonly subjects: readonly string[]
+  /** Reservation id in the deleted object's ticket. */
+  readonly uploadId: string
+  /** When no transfer by the object's own URL can still be running. */
+  readonly deadAtMs: number
+  readonly failures?: number
+}
+
+export type ReservationNote = UploadNote | DeleteNote
+
+/** Reads a note back; throws `InternalError` for one that this version did not write. */
+export function parseNote(text: string): ReservationNote {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new GatewayError('InternalError', 'Cannot read a reservation: not JSON', { cause })
+  }
+  const kind = (value as { kind?: unknown } | null)?.kind
+  if (kind !== 'upload' && kind !== 'delete') {
+    throw new GatewayError('InternalError', 'Cannot read a reservation: unknown kind of note')
+  }
+  return value as ReservationNote
+}
+
+/** The note of an upload, or `undefined` for another kind of reservation. */
+export function uploadNoteOf(reservation: Reservation): UploadNote | undefined {
+  const note = parseNote(reservation.note)
+  return note.kind === 'upload' ? note : undefined
+}
+
+/** When the URL of an upload ends, in milliseconds, in whole seconds. */
+export function urlExpiryMs(expMs: number, afterUrlMs: number): number {
+  return Math.floor((expMs - afterUrlMs) / 1000) * 1000
+}

@@ -1,0 +1,204 @@
+import { toTimestamp } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Actual, FinishReply, Reservation } from '../ledger/port.ts'
+import type { Ticket } from '../ledger/ticket.ts'
+import { ObjectKey } from '../object-key.ts'
+import { placeRecorded } from '../stores/place-object.ts'
+import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
+import { keyHash, recordOrLog } from './audit-events.ts'
+import type { GatewayContext } from './context.ts'
+import { currentLimits } from './current-limits.ts'
+import { ownTicket } from './own-ticket.ts'
+import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
+
+type Found = Extract<HeadResult, { found: true }>
+
+/** What a look at the store showed about an upload, and what came of it. */
+export type Settlement =
+  | { readonly how: 'settled'; readonly note: UploadNote; readonly sizeBytes: number }
+  | { readonly how: 'rejected'; readonly note: UploadNote }
+  /** Nothing there that carries this upload's ticket, or not all of it yet. */
+  | { readonly how: 'absent'; readonly storeNowMs: number | undefined }
+
+/** Where the object of a reservation lies, or would. */
+export function placeOf(
+  context: Pick<GatewayContext, 'config'>,
+  note: Pick<UploadNote, 'place' | 'key'>,
+): ObjectPlace {
+  return placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+}
+
+/**
+ * Turns a reservation into usage, if its object is there: HEAD is the truth, and only an object with
+ * this reservation's own ticket counts. Safe to repeat, in any order with any other ending. Throws
+ * `StoreUnavailable`, `LedgerUnavailable`.
+ */
+export async function settle(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Settlement> {
+  const place = placeOf(context, note)
+  const head = await context.storeClient.head(place)
+  const ticket = head.found ? ownTicket(context, place, head) : undefined
+  if (!head.found || ticket?.rid !== reservation.rid) {
+    return { how: 'absent', storeNowMs: head.storeNowMs }
+  }
+  const urlDead = context.ledgerTime.nowMs() >= urlExpiryMs(reservation.expMs, note.afterUrlMs)
+  // A store may keep the beginning of an interrupted body (s3rver does): not an upload yet.
+  if (head.sizeBytes < note.sizeBytes && !urlDead) {
+    return { how: 'absent', storeNowMs: head.storeNowMs }
+  }
+  if (head.sizeBytes > note.sizeBytes) return reject(context, reservation, note, { place, head })
+  return record(context, reservation, note, { head, ticket })
+}
+
+async function record(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  { head, ticket, rejected }: { head: Found; ticket?: Ticket; rejected?: true },
+): Promise<Settlement> {
+  const settled: UploadNote = {
+    ...note,
+    ...(rejected && { rejected }),
+    etag: head.etag,
+    ...(head.versionId !== undefined && { versionId: head.versionId }),
+    settledMs: Math.floor(context.ledgerTime.nowMs()),
+  }
+  const actual: Actual = {
+    actualBytes: head.sizeBytes,
+    storedDelta: head.sizeBytes - (note.oldBytes ?? 0),
+    objectsDelta: note.oldBytes === undefined ? 1 : 0,
+  }
+  const reply = await finishSettled(context, reservation, settled, actual, ticket)
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'OK') ended(context, settled, reservation.rid, head.sizeBytes)
+  if (reply.code === 'DENIED' || (reply.code === 'TERMINAL' && reply.state === 'D')) {
+    return condemn(context, reservation, settled)
+  }
+  if (reply.code !== 'OK' && reply.code !== 'DUP' && !isSettled(reply)) {
+    context.telemetry.ledgerAlarmed({ op: 'settle', code: reply.code })
+    context.log.error('ledger.alarm', { op: 'settle', code: reply.code, uploadId: reservation.rid })
+    throw new GatewayError('LedgerUnavailable', 'Cannot settle the upload: the ledger disagrees', {
+      facts: { reply: reply.code },
+    })
+  }
+  if (rejected) return { how: 'rejected', note: settled }
+  return { how: 'settled', note: settled, sizeBytes: head.sizeBytes }
+}
+
+/** `S` while pending; an object that comes after its release is admitted by today's limits. */
+async function finishSettled(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  actual: Actual,
+  ticket: Ticket | undefined,
+): Promise<FinishReply> {
+  const { partition, rid, fingerprint } = reservation
+  const common = {
+    partition,
+    rid,
+    fingerprint,
+    subjects: note.subjects,
+    note: JSON.stringify(note),
+    ...actual,
+  }
+  const reply = await context.ledger.finish({ op: 'S', ...common })
+  const released = reply.code === 'TERMINAL' && (reply.state === 'V' || reply.state === 'X')
+  if (!(released || reply.code === 'UNKNOWN') || ticket === undefined) return reply
+  return context.ledger.finish({
+    op: 'L',
+    ...common,
+    hold: ticket.hold,
+    limits: currentLimits(context, note, ticket.hold),
+    lookMs: 0,
+  })
+}
+
+function isSettled(reply: FinishReply): boolean {
+  return (reply.code === 'TERMINAL' || reply.code === 'EXISTS') && reply.state === 'S'
+}
+
+/** An object larger than what was reserved: recorded as it is, or removed where the bucket says so. */
+async function reject(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  { place, head }: { place: ObjectPlace; head: Found },
+): Promise<Settlement> {
+  context.log.error('upload.oversized', {
+    uploadId: reservation.rid,
+    bucket: note.bucket,
+    reservedBytes: note.sizeBytes,
+    actualBytes: head.sizeBytes,
+  })
+  const rule = context.config.buckets.get(note.bucket)?.upload.oversized ?? 'keep'
+  if (rule === 'keep') return record(context, reservation, note, { head, rejected: true })
+  await context.storeClient.remove(place)
+  const after = await context.storeClient.head(place)
+  if (after.found) {
+    throw new GatewayError('StoreUnavailable', 'Cannot remove the object: it is still there')
+  }
+  const { partition, rid, fingerprint } = reservation
+  const rejected: UploadNote = { ...note, rejected: true }
+  const { subjects } = note
+  const text = JSON.stringify(rejected)
+  await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects, note: text })
+  context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
+  await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
+  return { how: 'rejected', note: rejected }
+}
+
+/** A late object without room: it is removed, and only then forgotten. */
+export async function condemn(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Settlement> {
+  const place = placeOf(context, note)
+  await context.storeClient.remove(place)
+  const head = await context.storeClient.head(place)
+  const rejected: UploadNote = { ...note, rejected: true }
+  if (!head.found) {
+    const { partition, rid, fingerprint } = reservation
+    await context.ledger.finish({
+      op: 'G',
+      partition,
+      rid,
+      fingerprint,
+      subjects: note.subjects,
+      note: JSON.stringify(rejected),
+    })
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
+    await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, reservation.rid))
+  }
+  return { how: 'rejected', note: rejected }
+}
+
+function ended(context: GatewayContext, note: UploadNote, rid: string, sizeBytes: number): void {
+  const how = note.rejected ? 'rejected' : 'settled'
+  context.telemetry.uploadEnded({ bucket: note.bucket, how })
+  void recordOrLog(context, endEvent(context, `upload.${how}`, note, rid, sizeBytes))
+}
+
+/** The audit event of an upload's end. */
+export function endEvent(
+  context: Pick<GatewayContext, 'clock' | 'hashing'>,
+  event: 'upload.settled' | 'upload.rejected' | 'upload.expired' | 'upload.aborted',
+  note: UploadNote,
+  uploadId: string,
+  sizeBytes = note.sizeBytes,
+) {
+  return {
+    event,
+    at: toTimestamp(context.clock.nowMs()),
+    tenant: note.tenant,
+    user: note.user,
+    uploadId,
+    bucket: note.bucket,
+    keyHash: keyHash(context.hashing, note.key),
+    sizeBytes,
+  }
+}

@@ -1,0 +1,176 @@
+import { GatewayError } from '../errors.ts'
+import type { Reservation } from '../ledger/port.ts'
+import { recordOrLog } from './audit-events.ts'
+import type { GatewayContext } from './context.ts'
+import { postCredit } from './delete-object.ts'
+import { type DeleteNote, parseNote, type UploadNote, urlExpiryMs } from './reservation-note.ts'
+import { condemn, endEvent, placeOf, settle } from './settle.ts'
+
+export interface SweepOptions {
+  /** Reservations claimed at once, 1 to 256. Default 64. */
+  readonly batch?: number
+  /** How long they are kept from other sweepers, in milliseconds. Default 30,000. */
+  readonly leaseMs?: number
+}
+
+export interface SweepResult {
+  readonly claimed: number
+  readonly ended: number
+  readonly failed: number
+}
+
+const BACK_OFF_MS = 30_000
+const MAX_BACK_OFF_MS = 600_000
+/** Looks that the store may leave unanswered before an alarm; the reservation stays pending. */
+const MAX_FAILURES = 20
+const AGAIN_MS = 5_000
+
+/**
+ * Looks once at every reservation that is due: settles what has arrived, releases what can no longer
+ * arrive, finishes deletions. Only a 404 that the store dates after the last possible byte proves
+ * absence; an error of a store releases nothing. Safe beside other sweepers and after a crash.
+ */
+export async function sweep(
+  context: GatewayContext,
+  { batch = 64, leaseMs = 30_000 }: SweepOptions = {},
+): Promise<SweepResult> {
+  let claimed = 0
+  let ended = 0
+  let failed = 0
+  for (let partition = 0; partition < context.ledger.partitions; partition += 1) {
+    const due = await context.ledger.claim({ partition, limit: batch, leaseMs })
+    context.ledgerTime.learn(due.nowMs)
+    claimed += due.reservations.length
+    for (const reservation of due.reservations) {
+      const outcome = await lookAt(context, reservation)
+      if (outcome === 'ended') ended += 1
+      if (outcome === 'failed') failed += 1
+    }
+  }
+  context.telemetry.sweepFinished({ claimed, ended, failed })
+  return { claimed, ended, failed }
+}
+
+type Outcome = 'ended' | 'waiting' | 'failed'
+
+async function lookAt(context: GatewayContext, reservation: Reservation): Promise<Outcome> {
+  try {
+    const note = parseNote(reservation.note)
+    return note.kind === 'upload'
+      ? await lookAtUpload(context, reservation, note)
+      : await lookAtDeletion(context, reservation, note)
+  } catch (error) {
+    context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
+    if (error instanceof GatewayError && error.code === 'LedgerUnavailable') return 'failed'
+    await backOff(context, reservation)
+    return 'failed'
+  }
+}
+
+async function lookAtUpload(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Outcome> {
+  if (reservation.state === 'D') {
+    await condemn(context, reservation, note)
+    return 'ended'
+  }
+  const settlement = await settle(context, reservation, note)
+  if (settlement.how !== 'absent') return 'ended'
+  const nowMs = context.ledgerTime.nowMs()
+  const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
+  // A store that sends no `Date` is believed after `exp`, which lies a minute past the last byte.
+  const storeNowMs = settlement.storeNowMs ?? nowMs - 60_000
+  const lastByteMs = urlExpMs + maxTransferMs(context, note)
+  if (nowMs < reservation.expMs || storeNowMs < lastByteMs) {
+    const next = nowMs < urlExpMs ? urlExpMs : Math.max(reservation.expMs, lastByteMs)
+    await lookAgain(context, reservation, note.subjects, Math.max(0, next - nowMs) + AGAIN_MS)
+    return 'waiting'
+  }
+  return release(context, reservation, note)
+}
+
+/** The object can no longer arrive: what was reserved is free again. */
+async function release(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Outcome> {
+  const { partition, rid, fingerprint } = reservation
+  const { subjects } = note
+  const op = note.aborted ? 'V' : 'X'
+  const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'EARLY') {
+    await lookAgain(context, reservation, subjects, reply.expMs - reply.nowMs + AGAIN_MS)
+    return 'waiting'
+  }
+  if (reply.code === 'OK' && !note.aborted) {
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'expired' })
+    await recordOrLog(context, endEvent(context, 'upload.expired', note, rid))
+  }
+  if (reply.code === 'OK' && note.aborted) {
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
+  }
+  if (reply.code === 'CORRUPT' || reply.code === 'CONFLICT') {
+    context.telemetry.ledgerAlarmed({ op, code: reply.code })
+    context.log.error('ledger.alarm', { op, code: reply.code, uploadId: rid })
+    return 'failed'
+  }
+  return 'ended'
+}
+
+async function lookAtDeletion(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: DeleteNote,
+): Promise<Outcome> {
+  const waitMs = note.deadAtMs - context.ledgerTime.nowMs()
+  const posted =
+    waitMs <= 0 && (await postCredit(context, reservation, note, placeOf(context, note)))
+  if (posted) return 'ended'
+  const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
+  await lookAgain(context, reservation, note.subjects, next)
+  return 'waiting'
+}
+
+function maxTransferMs(context: GatewayContext, note: UploadNote): number {
+  return (context.config.stores.get(note.place[0])?.maxTransferSeconds ?? 3_600) * 1000
+}
+
+async function lookAgain(
+  context: GatewayContext,
+  reservation: Reservation,
+  subjects: readonly string[],
+  lookMs: number,
+  note?: string,
+): Promise<void> {
+  const { partition, rid, fingerprint } = reservation
+  await context.ledger.finish({
+    op: 'M',
+    partition,
+    rid,
+    fingerprint,
+    subjects,
+    lookMs: Math.ceil(lookMs),
+    ...(note !== undefined && { note }),
+  })
+}
+
+/** After a look without an answer: later, and with an alarm when it goes on. Never a release. */
+async function backOff(context: GatewayContext, reservation: Reservation): Promise<void> {
+  try {
+    const note = parseNote(reservation.note)
+    const failures = (note.failures ?? 0) + 1
+    if (failures === MAX_FAILURES) {
+      context.log.error('sweep.stuck', { uploadId: reservation.rid, failures })
+    }
+    const waitMs = Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** Math.min(failures - 1, 10))
+    const text = JSON.stringify({ ...note, failures })
+    await lookAgain(context, reservation, note.subjects, waitMs, text)
+  } catch (error) {
+    // The lease ends by itself, and another sweep looks again.
+    context.log.warn('sweep.back_off_failed', { uploadId: reservation.rid, error })
+  }
+}

@@ -1,0 +1,133 @@
+import * as z from 'zod'
+import { GatewayError } from '../errors.ts'
+import { sweep } from '../gateway/sweep.ts'
+import { usageOf } from '../gateway/usage.ts'
+import { type Call, type Route, route } from './route.ts'
+import { usageSchema } from './schemas.ts'
+
+const named = z.object({ name: z.string() })
+
+const stores = route<Call>({
+  method: 'GET',
+  path: '/admin/v1/stores',
+  operationId: 'listStores',
+  summary: 'Stores and what each one enforces; no credentials',
+  responses: { 200: { description: 'The stores', schema: z.object({ stores: z.array(named) }) } },
+  errors: [],
+  async handle({ context }) {
+    const shown = [...context.config.stores.values()].map((store) => ({
+      name: store.name,
+      provider: store.provider,
+      endpoint: store.endpoint,
+      publicEndpoint: store.publicEndpoint,
+      region: store.region,
+      addressing: store.addressing,
+      allowReadableWriteCredential: store.allowReadableWriteCredential,
+      capabilities: store.capabilities,
+    }))
+    return Response.json({ stores: shown })
+  },
+})
+
+const buckets = route<Call>({
+  method: 'GET',
+  path: '/admin/v1/buckets',
+  operationId: 'listBuckets',
+  summary: 'Buckets, their rules and where their objects live',
+  responses: { 200: { description: 'The buckets', schema: z.object({ buckets: z.array(named) }) } },
+  errors: [],
+  async handle({ context }) {
+    const shown = [...context.config.buckets.values()].map((bucket) => ({
+      name: bucket.name,
+      keys: bucket.keys,
+      upload: { ...bucket.upload, contentTypes: [...bucket.upload.contentTypes] },
+      download: bucket.download,
+      placements: bucket.placements.map(({ store, bucket: name, prefix }) => ({
+        store: store.name,
+        bucket: name,
+        prefix,
+      })),
+    }))
+    return Response.json({ buckets: shown })
+  },
+})
+
+const plans = route<Call>({
+  method: 'GET',
+  path: '/admin/v1/plans',
+  operationId: 'listPlans',
+  summary: 'Plans: rate limits and quotas',
+  responses: { 200: { description: 'The plans', schema: z.object({ plans: z.array(named) }) } },
+  errors: [],
+  async handle({ context }) {
+    return Response.json({ plans: [...context.config.plans.values()] })
+  },
+})
+
+const tenants = route<Call>({
+  method: 'GET',
+  path: '/admin/v1/tenants',
+  operationId: 'listTenants',
+  summary: 'Tenants with their users and key ids',
+  responses: {
+    200: {
+      description: 'The tenants',
+      schema: z.object({ tenants: z.array(z.object({ id: z.string() })) }),
+    },
+  },
+  errors: [],
+  async handle({ context }) {
+    const shown = [...context.config.tenants.values()].map((tenant) => ({
+      id: tenant.id,
+      plan: tenant.plan.name,
+      timeZone: tenant.timeZone,
+      users: [...tenant.users.values()].map(({ id, plan }) => ({ id, plan: plan.name })),
+      keys: tenant.keys,
+    }))
+    return Response.json({ tenants: shown })
+  },
+})
+
+const usageQuery = z.strictObject({ tenant: z.string().min(1), user: z.string().min(1) })
+
+const usage = route<Call>({
+  method: 'GET',
+  path: '/admin/v1/usage',
+  operationId: 'getUsageOf',
+  summary: 'Every limit of one user and of its tenant',
+  query: usageQuery,
+  responses: { 200: { description: 'The limits', schema: usageSchema } },
+  errors: ['LedgerUnavailable'],
+  async handle({ context, query }) {
+    const { tenant, user } = query as z.output<typeof usageQuery>
+    if (context.config.tenants.get(tenant)?.users.has(user) !== true) {
+      throw new GatewayError('InvalidRequest', 'Cannot read the usage: no such tenant and user')
+    }
+    return Response.json(await usageOf(context, { tenant, user }))
+  },
+})
+
+const sweepResult = z.object({ claimed: z.int(), ended: z.int(), failed: z.int() })
+
+const sweepNow = route<Call>({
+  method: 'POST',
+  path: '/admin/v1/sweep',
+  operationId: 'sweep',
+  summary: 'Look now at every reservation that is due, as the sweeper does by itself',
+  body: z.strictObject({}).optional(),
+  responses: { 200: { description: 'What came of it', schema: sweepResult } },
+  errors: ['LedgerUnavailable'],
+  async handle({ context }) {
+    return Response.json(await sweep(context))
+  },
+})
+
+/** Routes of the admin API. */
+export const ADMIN_ROUTES: readonly Route<Call>[] = [
+  stores,
+  buckets,
+  plans,
+  tenants,
+  usage,
+  sweepNow,
+]

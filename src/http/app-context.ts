@@ -1,0 +1,22 @@
+import type { AuthenticateAdmin } from '../auth/admin-token.ts'
+import type { Authenticate } from '../auth/authenticate.ts'
+import type { GatewayContext } from '../gateway/context.ts'
+
+/** Where the process stands; `/readyz` and `Connection: close` follow it. */
+export interface Lifecycle {
+  state: 'starting' | 'ready' | 'draining'
+}
+
+/** What the two applications need beside the use cases' context. */
+export interface AppContext extends GatewayContext {
+  readonly authenticate: Authenticate
+  readonly authenticateAdmin: AuthenticateAdmin
+  readonly lifecycle: Lifecycle
+  /** Text of the metrics in Prometheus' format, where the runtime has an exporter. */
+  readonly readMetrics?: () => Promise<string>
+  /**
+   * The request target as it came over the wire, where the runtime knows it: a `Request` holds a URL
+   * whose dot segments are gone.
+   */
+  readonly rawTargetOf?: (bindings: object) => string | undefined
+}

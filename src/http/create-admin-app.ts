@@ -1,0 +1,30 @@
+import type { Hono } from 'hono'
+import { ADMIN_ROUTES } from './admin-routes.ts'
+import type { AppContext } from './app-context.ts'
+import { presentedCredentials, registerRoutes } from './register-routes.ts'
+import { framedApp } from './request-frame.ts'
+import type { Variables } from './route.ts'
+
+/** Paths of the admin listener that answer without a credential: they hold no secret and no name. */
+export const OPEN_ADMIN_PATHS = ['/healthz', '/metrics'] as const
+
+/** The admin application: a listener of its own, loopback by default. No CORS at all. */
+export function createAdminApp(
+  context: AppContext,
+): Hono<{ Variables: Variables; Bindings: object }> {
+  const app = framedApp(context)
+  app.get('/healthz', (http) => http.json({ status: 'ok' }))
+  app.get('/metrics', async (http) =>
+    http.text((await context.readMetrics?.()) ?? '', 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    }),
+  )
+  registerRoutes(app, context, {
+    routes: ADMIN_ROUTES,
+    admit: (http) => {
+      context.authenticateAdmin(presentedCredentials(http))
+      return {}
+    },
+  })
+  return app
+}

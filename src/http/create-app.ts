@@ -1,0 +1,58 @@
+import type { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import type { AppContext } from './app-context.ts'
+import { docsPage } from './docs-page.ts'
+import { DOWNLOAD_ROUTES } from './download-routes.ts'
+import { OBJECT_ROUTES } from './object-routes.ts'
+import { createOpenApi } from './openapi.ts'
+import { presentedCredentials, registerRoutes } from './register-routes.ts'
+import { framedApp } from './request-frame.ts'
+import type { Route, Variables } from './route.ts'
+import { UPLOAD_ROUTES } from './upload-routes.ts'
+import { USAGE_ROUTES } from './usage-routes.ts'
+
+/** Routes of the public API that need a principal: all but health and documentation. */
+export const PUBLIC_API: readonly Route[] = [
+  ...UPLOAD_ROUTES,
+  ...DOWNLOAD_ROUTES,
+  ...OBJECT_ROUTES,
+  ...USAGE_ROUTES,
+]
+
+/** Paths of the public listener that answer without a credential. */
+export const OPEN_PATHS = ['/healthz', '/readyz', '/openapi.json', '/docs'] as const
+
+/** A preflight may be kept this long, in seconds. */
+const PREFLIGHT_MAX_AGE_SECONDS = 600
+
+/** The public application, the same on every runtime. Does no I/O itself. */
+export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
+  const app = framedApp(context)
+  const openApi = createOpenApi(PUBLIC_API)
+  app.use('/v1/*', exactCors(context))
+
+  app.get('/healthz', (http) => http.json({ status: 'ok' }))
+  app.get('/readyz', (http) => {
+    const { state } = context.lifecycle
+    return http.json({ status: state }, state === 'ready' ? 200 : 503)
+  })
+  app.get('/openapi.json', (http) => http.json(openApi))
+  app.get('/docs', () => docsPage(openApi))
+  registerRoutes(app, context, {
+    routes: PUBLIC_API,
+    admit: (http) => ({ principal: context.authenticate(presentedCredentials(http)) }),
+  })
+  return app
+}
+
+/** CORS for the origins that are listed, matched exactly; no credentials, nothing for any other. */
+function exactCors(context: AppContext) {
+  const { origins } = context.config.server.cors
+  return cors({
+    origin: (origin) => (origins.has(origin) ? origin : null),
+    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
+    exposeHeaders: ['location', 'ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
+    maxAge: PREFLIGHT_MAX_AGE_SECONDS,
+  })
+}

@@ -1,0 +1,51 @@
+import { ERRORS, type ErrorEntry, GatewayError } from '../errors.ts'
+import type { GatewayContext } from '../gateway/context.ts'
+
+/** Media type of RFC 9457. */
+export const PROBLEM_TYPE = 'application/problem+json'
+
+/**
+ * The one place where errors become answers. An error that nobody made for a caller becomes a bare
+ * `InternalError`: the request id, and nothing else; the rest goes to the log.
+ */
+export function problemResponse(
+  context: Pick<GatewayContext, 'log'>,
+  error: unknown,
+  requestId: string,
+): Response {
+  const known = error instanceof GatewayError ? error : undefined
+  const code = known?.code ?? 'InternalError'
+  const entry: ErrorEntry = ERRORS[code]
+  const status = known?.status ?? entry.status
+  if (status >= 500) {
+    const level = code === 'InternalError' ? 'error' : 'warn'
+    context.log[level]('request.failed', { requestId, code, error })
+  }
+  const { fields, violations, capability } = known?.details ?? {}
+  const body = {
+    type: 'about:blank',
+    title: entry.title,
+    status,
+    code,
+    ...(known !== undefined && code !== 'InternalError' && { detail: known.message }),
+    requestId,
+    ...(fields !== undefined && { fields }),
+    ...(violations !== undefined && { violations }),
+    ...(capability !== undefined && { capability }),
+  }
+  const headers = new Headers({ 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' })
+  const retryAfter = retryAfterOf(known, entry, status)
+  if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
+  // RFC 6750 section 3: every 401 says which scheme would do.
+  if (status === 401) headers.set('www-authenticate', 'Bearer')
+  return new Response(JSON.stringify(body), { status, headers })
+}
+
+function retryAfterOf(
+  error: GatewayError | undefined,
+  entry: ErrorEntry,
+  status: number,
+): number | undefined {
+  if (status !== 429 && status !== 503) return undefined
+  return error?.details.retryAfterSeconds ?? entry.retryAfterSeconds ?? 1
+}

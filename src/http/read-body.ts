@@ -1,0 +1,106 @@
+import type * as z from 'zod'
+import { type FieldProblem, GatewayError } from '../errors.ts'
+
+const MAX_FIELD_PROBLEMS = 20
+const MAX_DEPTH = 64
+
+/**
+ * Reads a body as JSON, at most `maxBytes` of it. Throws `UnsupportedMediaType` for an encoded body
+ * or another type, `RequestTooLarge` above the cap (before the rest is read), `InvalidRequest` for
+ * what is no JSON. An empty body is `undefined`.
+ */
+export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+    throw new GatewayError('UnsupportedMediaType', 'Cannot read the body: it is encoded')
+  }
+  const text = await readText(request, maxBytes)
+  if (text === '') return undefined
+  const type = request.headers.get('content-type') ?? ''
+  if (!/^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    throw new GatewayError(
+      'UnsupportedMediaType',
+      'Cannot read the body: its content type must be "application/json"',
+    )
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not JSON', { cause })
+  }
+  if (hasProtoMember(value, 0)) {
+    throw new GatewayError('InvalidRequest', 'Cannot read the body: a member has no legal name')
+  }
+  return value
+}
+
+/** Validates against a schema. Throws `InvalidRequest` that names every bad member. */
+export function validate(schema: z.ZodType, value: unknown, what: string): unknown {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const fields = result.error.issues.flatMap(fieldProblems).slice(0, MAX_FIELD_PROBLEMS)
+  const names = [...new Set(fields.map(({ path }) => path || 'body'))].slice(0, 5)
+  throw new GatewayError('InvalidRequest', `Cannot accept the ${what}: see ${names.join(', ')}`, {
+    fields,
+  })
+}
+
+function fieldProblems(issue: z.core.$ZodIssue): FieldProblem[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: pathOf([...issue.path, key]),
+      message: 'is not a known member',
+    }))
+  }
+  return [{ path: pathOf(issue.path), message: issue.message }]
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => String(part).slice(0, 64)).join('.')
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const declared = Number(request.headers.get('content-length') ?? '0')
+  if (declared > maxBytes) throw tooLarge(maxBytes)
+  if (request.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of request.body) {
+    length += chunk.length
+    if (length > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(joined(chunks, length))
+  } catch (cause) {
+    throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not UTF-8', { cause })
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks
+  if (chunks.length === 1 && only !== undefined) return only
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
+}
+
+function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError(
+    'RequestTooLarge',
+    `Cannot read the body: it is larger than ${maxBytes} bytes`,
+  )
+}
+
+/** JSON.parse makes an own member of `__proto__`, which schemas pass over in silence. */
+function hasProtoMember(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (depth > MAX_DEPTH) return true
+  if (Object.hasOwn(value, '__proto__')) return true
+  return Object.values(value).some((member) => hasProtoMember(member, depth + 1))
+}

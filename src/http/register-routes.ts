@@ -1,0 +1,84 @@
+import type { Hono } from 'hono'
+import { GatewayError } from '../errors.ts'
+import type { AppContext } from './app-context.ts'
+import { readJson, validate } from './read-body.ts'
+import { BODY_CAPS, type Call, type HttpContext, type Route, type Variables } from './route.ts'
+
+type App = Hono<{ Variables: Variables; Bindings: object }>
+
+/**
+ * Serves routes. For each request: the credential (`admit` throws), then the body (capped), then the
+ * schemas, then the handler; so strangers leave before the body is read.
+ */
+export function registerRoutes<C extends Call>(
+  app: App,
+  context: AppContext,
+  {
+    routes,
+    admit,
+  }: { routes: readonly Route<C>[]; admit: (http: HttpContext) => Omit<C, keyof Call> },
+): void {
+  for (const route of routes) {
+    const answer = async (http: HttpContext) => {
+      const caller = admit(http)
+      const { query: querySchema, maxBodyBytes = BODY_CAPS.default } = route
+      const raw =
+        route.method === 'GET' || route.method === 'HEAD'
+          ? undefined
+          : await readJson(http.req.raw, maxBodyBytes)
+      const bodySchema = bodySchemaOf(route, raw)
+      if (bodySchema === undefined && raw !== undefined) {
+        throw new GatewayError('InvalidRequest', 'Cannot accept the body: there must be none')
+      }
+      const call: Call = {
+        context,
+        http,
+        requestId: http.get('requestId'),
+        body: bodySchema === undefined ? undefined : validate(bodySchema, raw, 'body'),
+        query: readQuery(http, querySchema),
+      }
+      return route.handle({ ...call, ...caller } as C)
+    }
+    // Hono serves HEAD from a GET route and drops the body itself.
+    app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, answer)
+  }
+}
+
+function bodySchemaOf<C extends Call>(route: Route<C>, raw: unknown): Route['body'] {
+  const many = typeof raw === 'object' && raw !== null && Object.hasOwn(raw, 'items')
+  return many ? (route.alternativeBody ?? route.body) : route.body
+}
+
+/** What a request brings along as credentials, for the authenticator to judge. */
+export function presentedCredentials(http: HttpContext) {
+  const query = new URLSearchParams(queryOf(http))
+  return {
+    authorization: http.req.raw.headers.get('authorization'),
+    hasQueryCredential: query.has('access_token') || query.has('api_key'),
+    hasOtherCredential: http.req.raw.headers.has('x-api-key'),
+  }
+}
+
+function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<string, unknown>> {
+  const parameters = new URLSearchParams(queryOf(http))
+  const names = [...parameters.keys()]
+  const doubled = names.find((name, index) => names.indexOf(name) !== index)
+  if (doubled !== undefined) {
+    throw new GatewayError('InvalidRequest', 'Cannot accept the query: a parameter comes twice', {
+      fields: [{ path: doubled.slice(0, 64), message: 'must be given once' }],
+    })
+  }
+  const values = Object.fromEntries(parameters)
+  if (schema === undefined) {
+    if (names.length === 0) return {}
+    throw new GatewayError('InvalidRequest', 'Cannot accept the query: no parameter is known', {
+      fields: names.map((name) => ({ path: name.slice(0, 64), message: 'is not known' })),
+    })
+  }
+  return validate(schema, values, 'query') as Record<string, unknown>
+}
+
+function queryOf(http: HttpContext): string {
+  const at = http.req.url.indexOf('?')
+  return at < 0 ? '' : http.req.url.slice(at + 1)
+}

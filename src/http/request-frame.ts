@@ -1,0 +1,66 @@
+import { Hono, type MiddlewareHandler } from 'hono'
+import { GatewayError } from '../errors.ts'
+import { newUuid } from '../gateway/ids.ts'
+import type { AppContext } from './app-context.ts'
+import { problemResponse } from './problem.ts'
+import type { Variables } from './route.ts'
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
+
+/** An application with nothing but the frame: ids, problems for errors, 404 for unknown routes. */
+export function framedApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
+  const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true })
+  app.onError((error, http) => problemResponse(context, error, http.get('requestId')))
+  app.notFound((http) =>
+    problemResponse(
+      context,
+      new GatewayError('NoSuchRoute', 'Cannot find the route: no such path and method'),
+      http.get('requestId'),
+    ),
+  )
+  app.use(requestFrame(context))
+  return app
+}
+
+/**
+ * What surrounds every request: an id, a bound on how many are under way, the headers that every
+ * answer has, and one event when it is done.
+ */
+function requestFrame(
+  context: AppContext,
+): MiddlewareHandler<{ Variables: Variables; Bindings: object }> {
+  let underWay = 0
+  const { maxConcurrentRequests } = context.config.server
+  return async function frame(http, next) {
+    const startedMs = context.clock.nowMs()
+    const given = http.req.raw.headers.get('x-request-id') ?? ''
+    http.set('requestId', REQUEST_ID.test(given) ? given : newUuid(context.random))
+    if ((http.req.raw.headers.get('host') ?? '').includes(',')) {
+      throw new GatewayError('InvalidRequest', 'Cannot accept the request: it has two Host headers')
+    }
+    if (underWay >= maxConcurrentRequests && !http.req.path.endsWith('z')) {
+      throw new GatewayError('Overloaded', 'Cannot take the request: too many are under way')
+    }
+    underWay += 1
+    try {
+      await next()
+    } finally {
+      underWay -= 1
+      finish(http.res.headers, http.get('requestId'), context.lifecycle.state === 'draining')
+      context.telemetry.requestServed({
+        route: http.req.routePath,
+        method: http.req.method,
+        status: http.res.status,
+        durationMs: context.clock.nowMs() - startedMs,
+      })
+    }
+  }
+}
+
+function finish(headers: Headers, requestId: string, draining: boolean): void {
+  headers.set('x-request-id', requestId)
+  headers.set('x-content-type-options', 'nosniff')
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
+  // A connection that stays busy is otherwise served on and on after the server has closed.
+  if (draining) headers.set('connection', 'close')
+}

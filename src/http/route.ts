@@ -1,0 +1,62 @@
+import type { Context } from 'hono'
+import type * as z from 'zod'
+import type { Principal } from '../auth/principal.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { AppContext } from './app-context.ts'
+
+/** Body caps, in bytes: what a stranger may make us read is little, and always bounded. */
+export const BODY_CAPS = { default: 16_384, parts: 65_536, complete: 1_048_576, items: 2_097_152 }
+
+/** Variables that middleware leaves for handlers. */
+export interface Variables {
+  requestId: string
+  principal: Principal
+}
+
+export type HttpContext = Context<{ Variables: Variables; Bindings: object }>
+
+/** What every handler receives beside the request: all of it parsed and validated. */
+export interface Call {
+  readonly context: AppContext
+  readonly http: HttpContext
+  readonly requestId: string
+  readonly body: unknown
+  readonly query: Readonly<Record<string, unknown>>
+}
+
+/** A call of the public API: `principal` is who asks. */
+export interface RouteCall extends Call {
+  readonly principal: Principal
+}
+
+/** One answer of a route, for the OpenAPI document. */
+export interface RouteResponse {
+  readonly description: string
+  readonly schema?: z.ZodType
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One path and method: served, validated and documented from this one description. */
+export interface Route<C extends Call = RouteCall> {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE'
+  /** Hono's form, `:name` and a trailing `*` for an object key. */
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly body?: z.ZodType
+  /** A second form of the body, recognised by its first member `items`. */
+  readonly alternativeBody?: z.ZodType
+  /** Strict schema of the query; absent: no parameter is known. */
+  readonly query?: z.ZodObject
+  /** In bytes. Default 16 KiB. */
+  readonly maxBodyBytes?: number
+  readonly responses: Readonly<Record<number, RouteResponse>>
+  /** Codes beside those that every route can answer. */
+  readonly errors: readonly ErrorCode[]
+  readonly handle: (call: C) => Promise<Response>
+}
+
+/** Freezes the type of a route; it does nothing else. */
+export function route<C extends Call = RouteCall>(description: Route<C>): Route<C> {
+  return description
+}

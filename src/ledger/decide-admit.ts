@@ -1,0 +1,98 @@
+import type { Decision, LedgerState } from './decision.ts'
+import type { AdmitCommand, AdmitReply, SubjectState } from './port.ts'
+import { isIdle, openEntry, tatAt, workingCopy } from './subject-state.ts'
+
+/** TAT is kept in whole microseconds since 2025-01-01: exact in a double until 2310. */
+export const TAT_EPOCH_MS = 1_735_689_600_000
+/** How far a TAT may lie beyond the burst before a clock that stepped back explains it. */
+const MAX_AHEAD_US = 60_000_000
+
+/**
+ * The specification of reserve, look and charge (`ledger.md` sections 4 and 5): checks every limit of
+ * every subject and charges all or nothing. Pure; `nowMs` is the ledger's clock.
+ */
+export function decideAdmit(
+  state: LedgerState,
+  command: AdmitCommand,
+  nowMs: number,
+): Decision<AdmitReply> {
+  const { record } = state
+  if (command.op === 'R' && record !== undefined) {
+    if (record.fingerprint !== command.fingerprint) {
+      return { reply: { code: 'CONFLICT', nowMs, state: record.state } }
+    }
+    const { state: standing, expMs, actual, note } = record
+    return { reply: { code: 'EXISTS', nowMs, state: standing, expMs, actual, note } }
+  }
+  if (command.deadlineMs > 0 && nowMs > command.deadlineMs)
+    return { reply: { code: 'STALE', nowMs } }
+  const [latestStart = 0, earliestEnd = 0] = command.check
+  // Both ends: a fast clock of a gateway must not roll a window early.
+  if (nowMs < latestStart || nowMs >= earliestEnd) return { reply: { code: 'PERIOD', nowMs } }
+  const charge = chargeAll(state, command, nowMs)
+  if (charge === undefined) return { reply: { code: 'PERIOD', nowMs } }
+  const { levels, denied, subjects } = charge
+  if (denied.length > 0) return { reply: { code: 'DENIED', nowMs, denied, levels } }
+  if (command.op === 'Q') return { reply: { code: 'OK', nowMs, expMs: 0, levels } }
+  if (command.op === 'C')
+    return { reply: { code: 'OK', nowMs, expMs: 0, levels }, writes: { subjects } }
+  const expMs = nowMs + command.ttlMs
+  const { fingerprint, hold, note } = command
+  return {
+    reply: { code: 'OK', nowMs, expMs, levels },
+    writes: {
+      subjects,
+      record: { state: 'P', fingerprint, expMs, hold, note, actual: -1, over: 0 },
+      dueMs: nowMs + command.lookMs,
+    },
+  }
+}
+
+interface Charge {
+  readonly levels: number[]
+  readonly denied: number[]
+  readonly subjects: (SubjectState | undefined)[]
+}
+
+/** `undefined` when a window id is older than one that has begun. */
+function chargeAll(state: LedgerState, command: AdmitCommand, nowMs: number): Charge | undefined {
+  const { hold, check } = command
+  const nowUs = Math.floor((nowMs - TAT_EPOCH_MS) * 1000)
+  const levels: number[] = []
+  const denied: number[] = []
+  const subjects: (SubjectState | undefined)[] = []
+  let position = 0
+  let h = 0
+  let c = 2
+  for (const before of state.subjects) {
+    const subject = workingCopy(before)
+    const rates = check[c++] ?? 0
+    for (let rate = 0; rate < rates; rate += 1, c += 3) {
+      position += 1
+      const [id = 0, inc = 0, tau = 0] = [check[c], check[c + 1], check[c + 2]]
+      const at = tatAt(subject, id)
+      const top = nowUs + tau
+      let tat = Math.max(subject[at] ?? 0, nowUs)
+      if (tat > top + MAX_AHEAD_US) tat = top
+      levels.push(top - tat)
+      subject[at] = tat + inc
+      if (tat + inc > top) denied.push(position)
+    }
+    const quotas = hold[h++] ?? 0
+    for (let quota = 0; quota < quotas; quota += 1, h += 4, c += 1) {
+      position += 1
+      const [id = 0, window = 0, amount = 0] = [hold[h], hold[h + 1], hold[h + 2]]
+      const at = openEntry(subject, id, window)
+      if (at === undefined) return undefined
+      const posted = subject[at + 2] ?? 0
+      const pending = subject[at + 3] ?? 0
+      levels.push(posted, pending)
+      if (amount > 0 && posted + pending + amount > (check[c] ?? 0)) denied.push(position)
+      // A charge keeps no record that could be settled: it is spent at once.
+      if (command.op === 'C') subject[at + 2] = posted + amount
+      else subject[at + 3] = pending + amount
+    }
+    subjects.push(isIdle(subject) ? undefined : subject)
+  }
+  return { levels, denied, subjects }
+}

@@ -1,0 +1,34 @@
+import type { Hold, ReservationState, SubjectState } from './port.ts'
+
+/** A reservation's record as drivers keep it. */
+export interface LedgerRecord {
+  readonly state: ReservationState
+  readonly fingerprint: string
+  readonly expMs: number
+  readonly hold: Hold
+  readonly note: string
+  /** Bytes settled, -1 before. */
+  readonly actual: number
+  readonly over: number
+}
+
+/** All that a decision reads. Subjects stand in the order of the command's. */
+export interface LedgerState {
+  readonly record: LedgerRecord | undefined
+  readonly subjects: readonly (SubjectState | undefined)[]
+}
+
+/** All that a decision writes, in one step or not at all. */
+export interface Writes {
+  /** By position of the command's subjects; `undefined` removes the subject. */
+  readonly subjects?: readonly (SubjectState | undefined)[]
+  readonly record?: LedgerRecord
+  /** When the sweeper looks next, in ledger time; `null` takes it out of the index. */
+  readonly dueMs?: number | null
+}
+
+/** What a decision comes to. Without `writes` nothing changes. */
+export interface Decision<Reply> {
+  readonly reply: Reply
+  readonly writes?: Writes
+}

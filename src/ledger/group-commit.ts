@@ -1,0 +1,126 @@
+import { GatewayError } from '../errors.ts'
+import type { SqlDatabase } from './sql-database.ts'
+
+/** Work items of one transaction. */
+const MAX_BATCH = 64
+/** Work items that may wait; more are refused. */
+const MAX_QUEUE = 2_048
+
+interface Item {
+  readonly work: () => unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Runs work in transactions that many callers share; answers come after the commit. */
+export interface GroupCommit {
+  run<T>(work: () => T): Promise<T>
+  /** Resolves when everything that was queued is answered. Nothing is taken after it. */
+  close(): Promise<void>
+}
+
+/**
+ * All work of one turn of the event loop, at most 64 items, goes into one transaction. When one
+ * throws, the transaction is rolled back and each item runs in one of its own, so that it harms
+ * nobody else. Rejects with `Overloaded` beyond 2,048 waiting items, and with `LedgerUnavailable`
+ * for whatever the database says.
+ */
+export function createGroupCommit(options: {
+  readonly database: SqlDatabase
+  /** Runs the function later, after the current turn of the event loop. */
+  readonly schedule: (run: () => void) => void
+  /** Called in the transaction after the work and before the commit. */
+  readonly flush: () => void
+  /** Called after a rollback: what was kept for `flush` is void. */
+  readonly forget: () => void
+}): GroupCommit {
+  const { database, schedule, flush, forget } = options
+  const queue: Item[] = []
+  let scheduled = false
+  let closed = false
+  let drained: (() => void) | undefined
+
+  function commitBatch(): void {
+    scheduled = false
+    const batch = queue.splice(0, MAX_BATCH)
+    try {
+      answer(batch, transact(batch))
+    } catch (error) {
+      if (batch.length === 1) batch[0]?.reject(unavailable(error))
+      else for (const item of batch) commitAlone(item)
+    }
+    if (queue.length > 0) wake()
+    else drained?.()
+  }
+
+  function transact(batch: readonly Item[]): unknown[] {
+    try {
+      database.exec('BEGIN IMMEDIATE')
+      const results = batch.map(({ work }) => work())
+      flush()
+      database.exec('COMMIT')
+      return results
+    } catch (error) {
+      forget()
+      rollback(database)
+      throw error
+    }
+  }
+
+  function commitAlone(item: Item): void {
+    try {
+      answer([item], transact([item]))
+    } catch (error) {
+      item.reject(unavailable(error))
+    }
+  }
+
+  function wake(): void {
+    if (scheduled) return
+    scheduled = true
+    schedule(commitBatch)
+  }
+
+  return {
+    run<T>(work: () => T): Promise<T> {
+      if (closed) return Promise.reject(unavailable(new Error('the ledger is closed')))
+      if (queue.length >= MAX_QUEUE) {
+        return Promise.reject(
+          new GatewayError('Overloaded', 'Cannot decide: too many decisions are waiting'),
+        )
+      }
+      return new Promise<T>((resolve, reject) => {
+        queue.push({ work, resolve: resolve as (value: unknown) => void, reject })
+        wake()
+      })
+    },
+    async close() {
+      closed = true
+      if (queue.length === 0) return
+      await new Promise<void>((resolve) => {
+        drained = resolve
+      })
+    },
+  }
+}
+
+/** The error for whatever a database says: the cause is for the log. */
+export function unavailable(cause: unknown): GatewayError {
+  if (cause instanceof GatewayError) return cause
+  return new GatewayError('LedgerUnavailable', 'Cannot decide: the ledger does not answer', {
+    cause,
+  })
+}
+
+function answer(batch: readonly Item[], results: readonly unknown[]): void {
+  for (const [index, item] of batch.entries()) item.resolve(results[index])
+}
+
+// SQLite has rolled back by itself after some errors, and then says that there is no transaction.
+function rollback(database: SqlDatabase): void {
+  try {
+    database.exec('ROLLBACK')
+  } catch {
+    // Nothing is open any more.
+  }
+}

@@ -1,0 +1,135 @@
+import type { Clock } from '../clock.ts'
+import { decideAdmit } from './decide-admit.ts'
+import { decideFinish } from './decide-finish.ts'
+import type { LedgerRecord, Writes } from './decision.ts'
+import type {
+  AdmitCommand,
+  ClaimRequest,
+  FinishCommand,
+  Ledger,
+  ListRequest,
+  Reservation,
+  ReservationRef,
+  SubjectState,
+} from './port.ts'
+import { steadyClock } from './steady-clock.ts'
+
+export interface MemoryLedgerOptions {
+  readonly clock: Clock
+  /** Installation salt. Default: one of its own, as nothing outlives the process. */
+  readonly salt?: string
+  /** How long an ended reservation is remembered, in milliseconds. Default 24 h. */
+  readonly retentionMs?: number
+}
+
+/** What the memory ledger lets tests look at. */
+export interface MemoryLedger extends Ledger {
+  /** A copy of every subject's state. */
+  subjects(): ReadonlyMap<string, SubjectState>
+}
+
+const DAY_MS = 86_400_000
+const PRUNED_AT_ONCE = 1_000
+
+interface Kept extends LedgerRecord {
+  readonly owner: string
+  readonly endedMs?: number
+}
+
+/** The ledger on Maps: for tests and trying out. Everything is gone with the process. */
+export function openMemoryLedger({
+  clock,
+  salt = 'memory',
+  retentionMs = DAY_MS,
+}: MemoryLedgerOptions): MemoryLedger {
+  const now = steadyClock(clock)
+  const subjects = new Map<string, SubjectState>()
+  const records = new Map<string, Kept>()
+  const due = new Map<string, number>()
+  /** Ended reservations, longest first. */
+  const ended = new Map<string, number>()
+
+  function stateOf(rid: string | undefined, ids: readonly string[]) {
+    return {
+      record: rid === undefined ? undefined : records.get(rid),
+      subjects: ids.map((id) => subjects.get(id)),
+    }
+  }
+
+  function apply(command: AdmitCommand | FinishCommand, writes: Writes | undefined): void {
+    if (writes === undefined) return
+    for (const [index, state] of (writes.subjects ?? []).entries()) {
+      const id = command.subjects[index]
+      if (id === undefined) continue
+      if (state === undefined) subjects.delete(id)
+      else subjects.set(id, state)
+    }
+    if (!('rid' in command)) return
+    const { rid } = command
+    if (writes.record !== undefined) {
+      const owner = records.get(rid)?.owner ?? command.subjects[0] ?? ''
+      const open = writes.record.state === 'P' || writes.record.state === 'D'
+      const endedMs = open ? undefined : now()
+      records.set(rid, { ...writes.record, owner, ...(endedMs !== undefined && { endedMs }) })
+      if (endedMs === undefined) ended.delete(rid)
+      else ended.set(rid, endedMs)
+    }
+    if (writes.dueMs === null) due.delete(rid)
+    else if (writes.dueMs !== undefined) due.set(rid, writes.dueMs)
+  }
+
+  function reservation(rid: string, partition: number): Reservation | undefined {
+    const kept = records.get(rid)
+    return kept === undefined ? undefined : { ...kept, rid, partition }
+  }
+
+  function prune(): void {
+    let pruned = 0
+    for (const [rid, endedMs] of ended) {
+      if (endedMs > now() - retentionMs || pruned >= PRUNED_AT_ONCE) return
+      ended.delete(rid)
+      records.delete(rid)
+      pruned += 1
+    }
+  }
+
+  return {
+    partitions: 1,
+    salt,
+    async admit(command) {
+      const rid = command.op === 'R' ? command.rid : undefined
+      const { reply, writes } = decideAdmit(stateOf(rid, command.subjects), command, now())
+      apply(command, writes)
+      return reply
+    },
+    async finish(command) {
+      const state = stateOf(command.rid, command.subjects)
+      const { reply, writes } = decideFinish(state, command, now())
+      apply(command, writes)
+      return reply
+    },
+    async claim({ partition, limit, leaseMs }: ClaimRequest) {
+      prune()
+      const nowMs = now()
+      const claimed = [...due]
+        .filter(([, atMs]) => atMs <= nowMs)
+        .sort(([, a], [, b]) => a - b)
+        .slice(0, limit)
+      for (const [rid] of claimed) due.set(rid, nowMs + leaseMs)
+      return { nowMs, reservations: claimed.flatMap(([rid]) => reservation(rid, partition) ?? []) }
+    },
+    async find({ partition, rid }: ReservationRef) {
+      return reservation(rid, partition)
+    },
+    async list({ partition, owner, states, ridPrefix, after = '', limit }: ListRequest) {
+      const rids = [...records]
+        .filter(([rid, kept]) => kept.owner === owner && rid.startsWith(ridPrefix) && rid > after)
+        .filter(([, { state }]) => states.includes(state))
+        .map(([rid]) => rid)
+        .sort((a, b) => (a < b ? -1 : 1))
+      return rids.slice(0, limit).flatMap((rid) => reservation(rid, partition) ?? [])
+    },
+    async close() {},
+    subjects: () => new Map(subjects),
+  }
+}

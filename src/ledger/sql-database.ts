@@ -1,0 +1,18 @@
+/** A value that a column holds. */
+export type SqlValue = string | number | null
+
+/** One row, by column name. */
+export type SqlRow = Readonly<Record<string, unknown>>
+
+export interface SqlStatement {
+  run(...values: SqlValue[]): unknown
+  get(...values: SqlValue[]): SqlRow | undefined
+  all(...values: SqlValue[]): SqlRow[]
+}
+
+/** A synchronous SQLite database, as far as the ledger needs it; `node:sqlite` is one. */
+export interface SqlDatabase {
+  exec(sql: string): void
+  prepare(sql: string): SqlStatement
+  close(): void
+}

@@ -1,0 +1,90 @@
+import type { LedgerRecord } from './decision.ts'
+import type { Hold, Reservation, ReservationState, SubjectState } from './port.ts'
+import type { SqlDatabase, SqlRow } from './sql-database.ts'
+
+const COLUMNS = 'rid, state, fp, exp, hold, note, actual, over'
+
+/** The ledger's statements, prepared once, and their rows as values. */
+export function openRows(database: SqlDatabase) {
+  const getSubject = database.prepare('SELECT state FROM subject WHERE id = ?')
+  const putSubject = database.prepare('INSERT OR REPLACE INTO subject (id, state) VALUES (?, ?)')
+  const dropSubject = database.prepare('DELETE FROM subject WHERE id = ?')
+  const getRecord = database.prepare(`SELECT ${COLUMNS} FROM reservation WHERE rid = ?`)
+  const putRecord = database.prepare(
+    `INSERT INTO reservation (${COLUMNS}, owner, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (rid) DO UPDATE SET state = excluded.state, fp = excluded.fp, exp = excluded.exp,
+       hold = excluded.hold, note = excluded.note, actual = excluded.actual, over = excluded.over,
+       ended = excluded.ended`,
+  )
+  const setDue = database.prepare('UPDATE reservation SET due = ? WHERE rid = ?')
+  const dueRids = database.prepare(
+    'SELECT rid FROM reservation WHERE due <= ? ORDER BY due LIMIT ?',
+  )
+  const prune = database.prepare(
+    'DELETE FROM reservation WHERE rid IN (SELECT rid FROM reservation WHERE ended < ? LIMIT ?)',
+  )
+  const list = database.prepare(
+    `SELECT ${COLUMNS} FROM reservation WHERE owner = ? AND rid > ? AND rid >= ? AND rid < ?
+       AND instr(?, state) > 0 ORDER BY rid LIMIT ?`,
+  )
+  return {
+    subject(id: string): SubjectState | undefined {
+      const row = getSubject.get(id)
+      return row === undefined ? undefined : (JSON.parse(String(row.state)) as number[])
+    },
+    writeSubject(id: string, state: SubjectState | undefined): void {
+      if (state === undefined) dropSubject.run(id)
+      else putSubject.run(id, JSON.stringify(state))
+    },
+    reservation(rid: string): Reservation | undefined {
+      const row = getRecord.get(rid)
+      return row === undefined ? undefined : reservationOf(row)
+    },
+    writeRecord(
+      rid: string,
+      record: LedgerRecord,
+      { owner, endedMs }: { owner: string; endedMs: number | null },
+    ): void {
+      const { state, fingerprint, expMs, note, actual, over } = record
+      const hold = JSON.stringify(record.hold)
+      putRecord.run(rid, state, fingerprint, expMs, hold, note, actual, over, owner, endedMs)
+    },
+    setDue(rid: string, dueMs: number | null): void {
+      setDue.run(dueMs, rid)
+    },
+    due(nowMs: number, limit: number): string[] {
+      return dueRids.all(nowMs, limit).map((row) => String(row.rid))
+    },
+    prune(endedBeforeMs: number, limit: number): void {
+      prune.run(endedBeforeMs, limit)
+    },
+    list(request: {
+      owner: string
+      after: string
+      ridPrefix: string
+      states: readonly ReservationState[]
+      limit: number
+    }): Reservation[] {
+      const { owner, after, ridPrefix, states, limit } = request
+      const end = `${ridPrefix}\u{10ffff}`
+      return list.all(owner, after, ridPrefix, end, states.join(''), limit).map(reservationOf)
+    },
+  }
+}
+
+/** What `openRows` returns. */
+export type Rows = ReturnType<typeof openRows>
+
+function reservationOf(row: SqlRow): Reservation {
+  return {
+    partition: 0,
+    rid: String(row.rid),
+    state: String(row.state) as ReservationState,
+    fingerprint: String(row.fp),
+    expMs: Number(row.exp),
+    hold: JSON.parse(String(row.hold)) as Hold,
+    note: String(row.note),
+    actual: Number(row.actual),
+    over: Number(row.over),
+  }
+}

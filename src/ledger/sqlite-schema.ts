@@ -1,0 +1,67 @@
+import { GatewayError } from '../errors.ts'
+import type { SqlDatabase } from './sql-database.ts'
+
+const SCHEMA_VERSION = 1
+/** How long another process may hold the file before an error, in milliseconds. */
+const BUSY_TIMEOUT_MS = 2_000
+/** SQLite's number for `synchronous = FULL`. */
+const FULL = 2
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS subject (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS reservation (
+    rid TEXT PRIMARY KEY, state TEXT NOT NULL, fp TEXT NOT NULL, exp INTEGER NOT NULL,
+    due INTEGER, hold TEXT NOT NULL, note TEXT NOT NULL, actual INTEGER NOT NULL,
+    over INTEGER NOT NULL, owner TEXT NOT NULL, ended INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS reservation_due ON reservation (due) WHERE due IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS reservation_owner ON reservation (owner, rid);
+  CREATE INDEX IF NOT EXISTS reservation_ended ON reservation (ended) WHERE ended IS NOT NULL;
+`
+
+/**
+ * Makes the tables, or checks those that are there, and returns the installation's salt. Throws
+ * `LedgerUnavailable` for a file that a newer version wrote, or where `synchronous` cannot be FULL:
+ * NORMAL may lose commits with the power.
+ */
+export function prepareDatabase(database: SqlDatabase, newSalt: () => string): string {
+  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  database.exec('PRAGMA journal_mode = WAL')
+  database.exec('PRAGMA synchronous = FULL')
+  assertDurable(database)
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    database.exec(TABLES)
+    const insert = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
+    insert.run('schema', String(SCHEMA_VERSION))
+    insert.run('salt', newSalt())
+    database.exec('COMMIT')
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+  const version = Number(meta(database, 'schema'))
+  if (version > SCHEMA_VERSION) {
+    throw new GatewayError(
+      'LedgerUnavailable',
+      `Cannot open the ledger: its schema ${version} is newer than ${SCHEMA_VERSION}, which this version knows`,
+    )
+  }
+  return meta(database, 'salt')
+}
+
+/** Throws `LedgerUnavailable` unless commits survive a loss of power. */
+export function assertDurable(database: SqlDatabase): void {
+  const row = database.prepare('PRAGMA synchronous').get()
+  if (row?.synchronous === FULL) return
+  throw new GatewayError(
+    'LedgerUnavailable',
+    'Cannot open the ledger: "synchronous" must be FULL, or commits can be lost with the power',
+  )
+}
+
+function meta(database: SqlDatabase, name: string): string {
+  const row = database.prepare('SELECT value FROM meta WHERE name = ?').get(name)
+  return String(row?.value ?? '')
+}

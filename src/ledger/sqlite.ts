@@ -1,0 +1,127 @@
+import type { Clock } from '../clock.ts'
+import { toBase64Url } from '../hashing.ts'
+import { decideAdmit } from './decide-admit.ts'
+import { decideFinish } from './decide-finish.ts'
+import type { LedgerState, Writes } from './decision.ts'
+import { createGroupCommit, unavailable } from './group-commit.ts'
+import type { AdmitCommand, FinishCommand, Ledger, SubjectState } from './port.ts'
+import type { SqlDatabase } from './sql-database.ts'
+import { openRows } from './sqlite-rows.ts'
+import { prepareDatabase } from './sqlite-schema.ts'
+import { steadyClock } from './steady-clock.ts'
+
+export interface SqliteLedgerOptions {
+  /** An open database that nobody else writes. */
+  readonly database: SqlDatabase
+  readonly clock: Clock
+  /** Runs a function after the current turn of the event loop: `setImmediate` where there is one. */
+  readonly schedule: (run: () => void) => void
+  /** How long an ended reservation is remembered, in milliseconds, 2 h and up. Default 24 h. */
+  readonly retentionMs?: number
+}
+
+const DAY_MS = 86_400_000
+const SALT_BYTES = 16
+const PRUNED_AT_ONCE = 500
+
+/**
+ * The ledger in SQLite: WAL, `synchronous = FULL`, one transaction for all commands of a turn of the
+ * event loop. What was answered survives a crash and the loss of power. Throws `LedgerUnavailable`
+ * when the file cannot be used.
+ */
+export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
+  const { database, clock, schedule, retentionMs = DAY_MS } = options
+  const now = steadyClock(clock)
+  const newSalt = () => toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES)))
+  const salt = prepareDatabase(database, newSalt)
+  const rows = openRows(database)
+  // Subjects of the transaction under way: many of its commands share them.
+  const subjects = new Map<string, SubjectState | undefined>()
+  const changed = new Set<string>()
+  const forget = () => {
+    subjects.clear()
+    changed.clear()
+  }
+  const commits = createGroupCommit({
+    database,
+    schedule,
+    forget,
+    flush() {
+      for (const id of changed) rows.writeSubject(id, subjects.get(id))
+      forget()
+    },
+  })
+
+  function subject(id: string): SubjectState | undefined {
+    if (!subjects.has(id)) subjects.set(id, rows.subject(id))
+    return subjects.get(id)
+  }
+
+  function stateOf(command: AdmitCommand | FinishCommand): LedgerState {
+    return {
+      record: 'rid' in command ? rows.reservation(command.rid) : undefined,
+      subjects: command.subjects.map(subject),
+    }
+  }
+
+  function apply(command: AdmitCommand | FinishCommand, writes: Writes | undefined, nowMs: number) {
+    if (writes === undefined) return
+    for (const [index, state] of (writes.subjects ?? []).entries()) {
+      const id = command.subjects[index]
+      if (id === undefined) continue
+      subjects.set(id, state)
+      changed.add(id)
+    }
+    if (!('rid' in command)) return
+    const { record, dueMs } = writes
+    if (record !== undefined) {
+      const open = record.state === 'P' || record.state === 'D'
+      const owner = command.subjects[0] ?? ''
+      rows.writeRecord(command.rid, record, { owner, endedMs: open ? null : nowMs })
+    }
+    if (dueMs !== undefined) rows.setDue(command.rid, dueMs)
+  }
+
+  /** Reads see what is committed; whatever the database says becomes `LedgerUnavailable`. */
+  async function read<T>(work: () => T): Promise<T> {
+    try {
+      return work()
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+
+  return {
+    partitions: 1,
+    salt,
+    admit: (command) =>
+      commits.run(() => {
+        const nowMs = now()
+        const { reply, writes } = decideAdmit(stateOf(command), command, nowMs)
+        apply(command, writes, nowMs)
+        return reply
+      }),
+    finish: (command) =>
+      commits.run(() => {
+        const nowMs = now()
+        const { reply, writes } = decideFinish(stateOf(command), command, nowMs)
+        apply(command, writes, nowMs)
+        return reply
+      }),
+    claim: ({ limit, leaseMs }) =>
+      commits.run(() => {
+        const nowMs = now()
+        rows.prune(nowMs - retentionMs, PRUNED_AT_ONCE)
+        const rids = rows.due(nowMs, limit)
+        for (const rid of rids) rows.setDue(rid, nowMs + leaseMs)
+        return { nowMs, reservations: rids.flatMap((rid) => rows.reservation(rid) ?? []) }
+      }),
+    find: ({ rid }) => read(() => rows.reservation(rid)),
+    list: ({ owner, states, ridPrefix, after = '', limit }) =>
+      read(() => rows.list({ owner, states, ridPrefix, after, limit })),
+    async close() {
+      await commits.close()
+      database.close()
+    },
+  }
+}

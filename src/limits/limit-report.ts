@@ -1,0 +1,211 @@
+import { toTimestamp } from '../clock.ts'
+import type { Violation } from '../errors.ts'
+import type { CompiledQuota, CompiledRate, LimitSet, Measured } from './limit-set.ts'
+import { windowAt } from './windows.ts'
+
+/** One limit and what is left of it, as a client reads it (`api.md`, `limits`). */
+export interface LimitStatus {
+  readonly policy: string
+  readonly unit: string
+  readonly limit: number
+  readonly used: number
+  /** Held by uploads that have not ended. */
+  readonly pending: number
+  readonly remaining: number
+  /** When it is as new: the window's end, or when a rate's whole burst is back. */
+  readonly resetsAt?: string
+}
+
+/** What a refusal says, and how it is answered. */
+export interface Verdict {
+  readonly violations: readonly Violation[]
+  /** Whether waiting heals all of them. */
+  readonly waitingHeals: boolean
+  /** The latest of them, whole seconds rounded up, at least 1; absent when waiting does not help. */
+  readonly retryAfterSeconds?: number
+  readonly onlyRates: boolean
+  /** Another overwrite holds the object. */
+  readonly lockTaken: boolean
+}
+
+/** Seconds after which to try again when slots are taken: nobody knows when one comes free. */
+const SLOT_RETRY_SECONDS = 5
+
+interface RateLevel {
+  readonly kind: 'rate'
+  readonly limit: CompiledRate
+  readonly incUs: number
+  readonly tauUs: number
+  readonly roomUs: number
+}
+
+interface QuotaLevel {
+  readonly kind: 'quota'
+  readonly limit: CompiledQuota
+  readonly amount: number
+  readonly posted: number
+  readonly pending: number
+}
+
+type Level = RateLevel | QuotaLevel | { readonly kind: 'lock' }
+
+/**
+ * Every limit with its levels. `charged`: the levels are those found before this very request was
+ * charged, and are shown with it.
+ */
+export function limitStatuses(
+  set: LimitSet,
+  measured: Measured,
+  levels: readonly number[],
+  nowMs: number,
+  charged: boolean,
+): LimitStatus[] {
+  return readLevels(set, measured, levels).flatMap((level) => {
+    if (level.kind === 'lock') return []
+    return level.kind === 'rate'
+      ? [rateStatus(level, nowMs, charged)]
+      : [quotaStatus(set, level, nowMs, charged)]
+  })
+}
+
+/** All limits that refused, by the positions that the ledger named. */
+export function violationsOf(
+  set: LimitSet,
+  measured: Measured,
+  denied: readonly number[],
+  levels: readonly number[],
+  nowMs: number,
+): Verdict {
+  const all = readLevels(set, measured, levels)
+  const refusing = denied.flatMap((position) => all[position - 1] ?? [])
+  const violations = refusing.flatMap((level) => {
+    if (level.kind === 'lock') return []
+    return level.kind === 'rate' ? [rateViolation(level)] : [quotaViolation(set, level, nowMs)]
+  })
+  const waits = violations.map(({ retryAfterSeconds }) => retryAfterSeconds)
+  const waitingHeals = waits.every((wait) => wait !== undefined)
+  return {
+    violations,
+    waitingHeals,
+    ...(waitingHeals && { retryAfterSeconds: Math.max(1, ...waits.map((wait) => wait ?? 1)) }),
+    onlyRates: refusing.every(({ kind }) => kind === 'rate'),
+    lockTaken: refusing.some(({ kind }) => kind === 'lock'),
+  }
+}
+
+/** The levels of a reply, one by one, in the order of the ledger's positions. */
+function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]): Level[] {
+  const found: Level[] = []
+  let level = 0
+  let check = 2
+  let hold = 0
+  for (const group of [set.user, set.tenant]) {
+    check += 1
+    for (const limit of group.rates) {
+      const [, incUs = 0, tauUs = 0] = measured.check.slice(check, check + 3)
+      found.push({ kind: 'rate', limit, incUs, tauUs, roomUs: levels[level] ?? 0 })
+      check += 3
+      level += 1
+    }
+    hold += 1
+    for (const limit of group.quotas) {
+      const amount = measured.hold[hold + 2] ?? 0
+      const [posted = 0, pending = 0] = levels.slice(level, level + 2)
+      found.push({ kind: 'quota', limit, amount, posted, pending })
+      check += 1
+      hold += 4
+      level += 2
+    }
+  }
+  if (measured.subjects.length > 2) found.push({ kind: 'lock' })
+  return found
+}
+
+function rateStatus(level: RateLevel, nowMs: number, charged: boolean): LimitStatus {
+  const { limit, incUs, tauUs, roomUs } = level
+  const leftUs = Math.max(0, roomUs - (charged ? incUs : 0))
+  const remaining = Math.min(limit.burst, Math.floor(leftUs / limit.spacingUs))
+  return {
+    policy: limit.policy,
+    unit: 'requests',
+    limit: limit.burst,
+    used: limit.burst - remaining,
+    pending: 0,
+    remaining,
+    resetsAt: timestampAfter(nowMs + Math.max(0, tauUs - leftUs) / 1000),
+  }
+}
+
+function quotaStatus(
+  set: LimitSet,
+  { limit, amount, posted, pending }: QuotaLevel,
+  nowMs: number,
+  charged: boolean,
+): LimitStatus {
+  // Requests are counted as used at once: they are never given back.
+  const spent = charged && limit.unit === 'requests' ? amount : 0
+  const held = charged && limit.unit !== 'requests' ? amount : 0
+  const used = posted + spent
+  const { window } = limit
+  return {
+    policy: limit.policy,
+    unit: limit.unit,
+    limit: limit.limit,
+    used,
+    pending: pending + held,
+    remaining: Math.max(0, limit.limit - used - pending - held),
+    ...(window !== undefined && {
+      resetsAt: toTimestamp(windowAt(window, set.timeZone, nowMs).endMs),
+    }),
+  }
+}
+
+function rateViolation({ limit, incUs, tauUs, roomUs }: RateLevel): Violation {
+  const remaining = Math.min(limit.burst, Math.max(0, Math.floor(roomUs / limit.spacingUs)))
+  const heals = incUs <= tauUs
+  return {
+    policy: limit.policy,
+    unit: 'requests',
+    limit: limit.burst,
+    used: limit.burst - remaining,
+    pending: 0,
+    requested: Math.round(incUs / limit.spacingUs),
+    ...(heals && { retryAfterSeconds: Math.max(1, Math.ceil((incUs - roomUs) / 1e6)) }),
+  }
+}
+
+function quotaViolation(
+  set: LimitSet,
+  { limit, amount, posted, pending }: QuotaLevel,
+  nowMs: number,
+): Violation {
+  const retryAfterSeconds = quotaWait(set, limit, amount, nowMs)
+  return {
+    policy: limit.policy,
+    unit: limit.unit,
+    limit: limit.limit,
+    used: posted,
+    pending,
+    requested: amount,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  }
+}
+
+/** A request above the whole limit never fits; a total does not reset by itself. */
+function quotaWait(
+  set: LimitSet,
+  { window, unit, limit }: CompiledQuota,
+  amount: number,
+  nowMs: number,
+): number | undefined {
+  if (amount > limit) return undefined
+  if (unit === 'pending-uploads') return SLOT_RETRY_SECONDS
+  if (window === undefined) return undefined
+  const { endMs } = windowAt(window, set.timeZone, nowMs)
+  return Math.max(1, Math.ceil((endMs - nowMs) / 1000))
+}
+
+/** Rounded up to whole seconds: never earlier than it is true. */
+function timestampAfter(atMs: number): string {
+  return toTimestamp(Math.ceil(atMs / 1000) * 1000)
+}

@@ -1,0 +1,225 @@
+import type { Hashing } from '../hashing.ts'
+import { limitId } from './limit-id.ts'
+import type { Per, Plan, Quota, QuotaUnit, RateLimit } from './plan.ts'
+import { windowAt } from './windows.ts'
+
+/** What a request asks of the limits. */
+export interface Demand {
+  readonly requests: number
+  readonly objects: number
+  readonly bytes: number
+  readonly storedBytes: number
+  readonly storedObjects: number
+  readonly slots: number
+}
+
+export interface CompiledRate extends RateLimit {
+  readonly id: number
+  /** Time that one request takes, in microseconds, exact. */
+  readonly spacingUs: number
+}
+
+export interface CompiledQuota extends Quota {
+  readonly id: number
+  readonly kind: number
+}
+
+interface Group {
+  readonly rates: readonly CompiledRate[]
+  readonly quotas: readonly CompiledQuota[]
+}
+
+/** The limits of one user and of its tenant, ready to be measured against. */
+export interface LimitSet {
+  readonly user: Group
+  readonly tenant: Group
+  readonly timeZone: string
+  /** Id of the one slot that locks an object. */
+  readonly lockId: number
+}
+
+/** What a decision needs: subjects, and the flat arrays of the ledger's port. */
+export interface Measured {
+  readonly subjects: readonly string[]
+  readonly hold: readonly number[]
+  readonly check: readonly number[]
+}
+
+/** Where the limits are counted. `lock` is the object that only one overwrite may have. */
+export interface Subjects {
+  readonly user: string
+  readonly tenant: string
+  readonly lock?: string
+}
+
+// The kinds of the ledger's counters (`ledger/port.ts`, which stands to the right).
+const KIND: Readonly<Record<QuotaUnit, number>> = {
+  bytes: 0,
+  objects: 1,
+  requests: 2,
+  'stored-bytes': 3,
+  'pending-uploads': 4,
+  'stored-objects': 5,
+}
+const SLOT = KIND['pending-uploads']
+const LOCK_POLICY = 'object-lock'
+const TOTAL_WINDOW = 0
+const MINUTE_MS = 60_000
+/** No limit: the largest amount that a ledger keeps exactly. */
+const UNLIMITED = 2 ** 50
+const MAX_LIMITS = 32
+const MIN_SPACING_US = 10
+const MAX_TAU_US = 366 * 86_400 * 1e6
+
+/**
+ * Takes the limits per user from the user's plan and those per tenant from the tenant's. Throws an
+ * `Error` that names every problem; `problemsOf` lists them for one plan.
+ */
+export function compileLimits(options: {
+  readonly user: Plan
+  readonly tenant: Plan
+  readonly timeZone: string
+  readonly hashing: Hashing
+}): LimitSet {
+  const { user, tenant, timeZone, hashing } = options
+  const problems = [...new Set([...problemsOf(user, hashing), ...problemsOf(tenant, hashing)])]
+  if (problems.length > 0) throw new Error(`Cannot compile the limits: ${problems.join('; ')}`)
+  const set: LimitSet = {
+    user: groupOf(user, 'user', hashing),
+    tenant: groupOf(tenant, 'tenant', hashing),
+    timeZone,
+    lockId: limitId(hashing, LOCK_POLICY),
+  }
+  const limits = [...limitsOf(set.user), ...limitsOf(set.tenant)]
+  if (limits.length > MAX_LIMITS) {
+    throw new Error(`Cannot compile the limits: ${limits.length} are more than ${MAX_LIMITS}`)
+  }
+  return set
+}
+
+/** What is wrong with a plan, in plain words; empty when nothing is. */
+export function problemsOf(plan: Plan, hashing: Hashing): string[] {
+  const problems: string[] = []
+  const seen = new Map<number, string>([[limitId(hashing, LOCK_POLICY), LOCK_POLICY]])
+  for (const { policy } of [...plan.rates, ...plan.quotas]) {
+    const id = limitId(hashing, policy)
+    const other = seen.get(id)
+    if (other === policy) problems.push(`policy "${policy}" is named twice`)
+    else if (other !== undefined) problems.push(`policies "${policy}" and "${other}" collide`)
+    seen.set(id, policy)
+  }
+  for (const rate of plan.rates) {
+    const spacingUs = spacingOf(rate)
+    if (spacingUs < MIN_SPACING_US) {
+      problems.push(`rate "${rate.policy}" is faster than one request in ${MIN_SPACING_US} µs`)
+    }
+    if (spacingUs * rate.burst > MAX_TAU_US) {
+      problems.push(`rate "${rate.policy}" needs more than 366 days for its burst`)
+    }
+  }
+  for (const { policy, unit, window } of plan.quotas) {
+    const counted = unit === 'bytes' || unit === 'objects' || unit === 'requests'
+    if (counted && window === undefined) problems.push(`quota "${policy}" needs a window`)
+    if (!counted && window !== undefined) problems.push(`quota "${policy}" cannot have a window`)
+  }
+  return problems
+}
+
+/**
+ * The hold and the check of a demand at an instant of the ledger's clock: user first, then tenant,
+ * then the lock. A limit that the demand does not touch is listed with amount 0 and cannot refuse.
+ */
+export function measure(
+  set: LimitSet,
+  subjects: Subjects,
+  demand: Demand,
+  nowMs: number,
+): Measured {
+  const hold: number[] = []
+  const check: number[] = [0, Number.MAX_SAFE_INTEGER]
+  for (const group of [set.user, set.tenant]) {
+    check.push(group.rates.length)
+    for (const { id, spacingUs, burst } of group.rates) {
+      check.push(id, Math.ceil(spacingUs * demand.requests), Math.ceil(spacingUs * burst))
+    }
+    hold.push(group.quotas.length)
+    for (const quota of group.quotas) {
+      hold.push(
+        quota.id,
+        windowOf(set, quota, nowMs, check),
+        amountOf(quota.unit, demand),
+        quota.kind,
+      )
+      check.push(quota.limit)
+    }
+  }
+  const named = [subjects.user, subjects.tenant]
+  if (subjects.lock === undefined) return { subjects: named, hold, check }
+  hold.push(1, set.lockId, TOTAL_WINDOW, 1, SLOT)
+  check.push(0, 1)
+  return { subjects: [...named, subjects.lock], hold, check }
+}
+
+/**
+ * The limits now in force for each entry of a hold that was made earlier, in its order. A limit that
+ * has left the plan refuses nothing.
+ */
+export function limitsNow(set: LimitSet, hold: readonly number[]): number[] {
+  const known = new Map<number, number>([[set.lockId, 1]])
+  for (const { id, limit } of [...set.user.quotas, ...set.tenant.quotas]) known.set(id, limit)
+  const limits: number[] = []
+  for (let at = 0; at < hold.length; ) {
+    const count = hold[at] ?? 0
+    for (let entry = 0; entry < count; entry += 1) {
+      limits.push(known.get(hold[at + 1 + entry * 4] ?? -1) ?? UNLIMITED)
+    }
+    at += 1 + count * 4
+  }
+  return limits
+}
+
+function groupOf(plan: Plan, per: Per, hashing: Hashing): Group {
+  return {
+    rates: plan.rates
+      .filter((rate) => rate.per === per)
+      .map((rate) => ({ ...rate, id: limitId(hashing, rate.policy), spacingUs: spacingOf(rate) })),
+    quotas: plan.quotas
+      .filter((quota) => quota.per === per)
+      .map((quota) => ({ ...quota, id: limitId(hashing, quota.policy), kind: KIND[quota.unit] })),
+  }
+}
+
+function limitsOf(group: Group): readonly { policy: string }[] {
+  return [...group.rates, ...group.quotas]
+}
+
+function spacingOf({ windowSeconds, requests }: RateLimit): number {
+  return (windowSeconds * 1e6) / requests
+}
+
+/** The window's id; narrows the check's bounds to the window, so that a wrong clock is noticed. */
+function windowOf(set: LimitSet, quota: Quota, nowMs: number, check: number[]): number {
+  if (quota.window === undefined) return TOTAL_WINDOW
+  const { id, startMs, endMs } = windowAt(quota.window, set.timeZone, nowMs)
+  check[0] = Math.max(check[0] ?? 0, startMs)
+  check[1] = Math.min(check[1] ?? endMs, endMs)
+  // Midnight may fall between two minutes nowhere on Earth; an id must be whole all the same.
+  return Math.floor(Math.max(id, startMs / MINUTE_MS))
+}
+
+function amountOf(unit: QuotaUnit, demand: Demand): number {
+  switch (unit) {
+    case 'bytes':
+      return demand.bytes
+    case 'objects':
+      return demand.objects
+    case 'requests':
+      return demand.requests
+    case 'stored-bytes':
+      return demand.storedBytes
+    case 'stored-objects':
+      return demand.storedObjects
+    case 'pending-uploads':
+      return demand.slots
+  }
+}

@@ -1,0 +1,51 @@
+import { hasControl } from '../object-key.ts'
+
+/** What may stand in braces; every other character of a template is meant as it is. */
+export const KEY_VARIABLES = ['tenant', 'user', 'date', 'uuid', 'filename', 'key'] as const
+
+export type KeyVariable = (typeof KEY_VARIABLES)[number]
+
+/** Replaces all variables at once: what a value contains is never read as a template. */
+export function expandTemplate(template: string, value: (variable: KeyVariable) => string): string {
+  return template.replace(VARIABLE, (_, name: KeyVariable) => value(name))
+}
+
+/** True when the template names the variable. */
+export function usesVariable(template: string, variable: KeyVariable): boolean {
+  return template.includes(`{${variable}}`)
+}
+
+/**
+ * What is wrong with a template, as clauses that go on from "the template …"; none when it can be
+ * used. Whether a rendered key is an `ObjectKey` still shows only when it is rendered.
+ */
+export function templateProblems(template: string): string[] {
+  const problems: string[] = []
+  if (template === '') return ['is empty']
+  const rest = template.replace(VARIABLE, '')
+  const unknown = /\{([^{}]*)\}/.exec(rest)?.[1]
+  if (unknown !== undefined) {
+    problems.push(`names "{${unknown}}"; there are {${KEY_VARIABLES.join('}, {')}}`)
+  } else if (/[{}]/.test(rest)) {
+    problems.push('has a brace that is no part of a variable')
+  }
+  if (template.startsWith('/')) problems.push('starts with "/"')
+  if (template.includes('\\')) problems.push('holds a backslash')
+  if (hasControl(template) || !template.isWellFormed()) problems.push('holds a control character')
+  if (template.split('/').some((segment) => segment === '.' || segment === '..')) {
+    problems.push('has a "." or ".." segment')
+  }
+  return problems
+}
+
+/**
+ * True when `{tenant}` and `{user}` stand alone between slashes. Joined to other text, two of them
+ * can share a name: `a` with `b-c`, and `a-b` with `c`.
+ */
+export function keepsOwnersApart(template: string): boolean {
+  return template
+    .split('/')
+    .every((segment) => !/\{(?:tenant|user)\}/.test(segment) || /^\{[a-z]+\}$/.test(segment))
+}
+
+const VARIABLE = new RegExp(`\\{(${KEY_VARIABLES.join('|')})\\}`, 'g')

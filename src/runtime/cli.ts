@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { runCli } from '../cli/cli.ts'
+import { nodeHashing } from './node-hashing.ts'
+import { fail } from './run.ts'
+
+const packageFile = new URL('../../package.json', import.meta.url)
+
+runCli(process.argv.slice(2), {
+  env: process.env,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  readText: (path) => readFile(path, 'utf8'),
+  writeText: (path, text) => writeFile(path, text),
+  hashing: nodeHashing,
+  random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  version: JSON.parse(readFileSync(packageFile, 'utf8')).version,
+}).then((exitCode) => {
+  process.exitCode = exitCode
+}, fail)

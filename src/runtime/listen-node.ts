@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { ListenAddress, ServerSettings } from '../config/config.ts'
+
+export type Fetch = (request: Request, bindings: object) => Response | Promise<Response>
+
+/** A listener that is up. */
+export interface Listening {
+  readonly address: AddressInfo
+  /** No new connections; ends idle ones now, busy ones after their answer, all at the deadline. */
+  stop(drainMs: number): Promise<void>
+}
+
+/** Header block, in bytes; above it Node answers 431 by itself. */
+const MAX_HEADER_BYTES = 16_384
+const MAX_HEADERS = 100
+const MAX_REQUESTS_PER_SOCKET = 10_000
+
+/** Listens with every bound set: headers, whole request, idle time, connections. */
+export async function listenNode(
+  fetch: Fetch,
+  address: ListenAddress,
+  settings: ServerSettings,
+): Promise<Listening> {
+  const server = createAdaptorServer({
+    fetch,
+    createServer,
+    serverOptions: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: settings.headersTimeoutMs,
+      requestTimeout: settings.requestTimeoutMs,
+      keepAliveTimeout: settings.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, settings.headersTimeoutMs),
+    },
+  }) as Server
+  server.maxHeadersCount = MAX_HEADERS
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
+  server.maxConnections = settings.maxConnections
+  server.listen(address.port, address.host)
+  await once(server, 'listening')
+  return { address: server.address() as AddressInfo, stop: (drainMs) => stop(server, drainMs) }
+}
+
+async function stop(server: Server, drainMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  // Answers that are still to come say that the connection ends: a busy one is served on otherwise.
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    response.setHeader('connection', 'close')
+  })
+  server.closeIdleConnections()
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearInterval(idle)
+  clearTimeout(deadline)
+}

@@ -1,0 +1,110 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { createAdminAuthenticator } from '../auth/admin-token.ts'
+import { createAuthenticator } from '../auth/authenticate.ts'
+import type { RotatingSecret } from '../auth/rotating-secret.ts'
+import { systemClock } from '../clock.ts'
+import type { Config, Secrets, StateSetting } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import { createAccounts } from '../gateway/accounts.ts'
+import { LedgerTime } from '../gateway/ledger-time.ts'
+import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import type { AppContext } from '../http/app-context.ts'
+import { openMemoryLedger } from '../ledger/memory.ts'
+import type { Ledger } from '../ledger/port.ts'
+import { openSqliteLedger } from '../ledger/sqlite.ts'
+import type { TicketKey } from '../ledger/ticket.ts'
+import { createLogger, type Logger } from '../log.ts'
+import { createAws4fetchPresigner } from '../signing/aws4fetch-presigner.ts'
+import { countedStoreClient } from '../stores/counted-store-client.ts'
+import { createStoreClient } from '../stores/s3-client.ts'
+import { openAudit } from './audit-sink.ts'
+import { openTelemetry } from './metrics.ts'
+import { nodeHashing } from './node-hashing.ts'
+
+/**
+ * Opens what a gateway needs and picks the drivers: everything that is closed again is given to
+ * `closing`, so that it closes in reverse order. Overrides come last: tests say only what they change.
+ */
+export async function openContext(
+  config: Config,
+  secrets: Secrets,
+  closing: AsyncDisposableStack,
+  overrides: Partial<AppContext> = {},
+): Promise<AppContext> {
+  const clock = overrides.clock ?? systemClock
+  const log = overrides.log ?? openLog(config)
+  const { telemetry, readMetrics, close } = openTelemetry()
+  closing.defer(close)
+  const ledger = overrides.ledger ?? openLedger(config.state, clock)
+  closing.defer(() => ledger.close())
+  const audit = overrides.audit ?? (await openAudit(config.audit, log))
+  closing.defer(() => audit.close())
+  const ticketKeys = ticketKeysOf(secrets.ticketKey)
+  const [{ key: currentKey }] = ticketKeys
+  return {
+    config,
+    clock,
+    ledgerTime: new LedgerTime(clock),
+    hashing: nodeHashing,
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    ledger,
+    presigner: createAws4fetchPresigner(),
+    storeClient: countedStoreClient(
+      createStoreClient({ fetch: (request) => fetch(request) }),
+      telemetry,
+    ),
+    audit,
+    log,
+    telemetry,
+    accounts: createAccounts(config, ledger, nodeHashing),
+    localLimiter: createLocalLimiter(clock),
+    ticketKeys,
+    cursorKey: nodeHashing.hmacSha256(currentKey, 'signet cursor'),
+    authenticate: createAuthenticator({
+      hashing: nodeHashing,
+      keys: config.keys,
+      peppers: secrets.pepper,
+    }),
+    authenticateAdmin: createAdminAuthenticator({
+      hashing: nodeHashing,
+      tokens: secrets.adminToken,
+    }),
+    lifecycle: { state: 'starting' },
+    readMetrics,
+    rawTargetOf,
+    ...overrides,
+  }
+}
+
+/** A logger that writes to stderr: stdout belongs to commands and to the audit log. */
+export function openLog(config: Pick<Config, 'log'>): Logger {
+  const { level } = config.log
+  return createLogger({ write: (line) => process.stderr.write(line), clock: systemClock, level })
+}
+
+function openLedger(state: StateSetting, clock: AppContext['clock']): Ledger {
+  if (state.kind === 'memory') return openMemoryLedger({ clock })
+  try {
+    mkdirSync(dirname(state.path), { recursive: true })
+    const database = new DatabaseSync(state.path)
+    return openSqliteLedger({ database, clock, schedule: (run) => void setImmediate(run) })
+  } catch (cause) {
+    throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${state.path}"`, { cause })
+  }
+}
+
+/** Ticket keys are derived from the secrets, so that any text makes a key of the right length. */
+function ticketKeysOf({ current, previous }: RotatingSecret): [TicketKey, ...TicketKey[]] {
+  const derive = ({ version, secret }: RotatingSecret['current']): TicketKey => ({
+    id: version,
+    key: nodeHashing.sha256(`signet ticket:${secret.reveal()}`),
+  })
+  return previous === undefined ? [derive(current)] : [derive(current), derive(previous)]
+}
+
+function rawTargetOf(bindings: object): string | undefined {
+  const incoming = (bindings as { incoming?: { url?: string } }).incoming
+  return incoming?.url
+}

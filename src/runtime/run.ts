@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { loadConfig } from '../config/load-config.ts'
+import { startSweeper } from '../gateway/start-sweeper.ts'
+import { createAdminApp } from '../http/create-admin-app.ts'
+import { createApp } from '../http/create-app.ts'
+import { describeError } from '../log.ts'
+import { listenNode } from './listen-node.ts'
+import { nodeHashing } from './node-hashing.ts'
+import { openContext } from './open-context.ts'
+
+/** Where the gateway listens, once it does. */
+export interface Running {
+  readonly gatewayUrl: string
+  readonly adminUrl: string
+}
+
+export interface RunOptions {
+  readonly env: NodeJS.ProcessEnv
+  /** Path of the configuration. */
+  readonly file: string
+  readonly onRunning?: (running: Running) => void
+  /** Ends the gateway as a signal would. */
+  readonly stop?: Promise<unknown>
+}
+
+/**
+ * Runs a gateway until SIGINT or SIGTERM: configuration, context, listeners, sweeper. On the signal
+ * readiness falls first, then requests under way finish, then everything closes, last opened first.
+ */
+export async function run({ env, file, onRunning, stop }: RunOptions): Promise<void> {
+  const readText = (path: string) => readFile(path, 'utf8')
+  const { config, secrets, warnings } = await loadConfig(await readText(file), file, {
+    env,
+    readText,
+    hashing: nodeHashing,
+  })
+  await using closing = new AsyncDisposableStack()
+  const context = await openContext(config, secrets, closing)
+  for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
+  closing.defer(startSweeper(context))
+  const { server } = config
+  const drainMs = server.drainSeconds * 1000
+  const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
+  closing.defer(() => admin.stop(drainMs))
+  const api = await listenNode(createApp(context).fetch, server.listen, server)
+  closing.defer(() => api.stop(drainMs))
+  context.lifecycle.state = 'ready'
+  const running = { gatewayUrl: urlOf(api.address), adminUrl: urlOf(admin.address) }
+  context.log.info('gateway.ready', { ...running })
+  onRunning?.(running)
+
+  const signal = await Promise.race(
+    [once(process, 'SIGINT'), once(process, 'SIGTERM'), stop].filter((wait) => wait !== undefined),
+  )
+  context.lifecycle.state = 'draining'
+  context.log.info('gateway.draining', { signal: Array.isArray(signal) ? signal[0] : 'stop' })
+  await new Promise((resolve) => setTimeout(resolve, server.shutdownDelaySeconds * 1000))
+}
+
+/** For every entry file's `.catch`: one log line, and an exit code that cuts nothing off. */
+export function fail(error: unknown): void {
+  const line = { time: new Date().toISOString(), level: 'error', event: 'gateway.failed' }
+  process.stderr.write(`${JSON.stringify({ ...line, ...describeError(error) })}\n`)
+  process.exitCode = 1
+}
+
+function urlOf({
+  address,
+  family,
+  port,
+}: {
+  address: string
+  family: string
+  port: number
+}): string {
+  const open = address === '::' || address === '0.0.0.0'
+  const host = open ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address
+  return `http://${host}:${port}`
+}

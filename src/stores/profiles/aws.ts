@@ -1,0 +1,17 @@
+import { defineProfile } from '../profile.ts'
+
+/** Amazon S3. */
+export const aws = defineProfile({
+  endpoint: 'https://s3.{region}.amazonaws.com', // d
+  addressing: ['virtual', 'path'], // d: path style is still served
+  capabilities: {
+    signedLength: 'yes', // r
+    signedType: 'yes', // r
+    unsignedCopySource: 'closed', // r
+    unsignedHeaders: 'reject', // r: 403
+    writeOnce: 'if-none-match', // d: 412, 409 on a race
+    ifMatch: 'quoted', // d
+    checksumSha256: 'yes', // d, r: 400 BadDigest when sent as a header
+    responseOverrides: 'yes', // d
+  },
+})

@@ -1,0 +1,13 @@
+import { defineProfile } from '../profile.ts'
+
+/** Backblaze B2. */
+export const b2 = defineProfile({
+  endpoint: 'https://s3.{region}.backblazeb2.com', // d
+  capabilities: {
+    signedLength: 'yes', // r
+    signedType: 'yes', // r
+    writeOnce: 'refused', // r: 501
+    ifMatch: 'refused', // r: 501
+    checksumSha256: 'no', // r: 400 "Unsupported header"
+  },
+})

@@ -1,0 +1,19 @@
+import { defineProfile } from '../profile.ts'
+
+/**
+ * Ceph RGW. What differs between releases is left to the probe: conditions on PUT (16.2.15 keeps
+ * if-none-match, m; main does, s; a release was seen to ignore it, r) and the copy hole (open before
+ * the fix of CVE-2026-54330, s, m).
+ */
+export const ceph = defineProfile({
+  addressing: ['path'], // s: virtual needs rgw_dns_name
+  region: 'config', // s, m: any; not checked
+  capabilities: {
+    signedLength: 'yes', // s, m
+    signedType: 'yes', // s, m
+    payloadHash: 'yes', // s, m: 400 XAmzContentSHA256Mismatch
+    responseOverrides: 'yes', // s, m
+    // m: both may be signed, and then neither they nor x-amz-grant-* can be added.
+    fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
+  },
+})

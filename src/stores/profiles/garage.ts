@@ -1,0 +1,18 @@
+import { defineProfile } from '../profile.ts'
+
+/** Garage 1.2.0; 2.x is not covered. */
+export const garage = defineProfile({
+  addressing: ['path'], // s: virtual needs root_domain
+  region: 'garage', // s: checked, 400 AuthorizationHeaderMalformed
+  capabilities: {
+    signedLength: 'yes', // s
+    signedType: 'yes', // s
+    unsignedCopySource: 'closed', // s
+    unsignedHeaders: 'reject', // s: 400
+    writeOnce: 'ignored', // s: 200, and overwritten
+    ifMatch: 'ignored', // s
+    checksumSha256: 'yes', // s
+    payloadHash: 'no', // s: never looked at
+    responseOverrides: 'yes', // s
+  },
+})

@@ -1,0 +1,10 @@
+import { defineProfile } from '../profile.ts'
+
+/** IDrive e2. Little is documented: the probe decides. */
+export const idrive = defineProfile({
+  endpoint: 'https://s3.{region}.idrivee2.com', // d
+  addressing: ['path'], // r
+  capabilities: {
+    checksumSha256: 'no', // unverified, so not relied upon
+  },
+})

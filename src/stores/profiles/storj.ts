@@ -1,0 +1,15 @@
+import { defineProfile } from '../profile.ts'
+
+/** Storj by its gateway. Refuses a date one second ahead (s), hence the backdating. */
+export const storj = defineProfile({
+  endpoint: 'https://gateway.storjshare.io', // d
+  addressing: ['path'], // s
+  region: 'us1', // s: any; not checked
+  capabilities: {
+    signedLength: 'yes', // s
+    signedType: 'yes', // s
+    writeOnce: 'if-none-match', // s: only *
+    ifMatch: 'refused', // s: 501
+    checksumSha256: 'no', // s: any checksum header is refused on PutObject
+  },
+})

@@ -1,0 +1,21 @@
+import { defineProfile } from '../profile.ts'
+
+/**
+ * OpenStack Swift with s3api. Where its source (s) and release 2.30.1 (m) differ, the probe decides:
+ * if-none-match on PUT (s: kept; m: 501), checksums (s: all five; m: a wrong one is 200) and the
+ * payload hash (s: kept; m: right and wrong bytes are both 403).
+ */
+export const swift = defineProfile({
+  addressing: ['path'], // s: virtual needs storage_domain
+  region: 'us-east-1', // s, m: checked
+  capabilities: {
+    signedLength: 'yes', // s, m
+    signedType: 'yes', // s, m
+    unsignedCopySource: 'closed', // s, m
+    unsignedHeaders: 'reject-some', // s, m: copy, acl, grant and meta are 403
+    ifMatch: 'refused', // s, m: 501
+    responseOverrides: 'yes', // s, m
+    // m: taken when signed.
+    fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
+  },
+})

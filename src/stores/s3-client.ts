@@ -1,0 +1,122 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { parseHeadAnswer, storeTime } from './head-answer.ts'
+import { parseListAnswer } from './list-answer.ts'
+import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
+import { USUAL_LISTING } from './profile.ts'
+import { profileOf } from './profile-of.ts'
+import { readCapped } from './read-capped.ts'
+import {
+  createSignedCall,
+  type SendRequest,
+  type SignedCall,
+  type StoreCall,
+  unavailable,
+} from './signed-call.ts'
+import type { Placement } from './store.ts'
+import type { HeadResult, ListPage, ObjectPlace, StoreClient } from './store-client.ts'
+
+/** What the gateway's own calls need of the world. */
+export interface StoreClientOptions {
+  readonly fetch: SendRequest
+  /** Dates the signatures. Default: the machine's clock. */
+  readonly clock?: Clock
+}
+
+// 1,000 keys of 1,024 bytes, each byte percent-encoded, and their surroundings, twice over.
+const MAX_LIST_BYTES = 8 * 1024 * 1024
+
+/** Query name of the next page, by version. */
+const AFTER = { 1: 'marker', 2: 'continuation-token' } as const
+
+/** The S3 API as the gateway itself uses it, for stores of any provider. */
+export function createStoreClient({ fetch, clock = systemClock }: StoreClientOptions): StoreClient {
+  const call = createSignedCall(fetch, clock)
+  return {
+    head: (place, versionId) => headObject(call, place, versionId),
+    remove: (place) => removeObject(call, place),
+    list: (placement, request) => listObjects(call, placement, request),
+  }
+}
+
+async function headObject(
+  call: SignedCall,
+  place: ObjectPlace,
+  versionId: string | undefined,
+): Promise<HeadResult> {
+  const wanted: StoreCall = {
+    store: place.placement.store,
+    verb: 'look at the object',
+    method: 'HEAD',
+    location: locationOf(place),
+    query: new Map(versionId === undefined ? [] : [['versionId', versionId]]),
+    accepts: (response) => response.status === 200 || isAbsent(response),
+  }
+  const response = await call(wanted)
+  if (isAbsent(response)) return { found: false, ...storeTime(response.headers) }
+  return usable(wanted, () => parseHeadAnswer(response.headers))
+}
+
+// 405 with this header is a HEAD of a delete marker by its version (S3 API, HeadObject).
+function isAbsent({ status, headers }: Response): boolean {
+  return status === 404 || (status === 405 && headers.get('x-amz-delete-marker') === 'true')
+}
+
+async function removeObject(call: SignedCall, place: ObjectPlace): Promise<void> {
+  const response = await call({
+    store: place.placement.store,
+    verb: 'remove the object',
+    method: 'DELETE',
+    location: locationOf(place),
+    query: new Map(),
+    accepts: ({ status }) => status === 204 || status === 200 || status === 404,
+  })
+  await response.body?.cancel()
+}
+
+async function listObjects(
+  call: SignedCall,
+  { store, bucket, prefix }: Placement,
+  request: { prefix: string; limit: number; after?: string },
+): Promise<ListPage> {
+  const listing = profileOf(store.provider)?.listing ?? USUAL_LISTING
+  const wanted: StoreCall = {
+    store,
+    verb: 'list the objects',
+    method: 'GET',
+    location: bucketLocation(store, 'endpoint', bucket),
+    query: new Map([
+      ...(listing.version === 2 ? [['list-type', '2'] as const] : []),
+      ['encoding-type', 'url'],
+      ['max-keys', String(request.limit)],
+      ['prefix', prefix + request.prefix],
+      ...(request.after === undefined ? [] : [[AFTER[listing.version], request.after] as const]),
+    ]),
+    accepts: ({ status }) => status === 200,
+  }
+  const response = await call(wanted)
+  return usable(wanted, async () =>
+    parseListAnswer(await readCapped(response, MAX_LIST_BYTES), { prefix, listing }),
+  )
+}
+
+function locationOf(place: ObjectPlace) {
+  const { store, bucket } = place.placement
+  return objectLocation(store, 'endpoint', bucket, placedKey(place))
+}
+
+async function usable<Answer>(
+  call: StoreCall,
+  read: () => Answer | Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await read()
+  } catch (error) {
+    throw unavailable(call, { reason: ownReason(error) })
+  }
+}
+
+/** Our own words, or the error's name alone: others may quote the answer or the URL. */
+function ownReason(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  return error.message.startsWith('Cannot read ') ? error.message : error.name
+}

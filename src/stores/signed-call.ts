@@ -1,0 +1,117 @@
+import { AwsV4Signer } from 'aws4fetch'
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import { encodeSegment } from '../object-key.ts'
+import { toAmzDate } from './amz-date.ts'
+import type { StoreLocation } from './object-url.ts'
+import { readCapped } from './read-capped.ts'
+import { createSigningKeys, type SigningKeysOf } from './signing-keys.ts'
+import type { Store } from './store.ts'
+
+/** Sends one request; the global `fetch` fits. */
+export type SendRequest = (url: string, init: RequestInit) => Promise<Response>
+
+/** One call of the gateway to a store, and which answers it can use. */
+export interface StoreCall {
+  readonly store: Store
+  /** For messages: "Cannot <verb>: …". */
+  readonly verb: string
+  readonly method: 'HEAD' | 'GET' | 'DELETE'
+  readonly location: StoreLocation
+  readonly query: ReadonlyMap<string, string>
+  readonly accepts: (response: Response) => boolean
+}
+
+/** Sends a call and answers an accepted response. Its body must still be read, or cancelled. */
+export type SignedCall = (call: StoreCall) => Promise<Response>
+
+const MAX_ERROR_BYTES = 64 * 1024
+
+/**
+ * Calls to stores, signed in headers by aws4fetch with the `manage` credential, for `endpoint`. One
+ * attempt each, within the store's `timeoutMs` including the body; redirects are not followed. The
+ * call throws `StoreUnavailable` for a timeout, a refused connection and every answer that is not
+ * accepted, with its status and S3 code in `facts` and never the URL.
+ */
+export function createSignedCall(send: SendRequest, clock: Clock): SignedCall {
+  const signingKeysOf = createSigningKeys()
+  return async function callStore(call) {
+    const { store } = call
+    const url = urlOf(call)
+    const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
+    let response: Response
+    try {
+      response = await send(url, {
+        method: call.method,
+        headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(store.timeoutMs),
+      })
+    } catch (cause) {
+      throw unavailable(call, { reason: reasonOf(cause) })
+    }
+    if (call.accepts(response)) return response
+    throw unavailable(call, { status: response.status, code: await codeOf(response) })
+  }
+}
+
+/** The error of a call without a usable answer. `facts` are for the log. */
+export function unavailable(
+  { store, verb }: Pick<StoreCall, 'store' | 'verb'>,
+  facts: Readonly<Record<string, string | number>>,
+): GatewayError {
+  return new GatewayError('StoreUnavailable', `Cannot ${verb}: the store gave no usable answer`, {
+    facts: { store: store.name, ...facts },
+  })
+}
+
+function urlOf({ location, query }: StoreCall): string {
+  const pairs = [...query].map(([name, value]) => `${encodeSegment(name)}=${encodeSegment(value)}`)
+  const search = pairs.length === 0 ? '' : `?${pairs.join('&')}`
+  return `${location.origin}${location.path}${search}`
+}
+
+async function signedHeaders(
+  url: string,
+  { store, method, location }: StoreCall,
+  datetime: string,
+  signingKeysOf: SigningKeysOf,
+): Promise<Headers> {
+  const { accessKeyId, secretAccessKey, sessionToken } = store.credentials.manage
+  const signer = new AwsV4Signer({
+    method,
+    url,
+    accessKeyId,
+    secretAccessKey: secretAccessKey.reveal(),
+    ...(sessionToken !== undefined && { sessionToken: sessionToken.reveal() }),
+    service: 's3',
+    region: store.region,
+    datetime,
+    cache: signingKeysOf(store.credentials.manage, datetime.slice(0, 8)),
+  })
+  if (signer.encodedPath !== location.path) {
+    throw new GatewayError('InternalError', 'Cannot call the store: the path changed on the way')
+  }
+  const { headers } = await signer.sign()
+  // Unsigned, because proxies rewrite it; asked for, so that sizes are those of the object.
+  headers.set('accept-encoding', 'identity')
+  return headers
+}
+
+/** Never the error's own text: runtimes put the URL in it. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'unknown'
+  const inner: unknown = cause.cause
+  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
+  return /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? code : cause.name
+}
+
+async function codeOf(response: Response): Promise<string> {
+  try {
+    const text = await readCapped(response, MAX_ERROR_BYTES)
+    const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? ''
+    return /^[A-Za-z]{1,64}$/.test(code) ? code : 'none'
+  } catch {
+    return 'unreadable'
+  }
+}

@@ -1,0 +1,85 @@
+import type { Attributes, Meter, Span, Tracer } from '@opentelemetry/api'
+
+/**
+ * Business events, one function each: the only place where metrics and spans get their names.
+ * Labels are buckets, stores, routes and codes; never keys, users, tenants or secrets.
+ */
+export interface Telemetry {
+  requestServed(facts: { route: string; method: string; status: number; durationMs: number }): void
+  uploadGranted(facts: { bucket: string; sizeBytes: number }): void
+  uploadRefused(facts: { bucket: string; code: string }): void
+  uploadEnded(facts: { bucket: string; how: 'settled' | 'expired' | 'aborted' | 'rejected' }): void
+  downloadGranted(facts: { bucket: string }): void
+  objectDeleted(facts: { bucket: string }): void
+  /** The presigner returned something else than it was asked for: an alarm. */
+  signerMisbehaved(facts: { store: string }): void
+  /** An object carried a ticket that is not its own: an alarm. */
+  ticketRefused(facts: { bucket: string }): void
+  /** A reply that must not happen (`CORRUPT`, a forged fingerprint): an alarm. */
+  ledgerAlarmed(facts: { op: string; code: string }): void
+  /** A fail policy let something pass that could not be counted. */
+  failedOpen(facts: { what: string }): void
+  storeCalled(facts: { store: string; call: string; outcome: 'ok' | 'failed' }): void
+  sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
+  /** Runs `work` in a span named after the use case; an exception marks the span. */
+  span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
+}
+
+const SPAN_ERROR = 2 // SpanStatusCode.ERROR; a value import would pull the API's classes in
+
+/** Telemetry on the OpenTelemetry API; without an SDK behind it every call does nothing. */
+export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
+  const count = (name: string, description: string) => meter.createCounter(name, { description })
+  const duration = meter.createHistogram('signet.http.duration', {
+    description: 'Time to answer a request',
+    unit: 'ms',
+  })
+  const granted = count('signet.uploads.granted', 'Upload grants that left the gateway')
+  const reserved = count('signet.uploads.reserved_bytes', 'Bytes reserved by granted uploads')
+  const refused = count('signet.uploads.refused', 'Uploads refused, by code')
+  const ended = count('signet.uploads.ended', 'Uploads that ended, by how')
+  const downloads = count('signet.downloads.granted', 'Download grants that left the gateway')
+  const deleted = count('signet.objects.deleted', 'Objects deleted through the gateway')
+  const signer = count('signet.alarm.signer', 'Grants withheld because the signer misbehaved')
+  const tickets = count('signet.alarm.tickets', 'Objects with a forged or foreign ticket')
+  const ledger = count('signet.alarm.ledger', 'Ledger replies that must not happen')
+  const open = count('signet.failed_open', 'Requests let through by a fail policy')
+  const calls = count('signet.store.calls', 'Calls of the gateway to a store, by outcome')
+  const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
+
+  return {
+    requestServed: ({ durationMs, ...labels }) => duration.record(durationMs, labels),
+    uploadGranted: ({ bucket, sizeBytes }) => {
+      granted.add(1, { bucket })
+      reserved.add(sizeBytes, { bucket })
+    },
+    uploadRefused: (labels) => refused.add(1, labels),
+    uploadEnded: (labels) => ended.add(1, labels),
+    downloadGranted: (labels) => downloads.add(1, labels),
+    objectDeleted: (labels) => deleted.add(1, labels),
+    signerMisbehaved: (labels) => signer.add(1, labels),
+    ticketRefused: (labels) => tickets.add(1, labels),
+    ledgerAlarmed: (labels) => ledger.add(1, labels),
+    failedOpen: (labels) => open.add(1, labels),
+    storeCalled: (labels) => calls.add(1, labels),
+    sweepFinished: ({ claimed, ended: done, failed }) => {
+      sweeps.add(claimed - done - failed, { outcome: 'waiting' })
+      sweeps.add(done, { outcome: 'ended' })
+      sweeps.add(failed, { outcome: 'failed' })
+    },
+    span: (name, attributes, work) =>
+      tracer.startActiveSpan(name, { attributes }, (span) => runInSpan(span, work)),
+  }
+}
+
+async function runInSpan<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    // The message stays out: a span may leave the machine.
+    span.setStatus({ code: SPAN_ERROR })
+    throw error
+  } finally {
+    span.end()
+  }
+}

@@ -1,0 +1,144 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const SRC = join(ROOT, 'src')
+
+/** The stages of a request, in reading order; the ground comes first and has no folder. */
+const STAGES = [
+  'ground',
+  'auth',
+  'policy',
+  'stores',
+  'limits',
+  'ledger',
+  'signing',
+  'audit',
+  'config',
+  'gateway',
+  'http',
+  'dialects',
+  'console',
+  'client',
+  'cli',
+  'runtime',
+]
+const MAX_LINES = 300
+const MAX_MEDIAN_LINES = 100
+const BANNED_NAMES = /(?:^|\/)(?:utils?|helpers?|common|lib|misc|index)(?:\.ts)?(?:\/|$)/
+
+const files = globSync('**/*.ts', { cwd: SRC }).sort()
+const read = (file: string) => readFileSync(join(SRC, file), 'utf8')
+
+function stageOf(file: string): string {
+  const folder = file.split('/')[0] ?? ''
+  return folder.endsWith('.ts') ? 'ground' : folder
+}
+
+function importsOf(file: string): string[] {
+  const imports = read(file).matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)
+  return [...imports].map(([, specifier]) => specifier ?? '')
+}
+
+function localImports(file: string): string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => relative(SRC, join(SRC, dirname(file), specifier)))
+}
+
+/** What breaks a rule, as `file: reason`, so that a failure names all of them at once. */
+function offenders(reasonOf: (file: string) => string | undefined): string[] {
+  return files.flatMap((file) => {
+    const reason = reasonOf(file)
+    return reason === undefined ? [] : [`${file}: ${reason}`]
+  })
+}
+
+const portable = (file: string) => !['runtime', 'cli'].includes(stageOf(file))
+
+describe('architecture', () => {
+  it('has a stage for every folder of src', () => {
+    expect(offenders((file) => (STAGES.includes(stageOf(file)) ? undefined : 'no stage'))).toEqual(
+      [],
+    )
+  })
+
+  it('lets a file import its own folder and what stands before it, never what stands after', () => {
+    const wrong = offenders((file) => {
+      const own = STAGES.indexOf(stageOf(file))
+      const after = localImports(file).filter((other) => STAGES.indexOf(stageOf(other)) > own)
+      return after.length > 0 ? `imports ${after.join(', ')}` : undefined
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps the ground free of the stages', () => {
+    const wrong = offenders((file) =>
+      stageOf(file) === 'ground' && localImports(file).some((other) => stageOf(other) !== 'ground')
+        ? 'imports a stage'
+        : undefined,
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps node: modules and process in runtime and cli', () => {
+    const wrong = offenders((file) => {
+      if (!portable(file)) return undefined
+      const node = importsOf(file).find((specifier) => specifier.startsWith('node:'))
+      if (node !== undefined) return `imports ${node}`
+      return /\bprocess\.\w/.test(read(file)) ? 'reads process' : undefined
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('reads the clock in clock.ts alone', () => {
+    const wrong = offenders((file) =>
+      portable(file) && file !== 'clock.ts' && /Date\.now\(|new Date\(\)/.test(read(file))
+        ? 'reads the clock'
+        : undefined,
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('lets Hono in from http on, and driver libraries in nowhere but at their driver', () => {
+    const http = STAGES.indexOf('http')
+    const wrong = offenders((file) => {
+      const libraries = importsOf(file)
+      if (
+        STAGES.indexOf(stageOf(file)) < http &&
+        libraries.some((name) => name.startsWith('hono'))
+      ) {
+        return 'imports hono'
+      }
+      const signs = ['signing', 'stores'].includes(stageOf(file))
+      return libraries.includes('aws4fetch') && !signs ? 'imports aws4fetch' : undefined
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('has no file above 300 lines, and a median below 100', () => {
+    const lengths = files.map((file) => ({ file, lines: read(file).split('\n').length - 1 }))
+    expect(lengths.filter(({ lines }) => lines > MAX_LINES)).toEqual([])
+    const sorted = lengths.map(({ lines }) => lines).sort((a, b) => a - b)
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(MAX_MEDIAN_LINES)
+  })
+
+  it('has no drawer for leftovers, no barrel, no default export and no console', () => {
+    const wrong = offenders((file) => {
+      if (BANNED_NAMES.test(file)) return 'banned name'
+      const text = read(file)
+      if (/^export (?:\*|\{[^}]*\}) from/m.test(text)) return 'barrel'
+      if (/^export default/m.test(text) && !file.endsWith('.d.ts')) return 'default export'
+      return /\bconsole\.\w/.test(text) ? 'console' : undefined
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('builds no URL from what a request says about itself', () => {
+    const wrong = offenders((file) =>
+      stageOf(file) === 'http' && /new URL\(/.test(read(file)) ? 'new URL(' : undefined,
+    )
+    expect(wrong).toEqual([])
+  })
+})

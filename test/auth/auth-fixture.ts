@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
+import type { PresentedCredentials } from '../../src/auth/bearer.ts'
+import type { KeyRecord } from '../../src/auth/key-record.ts'
+import type { VersionedSecret } from '../../src/auth/rotating-secret.ts'
+import { GatewayError } from '../../src/errors.ts'
+import type { Hashing } from '../../src/hashing.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { Secret } from '../../src/secret.ts'
+
+/** A pepper of a version. */
+export function pepper(version: number): VersionedSecret {
+  return { version, secret: new Secret(`pepper of version ${version}, long enough for a test`) }
+}
+
+/** Bytes that look random and are the same every time. */
+export function bytesFrom(seed: string): (length: number) => Uint8Array {
+  return (length) => createHash('sha512').update(seed).digest().subarray(0, length)
+}
+
+/** A key, and its record for alice of acme. */
+export function keyAndRecord(
+  id: string,
+  made: VersionedSecret = pepper(1),
+): { text: string; record: KeyRecord } {
+  const key = createApiKey(bytesFrom(`key ${id}`), id)
+  const record: KeyRecord = {
+    id,
+    tenant: 'acme',
+    user: 'alice',
+    hash: hashApiKey(nodeHashing, made, key),
+    permissions: [],
+  }
+  return { text: key.reveal(), record }
+}
+
+/** Hash functions that count their calls. */
+export function countedHashing(): Hashing & { calls: { sha256: number; hmacSha256: number } } {
+  const calls = { sha256: 0, hmacSha256: 0 }
+  return {
+    calls,
+    sha256(data) {
+      calls.sha256 += 1
+      return nodeHashing.sha256(data)
+    },
+    hmacSha256(key, data) {
+      calls.hmacSha256 += 1
+      return nodeHashing.hmacSha256(key, data)
+    },
+  }
+}
+
+/** A request with this `Authorization` and nothing else. */
+export function authorization(value: string | null): PresentedCredentials {
+  return { authorization: value, hasQueryCredential: false, hasOtherCredential: false }
+}
+
+/** The code and message that a call throws. */
+export function refusalOf(call: () => unknown): { code: string; message: string } {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof GatewayError) return { code: error.code, message: error.message }
+    throw error
+  }
+  throw new Error('Nothing was refused')
+}

@@ -1,0 +1,86 @@
+import { Secret } from '../../src/secret.ts'
+import { createAws4fetchPresigner } from '../../src/signing/aws4fetch-presigner.ts'
+import type { Presigner } from '../../src/signing/presigner.ts'
+import { figuresOf, type Report } from './figure.ts'
+import { ensurePeers } from './peers.ts'
+import { openPeerSigners, type Sign } from './presign-peers.ts'
+import { type PutToSign, SIGNED_HEADERS, STORE } from './presign-request.ts'
+import { interleave, perSecond } from './rounds.ts'
+
+const ROUNDS = 9
+const ROUND_MS = 300
+const WARM_UP_MS = 600
+const KEYS = 1_000
+
+/**
+ * One pre-signed PUT after another, in this process, by every driver of ours and by the libraries
+ * that an application would use instead.
+ */
+export async function presignPart(report: Report): Promise<void> {
+  ensurePeers()
+  // The native driver joins here, with aws4fetch and the AWS SDK as its baselines.
+  const ours = new Map<string, Sign>([['presign.aws4fetch', signerOf(createAws4fetchPresigner())]])
+  const peers = openPeerSigners()
+  const contenders = [...ours, ...peers].map(([name, sign]) => {
+    const next = requests()
+    return { name, run: () => perSecond(() => sign(next()), ROUND_MS), sign }
+  })
+  for (const { name, sign } of contenders) {
+    assertComparable(name, await sign(requests()()))
+    await perSecond(() => sign(requests()()), WARM_UP_MS)
+  }
+  const measured = await interleave(contenders, ROUNDS)
+  for (const name of ours.keys()) {
+    const baselines = [...peers.keys()]
+    for (const figure of figuresOf(measured, { name, unit: 'per second', baselines })) {
+      report(figure)
+    }
+  }
+  for (const name of peers.keys()) {
+    for (const figure of figuresOf(measured, { name, unit: 'per second' })) report(figure)
+  }
+}
+
+function signerOf(presigner: Presigner): Sign {
+  const credential = {
+    accessKeyId: STORE.accessKeyId,
+    secretAccessKey: new Secret(STORE.secretAccessKey),
+  }
+  return async ({ key, headers, expiresInSeconds }) => {
+    const url = await presigner.presign({
+      method: 'PUT',
+      origin: STORE.origin,
+      path: `/${STORE.bucket}/${key}`,
+      query: new Map(),
+      headers: new Map(headers),
+      credential,
+      region: STORE.region,
+      signedAtMs: Date.now(),
+      expiresInSeconds,
+    })
+    return url.reveal()
+  }
+}
+
+/** Keys differ from one request to the next, as in life; all contenders get the same ones. */
+function requests(): () => PutToSign {
+  let count = 0
+  return () => {
+    count = (count + 1) % KEYS
+    return {
+      key: `acme/alice/2025-11-24/0193a5f2-7c1e-7b3a-9d42-${String(count).padStart(12, '0')}-cat.jpg`,
+      headers: SIGNED_HEADERS,
+      expiresInSeconds: 330,
+    }
+  }
+}
+
+// MinIO's client has no way to sign a header besides `host`: it does less work than the others.
+function assertComparable(name: string, url: string): void {
+  const signed = new URL(url).searchParams.get('X-Amz-SignedHeaders')
+  const wanted =
+    name === 'presign.minio' ? 'host' : ['host', ...SIGNED_HEADERS.keys()].sort().join(';')
+  if (signed !== wanted) {
+    throw new Error(`Cannot compare "${name}": it signed "${signed}" and not "${wanted}"`)
+  }
+}

@@ -1,0 +1,47 @@
+/** Something to be measured against others: `run` answers with its value for one round. */
+export interface Contender {
+  readonly name: string
+  readonly run: () => Promise<number>
+}
+
+/**
+ * Runs all contenders in turn, round after round, so that whatever else the machine does meets them
+ * alike; each round begins with another one. Returns the median of each. A run that throws ends all.
+ */
+export async function interleave(
+  contenders: readonly Contender[],
+  rounds: number,
+): Promise<Map<string, number>> {
+  const values = new Map<string, number[]>(contenders.map(({ name }) => [name, []]))
+  for (let round = 0; round < rounds; round += 1) {
+    const first = round % contenders.length
+    for (const { name, run } of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      values.get(name)?.push(await run())
+    }
+  }
+  return new Map([...values].map(([name, measured]) => [name, median(measured)]))
+}
+
+/** The middle value, or the mean of the two middle ones. Throws `RangeError` on nothing. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const upper = sorted[sorted.length >> 1]
+  const lower = sorted[(sorted.length - 1) >> 1]
+  if (upper === undefined || lower === undefined) {
+    throw new RangeError('Cannot take the median: there are no values')
+  }
+  return (lower + upper) / 2
+}
+
+/** Repeats `act` one after another for `durationMs`; how many times a second it was done. */
+export async function perSecond(act: () => unknown, durationMs: number): Promise<number> {
+  const startMs = performance.now()
+  let done = 0
+  let elapsedMs = 0
+  while (elapsedMs < durationMs) {
+    await act()
+    done += 1
+    elapsedMs = performance.now() - startMs
+  }
+  return (done * 1000) / elapsedMs
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { ObjectKey } from '../../src/object-key.ts'
+import { placeNew, placeRecorded } from '../../src/stores/place-object.ts'
+import { exampleBucket, examplePlacement, exampleStore } from './store-fixture.ts'
+
+describe('placing an object', () => {
+  const key = ObjectKey.parse('a/b')
+
+  it('takes the first placement of the bucket', () => {
+    const first = examplePlacement({ bucket: 'first' })
+    const bucket = exampleBucket({ placements: [first, examplePlacement({ bucket: 'second' })] })
+    expect(placeNew(bucket, key)).toEqual({ placement: first, key })
+  })
+
+  it('measures the whole key: 1,024 bytes with the prefix pass and 1,025 do not', () => {
+    const bucket = exampleBucket({ placements: [examplePlacement({ prefix: 'eu/' })] })
+    const long = ObjectKey.parse('k'.repeat(1021))
+    expect(placeNew(bucket, long).key).toBe(long)
+    expect(() => placeNew(bucket, ObjectKey.parse('k'.repeat(1022)))).toThrow(
+      expect.objectContaining({ code: 'InvalidKey' }),
+    )
+  })
+
+  it('finds a recorded place again', () => {
+    const store = exampleStore({ name: 'old' })
+    const stores = new Map([['old', store]])
+    expect(placeRecorded(stores, ['old', 'media', 'eu/'], key)).toEqual({
+      placement: { store, bucket: 'media', prefix: 'eu/' },
+      key,
+    })
+  })
+
+  it('503: the recorded store is gone', () => {
+    expect(() => placeRecorded(new Map(), ['old', 'media', ''], key)).toThrow(
+      expect.objectContaining({ code: 'StoreUnavailable', details: { facts: { store: 'old' } } }),
+    )
+  })
+})

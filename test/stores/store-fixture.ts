@@ -1,0 +1,80 @@
+import { ObjectKey } from '../../src/object-key.ts'
+import { Secret } from '../../src/secret.ts'
+import type { Bucket } from '../../src/stores/bucket.ts'
+import { type Capabilities, NOTHING_KNOWN } from '../../src/stores/capabilities.ts'
+import type { Placement, Store, StoreCredential } from '../../src/stores/store.ts'
+import type { ObjectPlace } from '../../src/stores/store-client.ts'
+
+/** AWS's own example credential, as all of its published vectors use it. */
+export const EXAMPLE_CREDENTIAL: StoreCredential = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: new Secret('wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'),
+}
+
+/** A store that keeps everything which a grant may promise. */
+export const ABLE: Capabilities = {
+  ...NOTHING_KNOWN,
+  signedLength: 'yes',
+  signedType: 'yes',
+  writeOnce: 'if-none-match',
+  ifMatch: 'quoted',
+  unsignedCopySource: 'closed',
+  unsignedHeaders: 'reject',
+  checksumSha256: 'yes',
+  payloadHash: 'yes',
+  responseOverrides: 'yes',
+}
+
+/** A store that is never called, unless its endpoint is overridden by a real one. */
+export function exampleStore(overrides: Partial<Store> = {}): Store {
+  const endpoint = overrides.endpoint ?? 'https://s3.example.test'
+  return {
+    name: 'main',
+    provider: 'generic',
+    endpoint,
+    publicEndpoint: endpoint,
+    region: 'us-east-1',
+    addressing: 'path',
+    credentials: {
+      write: EXAMPLE_CREDENTIAL,
+      read: EXAMPLE_CREDENTIAL,
+      manage: EXAMPLE_CREDENTIAL,
+    },
+    allowReadableWriteCredential: false,
+    maxTransferSeconds: 3600,
+    timeoutMs: 5000,
+    capabilities: ABLE,
+    ...overrides,
+  }
+}
+
+/** A store with some capabilities changed. */
+export function storeWith(capabilities: Partial<Capabilities>): Store {
+  return exampleStore({ capabilities: { ...ABLE, ...capabilities } })
+}
+
+export function examplePlacement(overrides: Partial<Placement> = {}): Placement {
+  return { store: exampleStore(), bucket: 'bkt', prefix: '', ...overrides }
+}
+
+export function placeOf(key: string, overrides: Partial<Placement> = {}): ObjectPlace {
+  return { placement: examplePlacement(overrides), key: ObjectKey.parse(key) }
+}
+
+export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
+  return {
+    name: 'media',
+    placements: [examplePlacement()],
+    keys: { kind: 'caller', callerPrefix: '' },
+    upload: {
+      maxSizeBytes: 5 * 2 ** 30,
+      contentTypes: new Set(),
+      expiresInSeconds: 300,
+      expiresInSecondsMax: 3600,
+      writeOnce: undefined,
+      oversized: 'keep',
+    },
+    download: { expiresInSeconds: 300, expiresInSecondsMax: 3600, disposition: 'attachment' },
+    ...overrides,
+  }
+}

@@ -1,0 +1,39 @@
+/** Settings of a test gateway: the contract's YAML as an object. Tests change single members. */
+export interface TestSettings {
+  readonly [name: string]: unknown
+}
+
+export const TEST_PEPPER = 'pepper-for-tests-0123456789abcdefghijkl'
+export const TEST_TICKET_KEY = 'ticket-key-for-tests-0123456789abcdefgh'
+export const TEST_ADMIN_TOKEN = 'Adm1n-token-for-tests-9f2c7e1b4a6d8053'
+
+/** A store of which all that signing asks for is known. Nobody listens at its endpoint. */
+export const CAPABLE_STORE = {
+  provider: 'generic',
+  endpoint: 'http://127.0.0.1:9',
+  region: 'us-east-1',
+  addressing: 'path',
+  credentials: { accessKeyId: 'AKIATEST', secretAccessKey: 'store-secret-for-tests-0123456789abc' },
+  capabilities: {
+    signedLength: 'yes',
+    signedType: 'yes',
+    writeOnce: 'if-none-match',
+    ifMatch: 'quoted',
+    unsignedCopySource: 'closed',
+    unsignedHeaders: 'reject',
+    responseOverrides: 'yes',
+    checksumSha256: 'yes',
+  },
+}
+
+/** Limits that no test meets by accident. */
+export const ROOMY_PLAN = {
+  rates: [
+    { policy: 'user-requests', per: 'user', requests: 10_000, windowSeconds: 60, burst: 10_000 },
+  ],
+  quotas: [
+    { policy: 'user-bytes-day', per: 'user', unit: 'bytes', limit: 2 ** 40, window: 'day' },
+    { policy: 'tenant-stored', per: 'tenant', unit: 'stored-bytes', limit: 2 ** 40 },
+    { policy: 'user-pending', per: 'user', unit: 'pending-uploads', limit: 10_000 },
+  ],
+}
