@@ -52,7 +52,7 @@ export async function loadConfig(
   const { config, secrets } = build(tree, { hashing: sources.hashing, report })
   const problems = report.problems()
   const warnings = report.warnings()
-  if (config === undefined || secrets === undefined || problems.length > 0) {
+  if (!parsed.success || problems.length > 0 || config === undefined || secrets === undefined) {
     throw new ConfigError(problems, warnings)
   }
   return { config: deepFreeze(config), secrets: deepFreeze(secrets), warnings }

@@ -29,7 +29,7 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600
 export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
   const openApi = createOpenApi(PUBLIC_API)
-  app.use('/v1/*', exactCors(context))
+  if (context.config.server.cors.origins.size > 0) app.use('/v1/*', exactCors(context))
 
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/readyz', (http) => {

@@ -97,7 +97,9 @@ async function describe(
     etag: head.etag,
     vary: 'Authorization',
   })
-  if (head.lastModified !== undefined) headers.set('last-modified', head.lastModified)
+  if (head.lastModified !== undefined) {
+    headers.set('last-modified', new Date(head.lastModified).toUTCString())
+  }
   if (head.versionId !== undefined) headers.set('x-amz-version-id', head.versionId)
   return new Response(null, { headers })
 }

@@ -52,7 +52,7 @@ export async function openContext(
     ledger,
     presigner: createAws4fetchPresigner(),
     storeClient: countedStoreClient(
-      createStoreClient({ fetch: (request) => fetch(request) }),
+      createStoreClient({ fetch: (url, init) => fetch(url, init) }),
       telemetry,
     ),
     audit,

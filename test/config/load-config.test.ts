@@ -246,6 +246,7 @@ describe('any text at all', () => {
           '*a',
           '!!x ',
           '"',
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference
           '${A}',
           '~',
           '1e400',

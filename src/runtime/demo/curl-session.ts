@@ -18,7 +18,7 @@ curl -sS "$SIGNET/v1/uploads" -H "Authorization: Bearer $KEY" -H 'Content-Type: 
   -d '{"bucket":"${bucket}","filename":"hello.txt","sizeBytes":15,"contentType":"text/plain"}' > upload.json
 
 # 2. Send the bytes straight to the store, as the answer says.
-node -e 'const {request:r} = require("./upload.json"); console.log([\`url="\${r.url}"\`, ...Object.entries(r.headers).map(([k, v]) => \`header="\${k}: \${v}"\`)].join("\\n"))' > put.curl
+node -p 'const {request:r} = require("./upload.json"); [\`url="\${r.url}"\`, ...Object.entries(r.headers).map(([k, v]) => \`header="\${k}: \${v}"\`)].join("\\n")' > put.curl
 curl -sS -K put.curl -T hello.txt -w 'the store says %{http_code}\\n'
 
 # 3. Say that it is done: Signet looks at the object and settles.

@@ -1,0 +1,196 @@
+import { stringify } from 'yaml'
+import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import type { AppContext } from '../../src/http/app-context.ts'
+import { createAdminApp } from '../../src/http/create-admin-app.ts'
+import { createApp } from '../../src/http/create-app.ts'
+import { openMemoryLedger } from '../../src/ledger/memory.ts'
+import { createLogger } from '../../src/log.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { openContext } from '../../src/runtime/open-context.ts'
+import { Secret } from '../../src/secret.ts'
+import { TestClock } from './test-clock.ts'
+import {
+  CAPABLE_STORE,
+  ROOMY_PLAN,
+  TEST_ADMIN_TOKEN,
+  TEST_PEPPER,
+  TEST_TICKET_KEY,
+} from './test-config.ts'
+
+/** One allow rule of a test's key; members left out have the defaults of `ALLOW_ALL`. */
+export interface TestAllow {
+  readonly operations?: readonly string[]
+  readonly buckets?: readonly string[]
+  readonly prefix?: string
+  readonly [member: string]: unknown
+}
+
+/** What a test gateway is made of: each member replaces the default of its name. */
+export interface TestGatewayOptions {
+  /** Members of the only store, `main`, over `CAPABLE_STORE`. */
+  readonly store?: Readonly<Record<string, unknown>>
+  /** Members of the bucket `media`. */
+  readonly bucket?: Readonly<Record<string, unknown>>
+  /** More buckets, whole. */
+  readonly buckets?: Readonly<Record<string, unknown>>
+  /** The only plan. Default: `ROOMY_PLAN`. */
+  readonly plan?: Readonly<Record<string, unknown>>
+  readonly server?: Readonly<Record<string, unknown>>
+  /** Users by tenant. Default: alice and bob of acme, carol of globex. */
+  readonly tenants?: Readonly<Record<string, readonly string[]>>
+  /** Time zone of every tenant. Default UTC. */
+  readonly timeZone?: string
+  /** Rules of a user's key, by `tenant/user`. Default: everything below `<tenant>/<user>/`. */
+  readonly allow?: Readonly<Record<string, readonly TestAllow[]>>
+  readonly clock?: TestClock
+  /** Ports to replace; the ledger is in memory unless one is given. */
+  readonly overrides?: Partial<AppContext>
+}
+
+/** A gateway without a network: two applications, and what tests need beside them. */
+export interface TestGateway {
+  readonly app: ReturnType<typeof createApp>
+  readonly admin: ReturnType<typeof createAdminApp>
+  readonly context: AppContext
+  readonly clock: TestClock
+  /** Lines of the log at its most verbose level. */
+  readonly log: string[]
+  /** Events of the audit log, in order. */
+  readonly audited: Record<string, unknown>[]
+  /** The API key of `tenant/user`. Default `acme/alice`. */
+  key(who?: string): string
+  /** A request to the public API as `who`, with a JSON body where one is given. */
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Response>
+  close(): Promise<void>
+}
+
+export interface CallOptions {
+  readonly who?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const DEFAULT_TENANTS = { acme: ['alice', 'bob'], globex: ['carol'] }
+const OPERATIONS = ['upload', 'download', 'list', 'delete']
+
+/** Settings as YAML, in the contract's own form. `keys` are made for every user. */
+export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string, string>): string {
+  const tenants = options.tenants ?? DEFAULT_TENANTS
+  return stringify(
+    {
+      server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0', ...options.server },
+      state: 'memory:',
+      audit: { file: 'none' },
+      secrets: { pepper: TEST_PEPPER, ticketKey: TEST_TICKET_KEY, adminToken: TEST_ADMIN_TOKEN },
+      stores: { main: { ...CAPABLE_STORE, ...options.store } },
+      buckets: {
+        media: {
+          placements: [{ store: 'main', bucket: 'media-prod' }],
+          keys: { callerPrefix: '{tenant}/{user}/' },
+          ...options.bucket,
+        },
+        ...options.buckets,
+      },
+      plans: { test: options.plan ?? ROOMY_PLAN },
+      tenants: Object.fromEntries(
+        Object.entries(tenants).map(([tenant, users]) => [
+          tenant,
+          {
+            plan: 'test',
+            timeZone: options.timeZone ?? 'UTC',
+            users: Object.fromEntries(users.map((user) => [user, {}])),
+            keys: users.map((user) => ({
+              id: keyId(tenant, user),
+              user,
+              hash: keys.get(`${tenant}/${user}`),
+              allow: (options.allow?.[`${tenant}/${user}`] ?? [{}]).map((rule) => ({
+                operations: OPERATIONS,
+                buckets: ['media', ...Object.keys(options.buckets ?? {})],
+                prefix: `${tenant}/${user}/`,
+                ...rule,
+              })),
+            })),
+          },
+        ]),
+      ),
+    },
+    { aliasDuplicateObjects: false },
+  )
+}
+
+/** Opens a gateway by its front door: YAML, `loadConfig`, `openContext`, `createApp`. */
+export async function openTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const clock = options.clock ?? new TestClock()
+  const apiKeys = new Map<string, string>()
+  const hashes = new Map<string, string>()
+  for (const [tenant, users] of Object.entries(options.tenants ?? DEFAULT_TENANTS)) {
+    for (const user of users) {
+      const secret = createApiKey(
+        (length) => crypto.getRandomValues(new Uint8Array(length)),
+        keyId(tenant, user),
+      )
+      apiKeys.set(`${tenant}/${user}`, secret.reveal())
+      const pepper = { version: 1, secret: new Secret(TEST_PEPPER) }
+      hashes.set(`${tenant}/${user}`, hashApiKey(nodeHashing, pepper, secret))
+    }
+  }
+  const { config, secrets } = await loadConfig(testConfig(options, hashes), 'test.yaml', {
+    env: {},
+    readText: () => Promise.reject(new Error('no files')),
+    hashing: nodeHashing,
+  })
+  const closing = new AsyncDisposableStack()
+  const log: string[] = []
+  const audited: Record<string, unknown>[] = []
+  const context = await openContext(config, secrets, closing, {
+    clock,
+    ledger: openMemoryLedger({ clock }),
+    log: createLogger({ write: (line) => log.push(line), clock, level: 'debug' }),
+    audit: {
+      async append(event) {
+        audited.push({ ...event })
+      },
+      async close() {},
+    },
+    ...options.overrides,
+  })
+  context.lifecycle.state = 'ready'
+  const app = createApp(context)
+  const key = (who = 'acme/alice') => apiKeys.get(who) ?? ''
+  return {
+    app,
+    admin: createAdminApp(context),
+    context,
+    clock,
+    log,
+    audited,
+    key,
+    async call(method, path, body, { who, headers } = {}) {
+      return app.request(path, {
+        method,
+        headers: {
+          authorization: `Bearer ${key(who)}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+    },
+    close: () => closing.disposeAsync(),
+  }
+}
+
+/** A well-formed upload request; a test changes what it is about. */
+export function uploadBody(changes: Readonly<Record<string, unknown>> = {}) {
+  return {
+    bucket: 'media',
+    key: 'acme/alice/cat.jpg',
+    sizeBytes: 1_000,
+    contentType: 'image/jpeg',
+    ...changes,
+  }
+}
+
+function keyId(tenant: string, user: string): string {
+  return `${tenant}${user}`.replace(/[^A-Za-z0-9]/g, '')
+}
