@@ -79,5 +79,5 @@ function holdsSecret(path: Path): boolean {
 function besides(file: string, target: string): string {
   if (/^(?:[/\\]|[A-Za-z]:[/\\])/.test(target)) return target
   const folder = file.slice(0, Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1)
-  return folder + target
+  return folder + target.replace(/^(?:\.\/)+/, '')
 }

@@ -26,6 +26,7 @@ export const capabilitiesSchema = members({
   unsignedCopySource: oneOf(['closed', 'open', 'probe']).describe(
     'Whether an unsigned x-amz-copy-source turns a signed PUT into a copy.',
   ),
+  writeCredentialReads: knownSchema.describe('Whether the write credential can read objects.'),
   unsignedHeaders: oneOf(['reject', 'reject-meta', 'reject-some', 'accept', 'probe']).describe(
     'Whether unsigned x-amz-* headers are refused.',
   ),

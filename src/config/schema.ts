@@ -18,7 +18,7 @@ export const configSchema = members({
   state: text(4096)
     .default('sqlite:./data/signet.db')
     .describe('Where the ledger lives: memory: or sqlite:PATH.'),
-  log: logSchema.describe('The log on standard output.'),
+  log: logSchema.describe('The log, on standard error.'),
   audit: auditSchema.describe('The record of every decision.'),
   secrets: secretsSchema.describe("Signet's own secrets."),
   stores: mapOf(nameSchema, storeSchema).describe('S3-compatible stores by name.'),

@@ -11,10 +11,14 @@ import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LocalLimiter } from './local-limiter.ts'
+import type { StoreTruth } from './store-truth.ts'
 
 /** All that a use case may touch. Tests replace single members; nothing else is injectable. */
 export interface GatewayContext {
+  /** The configuration in force; it changes when a store is probed, so ask for it each time. */
   readonly config: Config
+  /** Takes what a probe has seen. */
+  readonly storeTruth: StoreTruth
   readonly clock: Clock
   /** The ledger's clock, learnt from its replies. */
   readonly ledgerTime: LedgerTime

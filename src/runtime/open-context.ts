@@ -10,6 +10,7 @@ import { GatewayError } from '../errors.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { openMemoryLedger } from '../ledger/memory.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -35,6 +36,7 @@ export async function openContext(
 ): Promise<AppContext> {
   const clock = overrides.clock ?? systemClock
   const log = overrides.log ?? openLog(config)
+  const truth = createStoreTruth(config, log)
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
   const ledger = overrides.ledger ?? openLedger(config.state, clock)
@@ -44,7 +46,11 @@ export async function openContext(
   const ticketKeys = ticketKeysOf(secrets.ticketKey)
   const [{ key: currentKey }] = ticketKeys
   return {
-    config,
+    storeTruth: truth,
+    // What a probe sees takes effect at once, so the configuration in force is asked for each time.
+    get config() {
+      return truth.config
+    },
     clock,
     ledgerTime: new LedgerTime(clock),
     hashing: nodeHashing,

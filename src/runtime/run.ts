@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
+import { probeAtStart } from '../gateway/probe-at-start.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
@@ -38,6 +39,9 @@ export async function run({ env, file, onRunning, stop }: RunOptions): Promise<v
   await using closing = new AsyncDisposableStack()
   const context = await openContext(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
+  const probing = probeAtStart(context, (url, init) => fetch(url, init))
+  closing.defer(() => probing.stop())
+  await probing.settled
   closing.defer(startSweeper(context))
   const { server } = config
   const drainMs = server.drainSeconds * 1000

@@ -16,6 +16,8 @@ export interface Capabilities {
   readonly ifMatch: 'quoted' | 'bare' | 'ignored' | 'refused' | 'probe'
   /** Whether an unsigned `x-amz-copy-source` turns a signed PUT into a copy. */
   readonly unsignedCopySource: 'closed' | 'open' | 'probe'
+  /** Whether the credential that signs uploads can read: then an open hole copies what it reads. */
+  readonly writeCredentialReads: Known
   /** Whether unsigned `x-amz-*` headers are refused. */
   readonly unsignedHeaders: 'reject' | 'reject-meta' | 'reject-some' | 'accept' | 'probe'
   /** `x-amz-checksum-sha256` as a signed header is checked against the body. */
@@ -43,6 +45,7 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   writeOnce: 'probe',
   ifMatch: 'probe',
   unsignedCopySource: 'probe',
+  writeCredentialReads: 'probe',
   unsignedHeaders: 'probe',
   checksumSha256: 'probe',
   payloadHash: 'probe',

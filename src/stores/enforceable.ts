@@ -26,8 +26,8 @@ export interface EnforceableDownload {
  * Refuses a PUT of which the store would not keep something that was asked for, or that would open
  * more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with the `capability`:
  * `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`, `maxPutBytes`, `keys`
- * or `maxExpires`. Without the probe's word a separate write credential is not known to be
- * write-only, so only a closed hole or the operator's override counts.
+ * or `maxExpires`. An open copy hole is harmless where the write credential was seen
+ * not to read; the operator's override counts as well.
  */
 export function assertUploadEnforceable(
   bucket: Bucket,
@@ -36,7 +36,9 @@ export function assertUploadEnforceable(
 ): void {
   const { store } = place.placement
   const { capabilities } = store
-  if (capabilities.unsignedCopySource !== 'closed' && !store.allowReadableWriteCredential) {
+  const copies =
+    capabilities.unsignedCopySource !== 'closed' && capabilities.writeCredentialReads !== 'no'
+  if (copies && !store.allowReadableWriteCredential) {
     throw unsupported('unsignedCopySource', 'an upload URL could copy what its credential may read')
   }
   if (capabilities.signedLength !== 'yes') {

@@ -10,6 +10,9 @@ const PARTS = {
 
 type PartName = keyof typeof PARTS
 
+/** For what hangs without an answer; a part takes 100 s at most, the first installation as long. */
+const PART_TIMEOUT_MS = 480_000
+
 const HELP = `npm run bench [-- OPTIONS]
 
   --only PART   run one part: ${Object.keys(PARTS).join(', ')}; may be repeated
@@ -26,8 +29,8 @@ process.once('SIGTERM', () => process.exit(143))
 try {
   await main()
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : error}\n`)
-  process.exitCode = 1
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  process.exit(1)
 }
 
 async function main(): Promise<void> {
@@ -49,10 +52,18 @@ async function main(): Promise<void> {
   for (const name of wanted) {
     const startMs = performance.now()
     process.stderr.write(`${name} …\n`)
+    const watchdog = setTimeout(giveUp, PART_TIMEOUT_MS, name)
     const part = await PARTS[name]()
     await part(report)
+    clearTimeout(watchdog)
     process.stderr.write(`${name}: ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`)
   }
+}
+
+// The exit handlers end the children.
+function giveUp(name: PartName): void {
+  process.stderr.write(`Cannot finish "${name}": it takes too long\n`)
+  process.exit(1)
 }
 
 function partName(text: string): PartName {

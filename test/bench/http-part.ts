@@ -8,9 +8,9 @@ import { ensurePeers } from './peers.ts'
 import { interleave } from './rounds.ts'
 import { temporaryFolder } from './workspace.ts'
 
-const ROUNDS = 5
-const ROUND_SECONDS = 4
-const WARM_UP_SECONDS = 3
+const ROUNDS = 9
+const ROUND_SECONDS = 2
+const WARM_UP_SECONDS = 5
 const UPLOAD = {
   bucket: 'media',
   filename: 'cat.jpg',

@@ -7,9 +7,10 @@ import { openPeerSigners, type Sign } from './presign-peers.ts'
 import { type PutToSign, SIGNED_HEADERS, STORE } from './presign-request.ts'
 import { interleave, perSecond } from './rounds.ts'
 
-const ROUNDS = 9
-const ROUND_MS = 300
-const WARM_UP_MS = 600
+// Many short rounds: neighbours on the machine come and go in less than a second.
+const ROUNDS = 25
+const ROUND_MS = 100
+const WARM_UP_MS = 1_000
 const KEYS = 1_000
 
 /**

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { stringify } from 'yaml'
 import type { ConfigSources, LoadedConfig } from '../../src/config/load-config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
@@ -137,4 +138,9 @@ export async function errorOf(
     throw error
   }
   return undefined
+}
+
+/** Expects one problem and no other in the smallest configuration, changed. */
+export async function expectProblem(changes: Changes, problem: string): Promise<void> {
+  expect(await problemsOf(configText(changes))).toEqual([problem])
 }

@@ -24,7 +24,8 @@ const files = {
   'config/ticket.key': 'ticket-key-of-the-default-0123456789\n',
   'config/admin.token': 'admin-token-of-the-default-0123456789\n',
 }
-const open = async (file: string) => loadConfig(await readFile(file, 'utf8'), file, sources({ env, files }))
+const open = async (file: string) =>
+  loadConfig(await readFile(file, 'utf8'), file, sources({ env, files }))
 
 describe('the configurations that come with Signet', () => {
   it.each(['config/signet.yaml', 'config/examples/news-feed.yaml'])(

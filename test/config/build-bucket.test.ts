@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest'
+import { configText, expectProblem, load, problemsOf, warningsOf } from './config-fixture.ts'
+
+describe('a bucket', () => {
+  it('must name stores that are there', async () => {
+    await expectProblem(
+      { 'buckets.media.placements': [{ store: 'other', bucket: 'b1' }] },
+      'buckets.media.placements[0].store: names no store: "other"',
+    )
+    expect(await problemsOf(configText({ 'buckets.media.placements': [] }))).toEqual([
+      'buckets.media.placements: must have at least 1 item',
+    ])
+  })
+
+  it.each(['a', '/a/', '../a/', 'a//../', 'a\\b/'])(
+    'refuses the placement prefix %s',
+    async (prefix) => {
+      const problems = await problemsOf(
+        configText({ 'buckets.media.placements': [{ store: 'main', bucket: 'bucket', prefix }] }),
+      )
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain('buckets.media.placements[0].prefix: must ')
+    },
+  )
+
+  it.each([
+    [{}, 'buckets.media.keys: must have either "template" or "callerPrefix"'],
+    [
+      { template: '{uuid}', callerPrefix: 'a/' },
+      'buckets.media.keys: must have either "template" or "callerPrefix"',
+    ],
+    [
+      { callerPrefix: '' },
+      'buckets.media.keys.callerPrefix: is empty: write "wholeBucket: true" if that is meant',
+    ],
+    [{ callerPrefix: '{tenant}/{user}' }, 'buckets.media.keys.callerPrefix: must end in "/"'],
+    [
+      { callerPrefix: '{tenant}-{user}/' },
+      'buckets.media.keys.callerPrefix: must have {tenant} and {user} alone between slashes',
+    ],
+    [
+      { callerPrefix: '{date}/' },
+      'buckets.media.keys.callerPrefix: can hold {tenant} and {user} only',
+    ],
+    [
+      { callerPrefix: 'a/', wholeBucket: true },
+      'buckets.media.keys.wholeBucket: goes with an empty "callerPrefix" only',
+    ],
+    [
+      { template: '{uuid}-{file}' },
+      'buckets.media.keys.template: names "{file}"; there are {tenant}, {user}, {date}, {uuid}, {filename}, {key}',
+    ],
+  ])('refuses the keys %j', async (keys, problem) => {
+    expect(await problemsOf(configText({ 'buckets.media.keys': keys }))).toContain(problem)
+  })
+
+  it('may give the whole bucket to its callers, when that is written', async () => {
+    const { config } = await load({ 'buckets.media.keys': { callerPrefix: '', wholeBucket: true } })
+    expect(config.buckets.get('media')?.keys).toEqual({ kind: 'caller', callerPrefix: '' })
+  })
+
+  it('warns of a template whose uploads can replace each other', async () => {
+    const once = { 'buckets.media.upload.writeOnce': true }
+    const template = { 'buckets.media.keys': { template: '{tenant}/{user}/{filename}' } }
+    expect(await warningsOf(template)).toEqual([
+      'buckets.media.keys.template: has no {uuid}, so uploads can replace each other: set upload.writeOnce: true',
+    ])
+    expect(await warningsOf({ ...template, ...once })).toEqual([])
+  })
+
+  it('cannot promise write-once where the store ignores or refuses it', async () => {
+    const once = { 'buckets.media.upload.writeOnce': true }
+    const on = (writeOnce: string) => ({ ...once, 'stores.main.capabilities': { writeOnce } })
+    for (const word of ['ignored', 'refused']) {
+      await expectProblem(
+        on(word),
+        `buckets.media.upload.writeOnce: cannot be kept by store "main": the condition is ${word}`,
+      )
+    }
+    expect(await problemsOf(configText(on('if-none-match')))).toEqual([])
+    expect(await warningsOf(on('probe'))).toEqual([
+      'buckets.media.upload.writeOnce: is not known to be kept by store "main": uploads are refused',
+    ])
+  })
+
+  it('caps lifetimes at what callers may ask for, the store and seven days', async () => {
+    for (const rules of ['upload', 'download']) {
+      const set = (expiresInSeconds: number | undefined, expiresInSecondsMax: number | undefined) =>
+        configText({ [`buckets.media.${rules}`]: { expiresInSeconds, expiresInSecondsMax } })
+      expect(await problemsOf(set(3_600, 3_600))).toEqual([])
+      expect(await problemsOf(set(3_601, 3_600))).toEqual([
+        `buckets.media.${rules}.expiresInSeconds: must be at most expiresInSecondsMax, 3600`,
+      ])
+      expect(await problemsOf(set(300, 604_770))).toEqual([])
+      // 30 s of a URL's seven days go to backdating its signature.
+      expect(await problemsOf(set(300, 604_771))).toEqual([
+        `buckets.media.${rules}.expiresInSecondsMax: must be at most 604770, as its store has it`,
+      ])
+      for (const seconds of [0, -1, 0.5, '60', '', 604_801, 1e9]) {
+        expect(await problemsOf(set(seconds as number, undefined))).toEqual([
+          `buckets.media.${rules}.expiresInSeconds: must be a whole number from 1 to 604800`,
+        ])
+      }
+    }
+  })
+
+  it('takes a default lifetime down to a cap that is lower', async () => {
+    const { config } = await load({ 'buckets.media.upload': { expiresInSecondsMax: 60 } })
+    expect(config.buckets.get('media')?.upload).toMatchObject({
+      expiresInSeconds: 60,
+      expiresInSecondsMax: 60,
+    })
+  })
+
+  it('cannot show types inline that run script', async () => {
+    const inline = { 'buckets.media.download': { disposition: 'inline' } }
+    const types = { 'buckets.media.upload': { contentTypes: ['image/png', 'image/svg+xml'] } }
+    await expectProblem(
+      { ...inline, ...types },
+      'buckets.media.upload.contentTypes[1]: runs script in browsers, so it cannot go with disposition: inline',
+    )
+    expect(await problemsOf(configText(types))).toEqual([])
+    expect(await problemsOf(configText(inline))).toEqual([])
+  })
+
+  it.each(['Image/png', 'image/*', 'image', 'image/png; charset=utf-8'])(
+    'cannot list the type %s',
+    async (type) => {
+      await expectProblem(
+        { 'buckets.media.upload': { contentTypes: [type] } },
+        'buckets.media.upload.contentTypes[0]: must be a content type in lower case: type/subtype',
+      )
+    },
+  )
+
+  it('warns when another bucket holds the same objects', async () => {
+    const other = (prefix: string) => ({
+      'buckets.other': {
+        placements: [{ store: 'main', bucket: 'media-prod', prefix }],
+        keys: { template: '{uuid}' },
+      },
+    })
+    expect(await warningsOf(other('sub/'))).toEqual([
+      'buckets.other.placements: share objects with "media"',
+    ])
+    const apart = {
+      'buckets.media.placements': [{ store: 'main', bucket: 'media-prod', prefix: 'own/' }],
+    }
+    expect(await warningsOf({ ...other('sub/'), ...apart })).toEqual([])
+  })
+
+  it.each(['evil.com#', 'a/b', 'bkt?acl', '', '.hidden'])('cannot be named %j', async (name) => {
+    const problems = await problemsOf(configText({ buckets: { [name]: {} } }))
+    expect(problems[0]).toContain('must be named with 1 to 63')
+  })
+})

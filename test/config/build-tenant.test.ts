@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest'
+import { configText, expectProblem, load, problemsOf, warningsOf } from './config-fixture.ts'
+
+const KEY = {
+  id: 'k1',
+  user: 'alice',
+  hash: `v1:${'A'.repeat(43)}`,
+  allow: [{ operations: ['upload'], buckets: ['media'], prefix: 'acme/alice/' }],
+}
+
+const allow = (rule: object) => ({
+  'tenants.acme.keys': [{ ...KEY, allow: [{ operations: ['list'], buckets: ['media'], ...rule }] }],
+})
+
+describe('a tenant', () => {
+  it('has keys of its own users only', async () => {
+    await expectProblem(
+      { 'tenants.acme.keys': [{ ...KEY, user: 'alcie' }] },
+      'tenants.acme.keys[0].user: is no user of this tenant: "alcie", did you mean "alice"?',
+    )
+  })
+
+  it('shares no key id with another', async () => {
+    await expectProblem(
+      { 'tenants.other': { plan: 'standard', users: { alice: {} }, keys: [KEY] } },
+      'tenants.other.keys[0].id: is there more than once: "k1"',
+    )
+  })
+
+  it.each(['', 'a\nb', 'x'.repeat(129), 'a\u202eb'])(
+    'cannot have a user named %j',
+    async (user) => {
+      const problems = await problemsOf(
+        configText({ 'tenants.acme.users': { alice: {}, [user]: {} } }),
+      )
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain('must be an id of 1 to 128 characters')
+    },
+  )
+
+  it('may have users of any name on one line', async () => {
+    const users = { alice: {}, 'a@example.com': {}, '..': {}, 'a/b': {}, constructor: {}, ü: {} }
+    const { config } = await load({ 'tenants.acme.users': users })
+    expect([...(config.tenants.get('acme')?.users.keys() ?? [])]).toEqual(Object.keys(users))
+  })
+})
+
+describe('a key', () => {
+  it.each(['k1', 'signet_k1_x', 'v1:short', '', `v0:${'A'.repeat(43)}`])(
+    'is not stored as %j',
+    async (hash) => {
+      const problems = await problemsOf(configText({ 'tenants.acme.keys': [{ ...KEY, hash }] }))
+      expect(problems).toHaveLength(1)
+    },
+  )
+
+  it('must be of a pepper that is still there', async () => {
+    const hash = `v2:${'A'.repeat(43)}`
+    await expectProblem(
+      { 'tenants.acme.keys': [{ ...KEY, hash }] },
+      'tenants.acme.keys[0].hash: was made with pepper version 2, which is not in secrets.pepper',
+    )
+    const pepper = { current: 'new-abcdefghijklmnopqrstuvwxyz012345', version: 2 }
+    expect(
+      await problemsOf(
+        configText({ 'tenants.acme.keys': [{ ...KEY, hash }], 'secrets.pepper': pepper }),
+      ),
+    ).toEqual([])
+  })
+
+  it.each([
+    [{ prefix: 'acme/alice' }, 'prefix: must end in "/", or it would match its neighbours too'],
+    [{ prefix: '' }, 'prefix: is empty: write "wholeBucket: true" if that is meant'],
+    [{}, 'prefix: is required; for a whole bucket write "wholeBucket: true" instead'],
+    [
+      { prefix: '', wholeBucket: false },
+      'prefix: is empty: write "wholeBucket: true" if that is meant',
+    ],
+    [{ prefix: 'a/', wholeBucket: true }, 'wholeBucket: goes with an empty prefix only'],
+    [{ prefix: '/a/' }, 'prefix: must be the beginning of a key, of at most 1024 bytes'],
+    [{ prefix: 'a/../b/' }, 'prefix: must be the beginning of a key, of at most 1024 bytes'],
+    [
+      { prefix: 'a/', buckets: ['medai'] },
+      'buckets[0]: names no bucket: "medai", did you mean "media"?',
+    ],
+    [{ prefix: 'a/', buckets: ['constructor'] }, 'buckets[0]: names no bucket: "constructor"'],
+    [
+      { prefix: 'a/', operations: ['read'] },
+      'operations[0]: must be one of: upload, download, list, delete, overwrite, versions',
+    ],
+    [{ prefix: 'a/', operations: [] }, 'operations: must have at least 1 item'],
+    [{ prefix: 'a/', contentTypes: [] }, 'contentTypes: must have at least 1 item'],
+    [
+      { prefix: 'a/', contentTypes: ['PNG'] },
+      'contentTypes[0]: must be a content type in lower case',
+    ],
+    [{ prefix: 'a/', deny: true }, 'deny: is unknown'],
+  ])('may not be allowed %j', async (rule, problem) => {
+    await expectProblem(allow(rule), `tenants.acme.keys[0].allow[0].${problem}`)
+  })
+
+  it('may be allowed a whole bucket, when that is written', async () => {
+    const { config } = await load(allow({ wholeBucket: true }))
+    expect(config.keys.get('k1')?.permissions[0]?.prefix).toBe('')
+  })
+
+  it('warns when it never lets its user upload', async () => {
+    const rule = { operations: ['upload'], prefix: 'acme/bob/' }
+    expect(await warningsOf(allow(rule))).toEqual([
+      'tenants.acme.keys[0].allow[0].prefix: never lets this user upload to "media", whose keys start with "acme/alice/"',
+    ])
+    expect(await warningsOf(allow({ ...rule, prefix: 'acme/' }))).toEqual([])
+    expect(await warningsOf(allow({ ...rule, prefix: 'acme/alice/in/' }))).toEqual([])
+  })
+})
