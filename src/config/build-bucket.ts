@@ -31,6 +31,9 @@ export function buildBucket(
   { stores, storeNames, report }: BucketScope,
 ): ConfiguredBucket | undefined {
   const path: Path = ['buckets', name]
+  if (input.placements.length > 1) {
+    report.problem([...path, 'placements', 1], 'is one too many: this version takes one placement')
+  }
   const placements = input.placements.flatMap((placement, index): Placement[] => {
     const at = [...path, 'placements', index]
     checkPrefix(placement.prefix, [...at, 'prefix'], report)
@@ -145,15 +148,12 @@ function checkWriteOnce(
   }
   for (const { store } of placements) {
     const { writeOnce } = store.capabilities
-    const at = [...path, 'upload', 'writeOnce']
-    if (writeOnce === 'probe') {
-      report.warn(at, `is not known to be kept by store ${quote(store.name)}: uploads are refused`)
-    } else if (writeOnce !== 'if-none-match') {
-      report.problem(
-        at,
-        `cannot be kept by store ${quote(store.name)}: the condition is ${writeOnce}`,
-      )
-    }
+    // What is not known yet is for the probe to find out.
+    if (writeOnce === 'if-none-match' || writeOnce === 'probe') continue
+    report.problem(
+      [...path, 'upload', 'writeOnce'],
+      `cannot be kept by store ${quote(store.name)}: the condition is ${writeOnce}`,
+    )
   }
 }
 

@@ -18,22 +18,19 @@ export function checkTogether(
   if (tenants.size === 0) report.warn(['tenants'], 'has nobody in it: all requests are refused')
 }
 
-// An unsigned x-amz-copy-source makes an upload URL a read of all that its credential may read.
+// An unsigned x-amz-copy-source makes an upload URL a read of all that its credential may read. What
+// is not known yet is for the probe to find out, unless one key pair does both for certain.
 function warnOfCopyHole(store: Store, report: Report): void {
   const { capabilities, credentials, allowReadableWriteCredential } = store
-  const { unsignedCopySource } = capabilities
-  if (unsignedCopySource === 'closed') return
-  const path = ['stores', store.name]
-  if (!allowReadableWriteCredential) {
-    report.warn(
-      [...path, 'allowReadableWriteCredential'],
-      `is false, and the copy-source hole is ${unsignedCopySource === 'open' ? 'open' : 'not known to be closed'}: uploads are refused`,
-    )
-  } else if (credentials.write.accessKeyId === credentials.read.accessKeyId) {
-    report.warn(
-      [...path, 'credentials'],
-      'let every upload URL copy what "write" can read: give it a key pair that cannot read',
-    )
+  const { unsignedCopySource, writeCredentialReads } = capabilities
+  const reads = credentials.write.accessKeyId === credentials.read.accessKeyId
+  if (unsignedCopySource === 'closed' || writeCredentialReads === 'no' || !reads) return
+  const path = ['stores', store.name, 'credentials']
+  const advice = 'give "write" a key pair that cannot read'
+  if (allowReadableWriteCredential) {
+    report.warn(path, `may let every upload URL copy what "write" can read: ${advice}`)
+  } else if (unsignedCopySource === 'open') {
+    report.warn(path, `would let every upload URL copy, so that uploads are refused: ${advice}`)
   }
 }
 

@@ -18,20 +18,26 @@ export async function chargeRequests(
   count: number,
 ): Promise<readonly LimitStatus[]> {
   const account = context.accounts.of(principal.tenant, principal.user)
-  const demand = { ...NO_DEMAND, requests: count }
-  let admitted: Awaited<ReturnType<typeof admit>>
   try {
-    admitted = await admit(context, account, demand, {
-      commandOf: (measured) => ({ ...measured, op: 'C' }),
-    })
+    return await charge(context, account, count)
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'LedgerUnavailable') throw error
-    context.log.warn('downloads.failed_open', { error })
+    context.log.warn('requests.failed_open', { error })
     context.telemetry.failedOpen({ what: 'requests' })
     chargeLocally(context, account, count)
     return []
   }
-  const { reply, measured } = admitted
+}
+
+async function charge(
+  context: GatewayContext,
+  account: Account,
+  count: number,
+): Promise<readonly LimitStatus[]> {
+  const demand = { ...NO_DEMAND, requests: count }
+  const { reply, measured } = await admit(context, account, demand, {
+    commandOf: (asked) => ({ ...asked, op: 'C' }),
+  })
   if (reply.code === 'OK') {
     return limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)
   }

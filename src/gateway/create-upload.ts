@@ -192,6 +192,7 @@ async function replay(
     return { upload, guarantees: plan.guarantees, limits }
   }
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+  const overwrite = note.overwrite ? await prepareOverwrite(context, command, note) : undefined
   const grant = await signUpload(context, {
     command,
     plan: { ...plan, place },
@@ -199,7 +200,7 @@ async function replay(
     nowMs: reply.nowMs,
     expMs: reply.expMs,
     expiresAtMs,
-    ifMatch: undefined,
+    ifMatch: overwrite?.ifMatch,
   })
   await context.audit.append(uploadGranted(context, request, command.rid, note, grant))
   return { upload, guarantees: plan.guarantees, limits, grant }

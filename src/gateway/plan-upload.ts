@@ -67,6 +67,7 @@ export function planUpload(
   acceptSize(sizeBytes, bucket)
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
+  assertModeOffered(wanted.mode)
   assertUploadEnforceable(bucket, place, wanted)
   const writeOnce =
     !wanted.overwrite &&
@@ -93,6 +94,17 @@ export function lifetimeOf(
   throw new GatewayError('InvalidRequest', `Cannot sign for ${asked} s: it ${message}`, {
     fields: [{ path: 'expiresInSeconds', message }],
   })
+}
+
+/** One PUT is all that is offered so far; a caller who asks for another form gets no weaker one. */
+function assertModeOffered(mode: WantedUpload['mode']): void {
+  if (mode === 'auto' || mode === 'put') return
+  const capability = mode === 'post' ? 'postPolicy' : 'multipart'
+  throw new GatewayError(
+    'UnsupportedByStore',
+    `Cannot sign mode "${mode}": this gateway does not offer it yet`,
+    { capability },
+  )
 }
 
 /** A bucket that this caller may use for `operation`: unknown and forbidden look the same. */

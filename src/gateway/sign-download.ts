@@ -52,21 +52,21 @@ export async function signDownloads(
     await chargeRequests(context, principal, planned.length)
     const nowMs = context.ledgerTime.nowMs()
     const grants = await Promise.all(planned.map((plan) => sign(context, plan, nowMs)))
-    for (const [index, plan] of planned.entries()) {
-      const grant = grants[index]
-      if (grant === undefined) continue
-      context.telemetry.downloadGranted({ bucket: plan.bucket.name })
-      // Downloads stay open while the audit sink fails: they hold nothing.
-      await recordOrLog(context, {
-        event: 'download.granted',
-        at: toTimestamp(context.clock.nowMs()),
-        requestId,
-        ...actor(principal),
-        bucket: plan.bucket.name,
-        keyHash: keyHash(context.hashing, plan.key.text),
-        expiresAt: toTimestamp(grant.expiresAtMs),
-      })
-    }
+    // Downloads stay open while the audit sink fails: they hold nothing.
+    await Promise.all(
+      planned.map(({ bucket, key }, index) => {
+        context.telemetry.downloadGranted({ bucket: bucket.name })
+        return recordOrLog(context, {
+          event: 'download.granted',
+          at: toTimestamp(context.clock.nowMs()),
+          requestId,
+          ...actor(principal),
+          bucket: bucket.name,
+          keyHash: keyHash(context.hashing, key.text),
+          expiresAt: toTimestamp(grants[index]?.expiresAtMs ?? nowMs),
+        })
+      }),
+    )
     return grants
   } catch (error) {
     auditRefusal(context, 'download.refused', { principal, requestId, wanted: first }, error)

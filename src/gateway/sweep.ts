@@ -19,6 +19,7 @@ export interface SweepResult {
   readonly failed: number
 }
 
+const LOOKS_AT_ONCE = 16
 const BACK_OFF_MS = 30_000
 const MAX_BACK_OFF_MS = 600_000
 /** Looks that the store may leave unanswered before an alarm; the reservation stays pending. */
@@ -41,10 +42,12 @@ export async function sweep(
     const due = await context.ledger.claim({ partition, limit: batch, leaseMs })
     context.ledgerTime.learn(due.nowMs)
     claimed += due.reservations.length
-    for (const reservation of due.reservations) {
-      const outcome = await lookAt(context, reservation)
-      if (outcome === 'ended') ended += 1
-      if (outcome === 'failed') failed += 1
+    // Some at a time: a store that hangs must not keep the others waiting for long.
+    for (let at = 0; at < due.reservations.length; at += LOOKS_AT_ONCE) {
+      const some = due.reservations.slice(at, at + LOOKS_AT_ONCE)
+      const outcomes = await Promise.all(some.map((each) => lookAt(context, each)))
+      ended += outcomes.filter((outcome) => outcome === 'ended').length
+      failed += outcomes.filter((outcome) => outcome === 'failed').length
     }
   }
   context.telemetry.sweepFinished({ claimed, ended, failed })

@@ -33,7 +33,12 @@ export function problemResponse(
     ...(violations !== undefined && { violations }),
     ...(capability !== undefined && { capability }),
   }
-  const headers = new Headers({ 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' })
+  const headers = new Headers({
+    'content-type': PROBLEM_TYPE,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+  })
   const retryAfter = retryAfterOf(known, entry, status)
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
   // RFC 6750 section 3: every 401 says which scheme would do.

@@ -37,7 +37,9 @@ export function registerRoutes<C extends Call>(
         body: bodySchema === undefined ? undefined : validate(bodySchema, raw, 'body'),
         query: readQuery(http, querySchema),
       }
-      return route.handle({ ...call, ...caller } as C)
+      return context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
+        route.handle({ ...call, ...caller } as C),
+      )
     }
     // Hono serves HEAD from a GET route and drops the body itself.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, answer)

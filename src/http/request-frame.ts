@@ -5,6 +5,8 @@ import type { AppContext } from './app-context.ts'
 import { problemResponse } from './problem.ts'
 import type { Variables } from './route.ts'
 
+/** They are answered under any load: whoever asks decides whether the process lives. */
+const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /** An application with nothing but the frame: ids, problems for errors, 404 for unknown routes. */
@@ -38,7 +40,7 @@ function requestFrame(
     if ((http.req.raw.headers.get('host') ?? '').includes(',')) {
       throw new GatewayError('InvalidRequest', 'Cannot accept the request: it has two Host headers')
     }
-    if (underWay >= maxConcurrentRequests && !http.req.path.endsWith('z')) {
+    if (underWay >= maxConcurrentRequests && !HEALTH_PATHS.has(http.req.path)) {
       throw new GatewayError('Overloaded', 'Cannot take the request: too many are under way')
     }
     underWay += 1

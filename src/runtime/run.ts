@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
+import { ConfigError, formatProblem } from '../config/problem.ts'
 import { probeAtStart } from '../gateway/probe-at-start.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
@@ -62,11 +63,18 @@ export async function run({ env, file, onRunning, stop }: RunOptions): Promise<v
   await new Promise((resolve) => setTimeout(resolve, server.shutdownDelaySeconds * 1000))
 }
 
-/** For every entry file's `.catch`: one log line, and an exit code that cuts nothing off. */
+/**
+ * For every entry file's `.catch`: one log line, or a plain line per problem of a configuration, and an
+ * exit code that cuts nothing off.
+ */
 export function fail(error: unknown): void {
+  process.exitCode = 1
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    return
+  }
   const line = { time: new Date().toISOString(), level: 'error', event: 'gateway.failed' }
   process.stderr.write(`${JSON.stringify({ ...line, ...describeError(error) })}\n`)
-  process.exitCode = 1
 }
 
 function urlOf({

@@ -1,3 +1,5 @@
+import { type Measured, median } from './rounds.ts'
+
 /** One measured number, as `--json` prints it. */
 export interface Figure {
   /** Contract: `api.md` lists the names that checks read. */
@@ -6,7 +8,7 @@ export interface Figure {
   readonly unit: string
   /** Name of the figure that `ratio` compares with. */
   readonly baseline?: string
-  /** `value` divided by the baseline's value; both come from the same run. */
+  /** How many times the baseline's value: the median of the rounds, each compared with itself. */
   readonly ratio?: number
 }
 
@@ -19,21 +21,24 @@ export function rounded(value: number): number {
 }
 
 /**
- * The same value once for each baseline, because a figure names only one. Baselines that were not
- * measured are left out; without any, the value stands alone.
+ * The median of what was measured, once for each baseline, because a figure names only one. Baselines
+ * that were not measured are left out; without any, the value stands alone.
  */
 export function figuresOf(
-  measured: ReadonlyMap<string, number>,
+  measured: Measured,
   { name, unit, baselines = [] }: { name: string; unit: string; baselines?: readonly string[] },
 ): Figure[] {
-  const value = measured.get(name)
-  if (value === undefined) return []
-  const figures = baselines.flatMap((baseline) => {
-    const other = measured.get(baseline)
-    if (other === undefined) return []
-    return [{ name, value: rounded(value), unit, baseline, ratio: rounded(value / other) }]
+  const values = measured.get(name)
+  if (values === undefined) return []
+  const figure = { name, value: rounded(median(values)), unit }
+  const compared = baselines.flatMap((baseline) => {
+    const others = measured.get(baseline)
+    if (others === undefined) return []
+    // Neighbours slow a round down as a whole: within it the two sides have met the same machine.
+    const ratios = values.map((value, round) => value / (others[round] ?? Number.NaN))
+    return [{ ...figure, baseline, ratio: rounded(median(ratios)) }]
   })
-  return figures.length === 0 ? [{ name, value: rounded(value), unit }] : figures
+  return compared.length === 0 ? [figure] : compared
 }
 
 /** A line of the table for people. */

@@ -4,14 +4,17 @@ export interface Contender {
   readonly run: () => Promise<number>
 }
 
+/** Values by contender, one for each round, in the order of the rounds. */
+export type Measured = ReadonlyMap<string, readonly number[]>
+
 /**
  * Runs all contenders in turn, round after round, so that whatever else the machine does meets them
- * alike; each round begins with another one. Returns the median of each. A run that throws ends all.
+ * alike; each round begins with another one. A run that throws ends all.
  */
 export async function interleave(
   contenders: readonly Contender[],
   rounds: number,
-): Promise<Map<string, number>> {
+): Promise<Measured> {
   const values = new Map<string, number[]>(contenders.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round += 1) {
     const first = round % contenders.length
@@ -19,7 +22,7 @@ export async function interleave(
       values.get(name)?.push(await run())
     }
   }
-  return new Map([...values].map(([name, measured]) => [name, median(measured)]))
+  return values
 }
 
 /** The middle value, or the mean of the two middle ones. Throws `RangeError` on nothing. */

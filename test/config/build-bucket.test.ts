@@ -12,6 +12,14 @@ describe('a bucket', () => {
     ])
   })
 
+  it('takes one placement, and refuses a second one rather than passing over it', async () => {
+    const placement = { store: 'main', bucket: 'bucket' }
+    await expectProblem(
+      { 'buckets.media.placements': [placement, { ...placement, prefix: 'b/' }] },
+      'buckets.media.placements[1]: is one too many: this version takes one placement',
+    )
+  })
+
   it.each(['a', '/a/', '../a/', 'a//../', 'a\\b/'])(
     'refuses the placement prefix %s',
     async (prefix) => {
@@ -78,9 +86,8 @@ describe('a bucket', () => {
       )
     }
     expect(await problemsOf(configText(on('if-none-match')))).toEqual([])
-    expect(await warningsOf(on('probe'))).toEqual([
-      'buckets.media.upload.writeOnce: is not known to be kept by store "main": uploads are refused',
-    ])
+    // The probe has the last word, and refuses uploads until then.
+    expect(await warningsOf(on('probe'))).toEqual([])
   })
 
   it('caps lifetimes at what callers may ask for, the store and seven days', async () => {

@@ -51,6 +51,15 @@ describe('a plan', () => {
     )
   })
 
+  it('names no two policies that the ledger could not tell apart', async () => {
+    // Found by search: SHA-256 of both names starts with the same four bytes.
+    const [one, other] = ['policy-38855', 'policy-59550']
+    await expectProblem(
+      { ...rate({ policy: one }), ...quota({ policy: other }) },
+      `plans.standard.quotas[0].policy: collides with "${one}": choose another name`,
+    )
+  })
+
   it('refuses rates that the ledger could not count exactly', async () => {
     expect(await problemsOf(configText(rate({ requests: 100_000 })))).toEqual([])
     await expectProblem(

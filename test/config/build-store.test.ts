@@ -132,14 +132,24 @@ describe('a store', () => {
   })
 
   it('warns when its upload URLs could be used to read', async () => {
-    const minio = { 'stores.main.provider': 'minio' }
-    expect(await warningsOf(minio)).toEqual([
-      'stores.main.allowReadableWriteCredential: is false, and the copy-source hole is open: uploads are refused',
-    ])
-    expect(
-      await warningsOf({ ...minio, 'stores.main.allowReadableWriteCredential': true }),
-    ).toEqual([
-      'stores.main.credentials: let every upload URL copy what "write" can read: give it a key pair that cannot read',
-    ])
+    const hole = (unsignedCopySource: string, allow: boolean, more: object = {}) => ({
+      'stores.main.capabilities': { unsignedCopySource, ...more },
+      'stores.main.allowReadableWriteCredential': allow,
+    })
+    const allowed =
+      'stores.main.credentials: may let every upload URL copy what "write" can read: give "write" a key pair that cannot read'
+    const refused =
+      'stores.main.credentials: would let every upload URL copy, so that uploads are refused: give "write" a key pair that cannot read'
+    expect(await warningsOf(hole('open', true))).toEqual([allowed])
+    expect(await warningsOf(hole('open', false))).toEqual([refused])
+    expect(await warningsOf(hole('probe', true))).toEqual([allowed])
+    expect(await warningsOf(hole('probe', false))).toEqual([])
+    expect(await warningsOf(hole('closed', true))).toEqual([])
+    expect(await warningsOf(hole('open', true, { writeCredentialReads: 'no' }))).toEqual([])
+    const pair = (name: string) => ({ accessKeyId: name, secretAccessKey: `${name}-secret` })
+    const three = { write: pair('W'), read: pair('R'), manage: pair('M') }
+    expect(await warningsOf({ ...hole('open', false), 'stores.main.credentials': three })).toEqual(
+      [],
+    )
   })
 })
