@@ -39,7 +39,13 @@ export async function listenNode(
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.maxConnections = settings.maxConnections
   server.listen(address.port, address.host)
-  await once(server, 'listening')
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const where = `${address.host ?? '*'}:${address.port}`
+    const taken = (cause as { code?: string }).code === 'EADDRINUSE'
+    throw new Error(`Cannot listen on ${where}${taken ? ': the port is taken' : ''}`, { cause })
+  }
   return { address: server.address() as AddressInfo, stop: (drainMs) => stop(server, drainMs) }
 }
 

@@ -32,7 +32,7 @@ export interface RunOptions {
  */
 export async function run({ env, file, onRunning, stop }: RunOptions): Promise<void> {
   const readText = (path: string) => readFile(path, 'utf8')
-  const { config, secrets, warnings } = await loadConfig(await readText(file), file, {
+  const { config, secrets, warnings } = await loadConfig(await readConfig(file), file, {
     env,
     readText,
     hashing: nodeHashing,
@@ -61,6 +61,15 @@ export async function run({ env, file, onRunning, stop }: RunOptions): Promise<v
   context.lifecycle.state = 'draining'
   context.log.info('gateway.draining', { signal: Array.isArray(signal) ? signal[0] : 'stop' })
   await new Promise((resolve) => setTimeout(resolve, server.shutdownDelaySeconds * 1000))
+}
+
+async function readConfig(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const hint = 'set SIGNET_CONFIG to its path, or start from config/signet.yaml'
+    throw new Error(`Cannot read the configuration "${file}": ${hint}`, { cause })
+  }
 }
 
 /**
