@@ -7,7 +7,16 @@ export interface Clock {
 /** The machine's clock. The only place that reads it. */
 export const systemClock: Clock = { nowMs: () => Date.now() }
 
-/** RFC 3339 UTC with whole seconds, as every time on the wire. */
+const MAX_TEXTS = 1_000
+const texts = new Map<number, string>()
+
+/** RFC 3339 UTC with whole seconds, as every time on the wire. The same few are asked for again and again. */
 export function toTimestamp(atMs: number): string {
-  return `${new Date(Math.floor(atMs / 1000) * 1000).toISOString().slice(0, 19)}Z`
+  const seconds = Math.floor(atMs / 1000)
+  const known = texts.get(seconds)
+  if (known !== undefined) return known
+  const text = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+  if (texts.size >= MAX_TEXTS) texts.clear()
+  texts.set(seconds, text)
+  return text
 }

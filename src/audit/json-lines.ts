@@ -17,12 +17,16 @@ export interface JsonLinesOptions {
 export function createJsonLinesAudit(options: JsonLinesOptions): Audit {
   const { write, onState, maxBuffered = 10_000 } = options
   let lines: string[] = []
-  let flushing: Promise<void> | undefined
+  /** Lines of the write under way: they count as buffered until the sink has them. */
+  let writing = 0
   let failing = false
+  let running: Promise<void> | undefined
+  let following: Promise<void> | undefined
 
   async function flush(): Promise<void> {
     const batch = lines
     lines = []
+    writing = batch.length
     try {
       await write(batch.join(''))
       if (failing) onState?.('working')
@@ -31,22 +35,29 @@ export function createJsonLinesAudit(options: JsonLinesOptions): Audit {
       lines = batch.concat(lines)
       if (!failing) onState?.('failing', error)
       failing = true
+    } finally {
+      writing = 0
     }
   }
 
-  /** Waits for the write under way and starts the next one, at most one at a time. */
+  /** The write after the one under way: it takes all that is there when it begins. */
   function nextFlush(): Promise<void> {
-    const before = flushing ?? Promise.resolve()
-    const next = before.then(() => (lines.length > 0 ? flush() : undefined))
-    flushing = next
-    return next
+    following ??= (running ?? Promise.resolve()).then(() => {
+      running = following
+      following = undefined
+      return lines.length > 0 ? flush() : undefined
+    })
+    return following
   }
+
+  // Without a buffer every event tries the sink, or nobody would notice that it works again.
+  const isFull = () => failing && maxBuffered > 0 && lines.length + writing >= maxBuffered
 
   return {
     async append(event) {
-      if (failing && lines.length >= maxBuffered) {
+      if (isFull()) {
         await nextFlush()
-        if (failing) {
+        if (isFull()) {
           throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is full')
         }
       }

@@ -1,7 +1,26 @@
+import { toBase64Url } from '../hashing.ts'
 import { type Check, type Hold, KIND, MAX_AMOUNT, TOTAL_WINDOW } from '../ledger/port.ts'
 import type { Ticket } from '../ledger/ticket.ts'
+import type { ObjectPlace } from '../stores/store-client.ts'
+import type { GatewayContext } from './context.ts'
+import { ticketPlace } from './ticket-place.ts'
 
 const ENTRY = 4
+
+/** Names the one credit that an object can ever bring: by its place and by its upload. */
+export function creditDigest(
+  { hashing }: Pick<GatewayContext, 'hashing'>,
+  place: ObjectPlace,
+  uploadId: string,
+): string {
+  const { store, bucket, key } = ticketPlace(place)
+  return toBase64Url(hashing.sha256(JSON.stringify([store, bucket, key, uploadId])).slice(0, 16))
+}
+
+/** Id of the reservation that carries this credit. */
+export function creditId(digest: string): string {
+  return `del_${digest}`
+}
 
 /** The stored totals of a ticket's hold, with nothing held: a settle then posts signed deltas. */
 export function creditHold(ticket: Pick<Ticket, 'hold' | 'subjects'>): Hold {

@@ -1,7 +1,6 @@
 import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import { toBase64Url } from '../hashing.ts'
 import type { Reservation, ReserveCommand } from '../ledger/port.ts'
 import type { Ticket } from '../ledger/ticket.ts'
 import type { ObjectKey } from '../object-key.ts'
@@ -10,11 +9,11 @@ import { placeNew } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import { actor, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
+import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
-import { creditHold, unlimitedCheck } from './credit-hold.ts'
+import { creditDigest, creditHold, creditId, unlimitedCheck } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
 import type { DeleteNote } from './reservation-note.ts'
-import { ticketPlace } from './ticket-place.ts'
 
 /** A little past the last possible byte, so that the first look already finds the truth. */
 const LOOK_MARGIN_MS = 5_000
@@ -43,12 +42,11 @@ export async function deleteObject(
   const place = placeNew(bucket, key)
   const head = await context.storeClient.head(place)
   if (!head.found) return
-  const ticket = ownTicket(context, place, head)
-  // A versioned bucket keeps the bytes behind a delete marker.
-  const charged = ticket !== undefined && head.versionId === undefined
-  const credit = charged
-    ? await reserveCredit(context, { principal, bucket: name, place, head, ticket })
-    : undefined
+  const ticket = await chargedTicket(context, place, head)
+  const credit =
+    ticket !== undefined
+      ? await reserveCredit(context, { principal, bucket: name, place, head, ticket })
+      : undefined
   await context.storeClient.remove(place)
   context.telemetry.objectDeleted({ bucket: name })
   await recordOrLog(context, {
@@ -80,9 +78,7 @@ async function reserveCredit(
 ): Promise<{ reservation: Reservation; note: DeleteNote }> {
   const { placement, key } = place
   const { store } = placement
-  const at = ticketPlace(place)
-  const identity = JSON.stringify([at.store, at.bucket, at.key, ticket.rid])
-  const digest = toBase64Url(context.hashing.sha256(identity).slice(0, 16))
+  const digest = creditDigest(context, place, ticket.rid)
   const nowMs = context.ledgerTime.nowMs()
   const deadAtMs = ticket.urlExpMs + store.maxTransferSeconds * 1000
   const note: DeleteNote = {
@@ -101,7 +97,7 @@ async function reserveCredit(
   const command: ReserveCommand = {
     op: 'R',
     partition: ticket.partition,
-    rid: `del_${digest}`,
+    rid: creditId(digest),
     fingerprint: digest,
     subjects: ticket.subjects,
     hold,

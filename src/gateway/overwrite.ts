@@ -3,6 +3,7 @@ import { subjectId } from '../ledger/subject-id.ts'
 import { ObjectKey } from '../object-key.ts'
 import { placeRecorded } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
+import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { ownTicket } from './own-ticket.ts'
 import type { UploadNote } from './reservation-note.ts'
@@ -32,16 +33,23 @@ export async function prepareOverwrite(
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
   const head = await context.storeClient.head(place)
   if (!head.found) return {}
-  const charged = ownTicket(context, place, head) !== undefined && head.versionId === undefined
-  if (charged) {
+  // A replay after the PUT finds its own object: what that one replaced has been noted.
+  const own = ownTicket(context, place, head)?.rid === command.rid
+  const ticket = own ? undefined : await chargedTicket(context, place, head)
+  if (ticket !== undefined && note.oldUpload?.[1] !== ticket.rid) {
     const { partition, rid, fingerprint, subjects } = command
+    const replacing: UploadNote = {
+      ...note,
+      oldBytes: head.sizeBytes,
+      oldUpload: [ticket.partition, ticket.rid],
+    }
     await context.ledger.finish({
       op: 'M',
       partition,
       rid,
       fingerprint,
       subjects,
-      note: JSON.stringify({ ...note, oldBytes: head.sizeBytes } satisfies UploadNote),
+      note: JSON.stringify(replacing),
     })
   }
   const { ifMatch } = place.placement.store.capabilities

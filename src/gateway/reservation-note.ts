@@ -20,6 +20,8 @@ export interface UploadNote {
   readonly overwrite?: true
   /** Bytes of the object that an overwrite replaces, once they are known to have been charged. */
   readonly oldBytes?: number
+  /** The replaced object's upload: deleted meanwhile, its bytes have a credit of their own. */
+  readonly oldUpload?: readonly [partition: number, rid: string]
   /** The caller asked to abort; the ledger's record stays pending until the URL is dead. */
   readonly aborted?: true
   readonly rejected?: true

@@ -7,9 +7,10 @@ import { placeRecorded } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import { keyHash, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { creditDigest, creditId } from './credit-hold.ts'
 import { currentLimits } from './current-limits.ts'
 import { ownTicket } from './own-ticket.ts'
-import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
+import { parseNote, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
 
@@ -44,20 +45,28 @@ export async function settle(
   if (!head.found || ticket?.rid !== reservation.rid) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
-  const urlDead = context.ledgerTime.nowMs() >= urlExpiryMs(reservation.expMs, note.afterUrlMs)
-  // A store may keep the beginning of an interrupted body (s3rver does): not an upload yet.
-  if (head.sizeBytes < note.sizeBytes && !urlDead) {
+  // A store may show the beginning of a body that is still coming (s3rver does): not an upload yet.
+  const mayGrow = context.ledgerTime.nowMs() < reservation.expMs
+  if (head.sizeBytes < note.sizeBytes && mayGrow) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
-  if (head.sizeBytes > note.sizeBytes) return reject(context, reservation, note, { place, head })
-  return record(context, reservation, note, { head, ticket })
+  const found = { place, head, ticket }
+  if (head.sizeBytes > note.sizeBytes) return reject(context, reservation, note, found)
+  return record(context, reservation, note, found)
+}
+
+/** An object that carries the reservation's own ticket. */
+interface OwnObject {
+  readonly place: ObjectPlace
+  readonly head: Found
+  readonly ticket: Ticket
 }
 
 async function record(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
-  { head, ticket, rejected }: { head: Found; ticket?: Ticket; rejected?: true },
+  { place, head, ticket, rejected }: OwnObject & { rejected?: true },
 ): Promise<Settlement> {
   const settled: UploadNote = {
     ...note,
@@ -66,10 +75,11 @@ async function record(
     ...(head.versionId !== undefined && { versionId: head.versionId }),
     settledMs: Math.floor(context.ledgerTime.nowMs()),
   }
+  const oldBytes = await replacedBytes(context, note, place)
   const actual: Actual = {
     actualBytes: head.sizeBytes,
-    storedDelta: head.sizeBytes - (note.oldBytes ?? 0),
-    objectsDelta: note.oldBytes === undefined ? 1 : 0,
+    storedDelta: head.sizeBytes - (oldBytes ?? 0),
+    objectsDelta: oldBytes === undefined ? 1 : 0,
   }
   const reply = await finishSettled(context, reservation, settled, actual, ticket)
   context.ledgerTime.learn(reply.nowMs)
@@ -77,7 +87,8 @@ async function record(
   if (reply.code === 'DENIED' || (reply.code === 'TERMINAL' && reply.state === 'D')) {
     return condemn(context, reservation, settled)
   }
-  if (reply.code !== 'OK' && reply.code !== 'DUP' && !isSettled(reply)) {
+  if (isSettled(reply)) return asSettledBefore(reply)
+  if (reply.code !== 'OK') {
     context.telemetry.ledgerAlarmed({ op: 'settle', code: reply.code })
     context.log.error('ledger.alarm', { op: 'settle', code: reply.code, uploadId: reservation.rid })
     throw new GatewayError('LedgerUnavailable', 'Cannot settle the upload: the ledger disagrees', {
@@ -94,7 +105,7 @@ async function finishSettled(
   reservation: Reservation,
   note: UploadNote,
   actual: Actual,
-  ticket: Ticket | undefined,
+  ticket: Ticket,
 ): Promise<FinishReply> {
   const { partition, rid, fingerprint } = reservation
   const common = {
@@ -107,7 +118,7 @@ async function finishSettled(
   }
   const reply = await context.ledger.finish({ op: 'S', ...common })
   const released = reply.code === 'TERMINAL' && (reply.state === 'V' || reply.state === 'X')
-  if (!(released || reply.code === 'UNKNOWN') || ticket === undefined) return reply
+  if (!released && reply.code !== 'UNKNOWN') return reply
   return context.ledger.finish({
     op: 'L',
     ...common,
@@ -117,8 +128,30 @@ async function finishSettled(
   })
 }
 
-function isSettled(reply: FinishReply): boolean {
-  return (reply.code === 'TERMINAL' || reply.code === 'EXISTS') && reply.state === 'S'
+/** Bytes that are no more because of an overwrite, unless a deletion credits them already. */
+async function replacedBytes(
+  context: GatewayContext,
+  { oldBytes, oldUpload }: UploadNote,
+  place: ObjectPlace,
+): Promise<number | undefined> {
+  if (oldBytes === undefined || oldUpload === undefined) return undefined
+  const [partition, uploadId] = oldUpload
+  const rid = creditId(creditDigest(context, place, uploadId))
+  const credit = await context.ledger.find({ partition, rid })
+  return credit === undefined ? oldBytes : undefined
+}
+
+type Standing = Extract<FinishReply, { note: string }>
+
+function isSettled(reply: FinishReply): reply is Standing {
+  return 'note' in reply && reply.state === 'S'
+}
+
+/** Another one was faster: its record is the truth, so that repeating gives the same answer. */
+function asSettledBefore({ note: text, actual }: Standing): Settlement {
+  const note = parseNote(text) as UploadNote
+  if (note.rejected === true) return { how: 'rejected', note }
+  return { how: 'settled', note, sizeBytes: actual }
 }
 
 /** An object larger than what was reserved: recorded as it is, or removed where the bucket says so. */
@@ -126,8 +159,9 @@ async function reject(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
-  { place, head }: { place: ObjectPlace; head: Found },
+  found: OwnObject,
 ): Promise<Settlement> {
+  const { place, head } = found
   context.log.error('upload.oversized', {
     uploadId: reservation.rid,
     bucket: note.bucket,
@@ -135,7 +169,7 @@ async function reject(
     actualBytes: head.sizeBytes,
   })
   const rule = context.config.buckets.get(note.bucket)?.upload.oversized ?? 'keep'
-  if (rule === 'keep') return record(context, reservation, note, { head, rejected: true })
+  if (rule === 'keep') return record(context, reservation, note, { ...found, rejected: true })
   await context.storeClient.remove(place)
   const after = await context.storeClient.head(place)
   if (after.found) {
@@ -151,17 +185,16 @@ async function reject(
   return { how: 'rejected', note: rejected }
 }
 
-/** A late object without room: it is removed, and only then forgotten. */
+/** A late object without room: it is removed, and only then forgotten. Never another's object. */
 export async function condemn(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
 ): Promise<Settlement> {
   const place = placeOf(context, note)
-  await context.storeClient.remove(place)
-  const head = await context.storeClient.head(place)
+  if (await holdsOwn(context, place, reservation.rid)) await context.storeClient.remove(place)
   const rejected: UploadNote = { ...note, rejected: true }
-  if (!head.found) {
+  if (!(await holdsOwn(context, place, reservation.rid))) {
     const { partition, rid, fingerprint } = reservation
     await context.ledger.finish({
       op: 'G',
@@ -175,6 +208,16 @@ export async function condemn(
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, reservation.rid))
   }
   return { how: 'rejected', note: rejected }
+}
+
+/** Whether the object at a place is the one of this upload. */
+async function holdsOwn(
+  context: GatewayContext,
+  place: ObjectPlace,
+  rid: string,
+): Promise<boolean> {
+  const head = await context.storeClient.head(place)
+  return head.found && ownTicket(context, place, head)?.rid === rid
 }
 
 function ended(context: GatewayContext, note: UploadNote, rid: string, sizeBytes: number): void {

@@ -16,7 +16,7 @@ export function startSweeper(context: GatewayContext): () => Promise<void> {
   async function round(): Promise<void> {
     let pauseMs = PAUSE_MS
     try {
-      const { claimed } = await sweep(context)
+      const { claimed } = await sweep(context, { isStopped: () => stopped })
       if (claimed > 0) pauseMs = 0
     } catch (error) {
       context.log.warn('sweep.failed', { error })

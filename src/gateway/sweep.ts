@@ -11,6 +11,8 @@ export interface SweepOptions {
   readonly batch?: number
   /** How long they are kept from other sweepers, in milliseconds. Default 30,000. */
   readonly leaseMs?: number
+  /** Asked between looks: true ends the sweep early, and leases bring the rest back. */
+  readonly isStopped?: () => boolean
 }
 
 export interface SweepResult {
@@ -33,7 +35,7 @@ const AGAIN_MS = 5_000
  */
 export async function sweep(
   context: GatewayContext,
-  { batch = 64, leaseMs = 30_000 }: SweepOptions = {},
+  { batch = 64, leaseMs = 30_000, isStopped = () => false }: SweepOptions = {},
 ): Promise<SweepResult> {
   let claimed = 0
   let ended = 0
@@ -43,7 +45,7 @@ export async function sweep(
     context.ledgerTime.learn(due.nowMs)
     claimed += due.reservations.length
     // Some at a time: a store that hangs must not keep the others waiting for long.
-    for (let at = 0; at < due.reservations.length; at += LOOKS_AT_ONCE) {
+    for (let at = 0; at < due.reservations.length && !isStopped(); at += LOOKS_AT_ONCE) {
       const some = due.reservations.slice(at, at + LOOKS_AT_ONCE)
       const outcomes = await Promise.all(some.map((each) => lookAt(context, each)))
       ended += outcomes.filter((outcome) => outcome === 'ended').length
@@ -164,7 +166,9 @@ async function lookAgain(
 /** After a look without an answer: later, and with an alarm when it goes on. Never a release. */
 async function backOff(context: GatewayContext, reservation: Reservation): Promise<void> {
   try {
-    const note = parseNote(reservation.note)
+    // The note may have changed during the look: an abort must not be lost.
+    const now = (await context.ledger.find(reservation)) ?? reservation
+    const note = parseNote(now.note)
     const failures = (note.failures ?? 0) + 1
     if (failures === MAX_FAILURES) {
       context.log.error('sweep.stuck', { uploadId: reservation.rid, failures })

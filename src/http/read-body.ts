@@ -61,21 +61,33 @@ function pathOf(path: readonly PropertyKey[]): string {
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
-  const declared = Number(request.headers.get('content-length') ?? '0')
-  if (declared > maxBytes) throw tooLarge(maxBytes)
-  if (request.body === null) return ''
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
+  // A server holds a body to its declared length (RFC 9112 section 6.2), so it can be read at once.
+  const bytes =
+    declared !== null && !request.headers.has('transfer-encoding')
+      ? new Uint8Array(await request.arrayBuffer())
+      : await readStream(request.body, maxBytes)
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not UTF-8', { cause })
+  }
+}
+
+async function readStream(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of request.body) {
+  for await (const chunk of body ?? []) {
     length += chunk.length
     if (length > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(joined(chunks, length))
-  } catch (cause) {
-    throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not UTF-8', { cause })
-  }
+  return joined(chunks, length)
 }
 
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -76,7 +76,8 @@ function chargeAll(state: LedgerState, command: AdmitCommand, nowMs: number): Ch
       if (tat > top + MAX_AHEAD_US) tat = top
       levels.push(top - tat)
       subject[at] = tat + inc
-      if (tat + inc > top) denied.push(position)
+      // Who asks for nothing is not refused, even where a clock that stepped back left a debt.
+      if (inc > 0 && tat + inc > top) denied.push(position)
     }
     const quotas = hold[h++] ?? 0
     for (let quota = 0; quota < quotas; quota += 1, h += 4, c += 1) {

@@ -169,7 +169,8 @@ function gone(
 ): Ending {
   if (record === undefined) return { reply: { code: 'UNKNOWN', nowMs } }
   if (record.state !== 'D') return { reply: { code: 'TERMINAL', nowMs, ...standing(record) } }
-  const closed: LedgerRecord = { ...record, state: 'V', note: command.note ?? record.note }
+  // Condemned for good: as `V` it could be let in by `L` when its URL is used once more.
+  const closed: LedgerRecord = { ...record, note: command.note ?? record.note }
   return {
     reply: { code: 'OK', nowMs, over: 0 },
     writes: { record: closed, dueMs: null },

@@ -23,7 +23,10 @@ export interface Writes {
   /** By position of the command's subjects; `undefined` removes the subject. */
   readonly subjects?: readonly (SubjectState | undefined)[]
   readonly record?: LedgerRecord
-  /** When the sweeper looks next, in ledger time; `null` takes it out of the index. */
+  /**
+   * When the sweeper looks next, in ledger time; `null` takes it out of the index: the record has
+   * ended, and its retention begins.
+   */
   readonly dueMs?: number | null
 }
 

@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { toBase64Url } from '../hashing.ts'
+import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
 import type { LedgerRecord, Writes } from './decision.ts'
@@ -29,6 +31,7 @@ export interface MemoryLedger extends Ledger {
 }
 
 const DAY_MS = 86_400_000
+const SALT_BYTES = 16
 const PRUNED_AT_ONCE = 1_000
 
 interface Kept extends LedgerRecord {
@@ -39,7 +42,7 @@ interface Kept extends LedgerRecord {
 /** The ledger on Maps: for tests and trying out. Everything is gone with the process. */
 export function openMemoryLedger({
   clock,
-  salt = 'memory',
+  salt = toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES))),
   retentionMs = DAY_MS,
 }: MemoryLedgerOptions): MemoryLedger {
   const now = steadyClock(clock)
@@ -68,8 +71,7 @@ export function openMemoryLedger({
     const { rid } = command
     if (writes.record !== undefined) {
       const owner = records.get(rid)?.owner ?? command.subjects[0] ?? ''
-      const open = writes.record.state === 'P' || writes.record.state === 'D'
-      const endedMs = open ? undefined : now()
+      const endedMs = writes.dueMs === null ? now() : undefined
       records.set(rid, { ...writes.record, owner, ...(endedMs !== undefined && { endedMs }) })
       if (endedMs === undefined) ended.delete(rid)
       else ended.set(rid, endedMs)
@@ -86,7 +88,7 @@ export function openMemoryLedger({
   function prune(): void {
     let pruned = 0
     for (const [rid, endedMs] of ended) {
-      if (endedMs > now() - retentionMs || pruned >= PRUNED_AT_ONCE) return
+      if (endedMs >= now() - retentionMs || pruned >= PRUNED_AT_ONCE) return
       ended.delete(rid)
       records.delete(rid)
       pruned += 1
@@ -97,12 +99,14 @@ export function openMemoryLedger({
     partitions: 1,
     salt,
     async admit(command) {
+      checkCommand(command)
       const rid = command.op === 'R' ? command.rid : undefined
       const { reply, writes } = decideAdmit(stateOf(rid, command.subjects), command, now())
       apply(command, writes)
       return reply
     },
     async finish(command) {
+      checkCommand(command)
       const state = stateOf(command.rid, command.subjects)
       const { reply, writes } = decideFinish(state, command, now())
       apply(command, writes)
@@ -113,7 +117,7 @@ export function openMemoryLedger({
       const nowMs = now()
       const claimed = [...due]
         .filter(([, atMs]) => atMs <= nowMs)
-        .sort(([, a], [, b]) => a - b)
+        .sort(([aRid, a], [bRid, b]) => a - b || (aRid < bRid ? -1 : 1))
         .slice(0, limit)
       for (const [rid] of claimed) due.set(rid, nowMs + leaseMs)
       return { nowMs, reservations: claimed.flatMap(([rid]) => reservation(rid, partition) ?? []) }

@@ -11,21 +11,21 @@ export function openRows(database: SqlDatabase) {
   const dropSubject = database.prepare('DELETE FROM subject WHERE id = ?')
   const getRecord = database.prepare(`SELECT ${COLUMNS} FROM reservation WHERE rid = ?`)
   const putRecord = database.prepare(
-    `INSERT INTO reservation (${COLUMNS}, owner, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO reservation (${COLUMNS}, owner, ended, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (rid) DO UPDATE SET state = excluded.state, fp = excluded.fp, exp = excluded.exp,
        hold = excluded.hold, note = excluded.note, actual = excluded.actual, over = excluded.over,
-       ended = excluded.ended`,
+       ended = excluded.ended, due = iif(?, due, excluded.due)`,
   )
   const setDue = database.prepare('UPDATE reservation SET due = ? WHERE rid = ?')
   const dueRids = database.prepare(
-    'SELECT rid FROM reservation WHERE due <= ? ORDER BY due LIMIT ?',
+    'SELECT rid FROM reservation WHERE due <= ? ORDER BY due, rid LIMIT ?',
   )
   const prune = database.prepare(
     'DELETE FROM reservation WHERE rid IN (SELECT rid FROM reservation WHERE ended < ? LIMIT ?)',
   )
-  const list = database.prepare(
-    `SELECT ${COLUMNS} FROM reservation WHERE owner = ? AND rid > ? AND rid >= ? AND rid < ?
-       AND instr(?, state) > 0 ORDER BY rid LIMIT ?`,
+  const listState = database.prepare(
+    `SELECT ${COLUMNS} FROM reservation WHERE owner = ? AND state = ? AND rid > ? AND rid >= ?
+       AND rid < ? ORDER BY rid LIMIT ?`,
   )
   return {
     subject(id: string): SubjectState | undefined {
@@ -40,14 +40,17 @@ export function openRows(database: SqlDatabase) {
       const row = getRecord.get(rid)
       return row === undefined ? undefined : reservationOf(row)
     },
+    /** `dueMs`: as in `Writes`; undefined leaves it as it is. */
     writeRecord(
       rid: string,
       record: LedgerRecord,
-      { owner, endedMs }: { owner: string; endedMs: number | null },
+      kept: { owner: string; endedMs: number | null; dueMs: number | null | undefined },
     ): void {
       const { state, fingerprint, expMs, note, actual, over } = record
+      const { owner, endedMs, dueMs } = kept
       const hold = JSON.stringify(record.hold)
-      putRecord.run(rid, state, fingerprint, expMs, hold, note, actual, over, owner, endedMs)
+      const own = [rid, state, fingerprint, expMs, hold, note, actual, over, owner, endedMs]
+      putRecord.run(...own, dueMs ?? null, dueMs === undefined ? 1 : 0)
     },
     setDue(rid: string, dueMs: number | null): void {
       setDue.run(dueMs, rid)
@@ -67,7 +70,11 @@ export function openRows(database: SqlDatabase) {
     }): Reservation[] {
       const { owner, after, ridPrefix, states, limit } = request
       const end = `${ridPrefix}\u{10ffff}`
-      return list.all(owner, after, ridPrefix, end, states.join(''), limit).map(reservationOf)
+      // State by state, so that each is a walk along the index and stops at the limit.
+      const found = [...new Set(states)].flatMap((state) =>
+        listState.all(owner, state, after, ridPrefix, end, limit).map(reservationOf),
+      )
+      return found.sort((a, b) => (a.rid < b.rid ? -1 : 1)).slice(0, limit)
     },
   }
 }

@@ -4,6 +4,8 @@ import type { SqlDatabase } from './sql-database.ts'
 const SCHEMA_VERSION = 1
 /** How long another process may hold the file before an error, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2_000
+/** Pages of the log after which they are written back: fewer writes than SQLite's 1,000. */
+const CHECKPOINT_PAGES = 8_000
 /** SQLite's number for `synchronous = FULL`. */
 const FULL = 2
 
@@ -16,7 +18,7 @@ const TABLES = `
     over INTEGER NOT NULL, owner TEXT NOT NULL, ended INTEGER
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS reservation_due ON reservation (due) WHERE due IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS reservation_owner ON reservation (owner, rid);
+  CREATE INDEX IF NOT EXISTS reservation_owner_state ON reservation (owner, state, rid);
   CREATE INDEX IF NOT EXISTS reservation_ended ON reservation (ended) WHERE ended IS NOT NULL;
 `
 
@@ -27,11 +29,16 @@ const TABLES = `
  */
 export function prepareDatabase(database: SqlDatabase, newSalt: () => string): string {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  assertReadable(database)
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = FULL')
+  // Without it macOS lets a commit rest in the drive's cache; elsewhere it does nothing.
+  database.exec('PRAGMA fullfsync = ON')
+  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   assertDurable(database)
   database.exec('BEGIN IMMEDIATE')
   try {
+    assertReadable(database)
     database.exec(TABLES)
     const insert = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
     insert.run('schema', String(SCHEMA_VERSION))
@@ -41,24 +48,40 @@ export function prepareDatabase(database: SqlDatabase, newSalt: () => string): s
     database.exec('ROLLBACK')
     throw error
   }
-  const version = Number(meta(database, 'schema'))
-  if (version > SCHEMA_VERSION) {
-    throw new GatewayError(
-      'LedgerUnavailable',
-      `Cannot open the ledger: its schema ${version} is newer than ${SCHEMA_VERSION}, which this version knows`,
-    )
-  }
   return meta(database, 'salt')
+}
+
+/** Throws before anything is changed in a file that a newer version wrote, or another program. */
+function assertReadable(database: SqlDatabase): void {
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+  if (tables.length === 0) return
+  if (!tables.some(({ name }) => name === 'meta')) {
+    throw new GatewayError('LedgerUnavailable', 'Cannot open the ledger: the file is not a ledger')
+  }
+  const version = Number(meta(database, 'schema'))
+  if (version <= SCHEMA_VERSION) return
+  throw new GatewayError(
+    'LedgerUnavailable',
+    `Cannot open the ledger: its schema ${version} is newer than ${SCHEMA_VERSION}, which this version knows`,
+  )
 }
 
 /** Throws `LedgerUnavailable` unless commits survive a loss of power. */
 export function assertDurable(database: SqlDatabase): void {
-  const row = database.prepare('PRAGMA synchronous').get()
-  if (row?.synchronous === FULL) return
-  throw new GatewayError(
-    'LedgerUnavailable',
-    'Cannot open the ledger: "synchronous" must be FULL, or commits can be lost with the power',
-  )
+  const { synchronous } = database.prepare('PRAGMA synchronous').get() ?? {}
+  if (synchronous !== FULL) {
+    throw new GatewayError(
+      'LedgerUnavailable',
+      'Cannot open the ledger: "synchronous" must be FULL, or commits can be lost with the power',
+    )
+  }
+  const { journal_mode: journal } = database.prepare('PRAGMA journal_mode').get() ?? {}
+  if (journal !== 'wal') {
+    throw new GatewayError(
+      'LedgerUnavailable',
+      `Cannot open the ledger: "journal_mode" must be WAL, and the file system gives "${journal}"`,
+    )
+  }
 }
 
 function meta(database: SqlDatabase, name: string): string {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { toBase64Url } from '../hashing.ts'
+import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
 import type { LedgerState, Writes } from './decision.ts'
@@ -75,11 +76,10 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     if (!('rid' in command)) return
     const { record, dueMs } = writes
     if (record !== undefined) {
-      const open = record.state === 'P' || record.state === 'D'
       const owner = command.subjects[0] ?? ''
-      rows.writeRecord(command.rid, record, { owner, endedMs: open ? null : nowMs })
+      const endedMs = dueMs === null ? nowMs : null
+      rows.writeRecord(command.rid, record, { owner, endedMs, dueMs })
     }
-    if (dueMs !== undefined) rows.setDue(command.rid, dueMs)
   }
 
   /** Reads see what is committed; whatever the database says becomes `LedgerUnavailable`. */
@@ -94,20 +94,24 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
   return {
     partitions: 1,
     salt,
-    admit: (command) =>
-      commits.run(() => {
+    async admit(command) {
+      checkCommand(command)
+      return commits.run(() => {
         const nowMs = now()
         const { reply, writes } = decideAdmit(stateOf(command), command, nowMs)
         apply(command, writes, nowMs)
         return reply
-      }),
-    finish: (command) =>
-      commits.run(() => {
+      })
+    },
+    async finish(command) {
+      checkCommand(command)
+      return commits.run(() => {
         const nowMs = now()
         const { reply, writes } = decideFinish(stateOf(command), command, nowMs)
         apply(command, writes, nowMs)
         return reply
-      }),
+      })
+    },
     claim: ({ limit, leaseMs }) =>
       commits.run(() => {
         const nowMs = now()

@@ -39,6 +39,8 @@ const MAC_BYTES = 16
 /** Characters on the wire: half of the 2 KiB that S3 gives all metadata. */
 export const MAX_TICKET_CHARACTERS = 1024
 const MAX_TEXT_BYTES = 64
+/** A count a subject, and four numbers a limit; the lock of an object comes on top. */
+const MAX_HOLD_NUMBERS = MAX_SUBJECTS + (MAX_LIMITS + 1) * 4
 
 /** Seals a ticket for one place. Throws `RangeError` above `MAX_TICKET_CHARACTERS`. */
 export function sealTicket(
@@ -98,7 +100,7 @@ function readTicket(reader: ByteReader): Ticket | undefined {
   const expMs = reader.number()
   const urlExpMs = reader.number()
   const fingerprint = reader.text(MAX_TEXT_BYTES)
-  const hold = reader.numbers(MAX_SUBJECTS + MAX_LIMITS * 4)
+  const hold = reader.numbers(MAX_HOLD_NUMBERS)
   const count = reader.number()
   if (count > MAX_SUBJECTS) return undefined
   const subjects = Array.from({ length: count }, () => reader.text(MAX_TEXT_BYTES))

@@ -1,7 +1,11 @@
 import { toTimestamp } from '../clock.ts'
 import type { Violation } from '../errors.ts'
+import { requestsLeft, waitSeconds } from './gcra.ts'
 import type { CompiledQuota, CompiledRate, LimitSet, Measured } from './limit-set.ts'
 import { windowAt } from './windows.ts'
+
+/** Names what a status keeps out of its JSON. */
+export const RESETS_AT_MS = Symbol('resetsAtMs')
 
 /** One limit and what is left of it, as a client reads it (`api.md`, `limits`). */
 export interface LimitStatus {
@@ -14,6 +18,8 @@ export interface LimitStatus {
   readonly remaining: number
   /** When it is as new: the window's end, or when a rate's whole burst is back. */
   readonly resetsAt?: string
+  /** The same moment in milliseconds, not rounded: for header fields, not for JSON. */
+  readonly [RESETS_AT_MS]?: number
 }
 
 /** What a refusal says, and how it is answered. */
@@ -124,7 +130,8 @@ function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]
 function rateStatus(level: RateLevel, nowMs: number, charged: boolean): LimitStatus {
   const { limit, incUs, tauUs, roomUs } = level
   const leftUs = Math.max(0, roomUs - (charged ? incUs : 0))
-  const remaining = Math.min(limit.burst, Math.floor(leftUs / limit.spacingUs))
+  const remaining = requestsLeft(limit.spacingUs, limit.burst, leftUs)
+  const resetsAtMs = nowMs + Math.max(0, tauUs - leftUs) / 1000
   return {
     policy: limit.policy,
     unit: 'requests',
@@ -132,7 +139,8 @@ function rateStatus(level: RateLevel, nowMs: number, charged: boolean): LimitSta
     used: limit.burst - remaining,
     pending: 0,
     remaining,
-    resetsAt: timestampAfter(nowMs + Math.max(0, tauUs - leftUs) / 1000),
+    resetsAt: timestampAfter(resetsAtMs),
+    [RESETS_AT_MS]: resetsAtMs,
   }
 }
 
@@ -147,6 +155,7 @@ function quotaStatus(
   const held = charged && limit.unit !== 'requests' ? amount : 0
   const used = posted + spent
   const { window } = limit
+  const endMs = window && windowAt(window, set.timeZone, nowMs).endMs
   return {
     policy: limit.policy,
     unit: limit.unit,
@@ -154,23 +163,20 @@ function quotaStatus(
     used,
     pending: pending + held,
     remaining: Math.max(0, limit.limit - used - pending - held),
-    ...(window !== undefined && {
-      resetsAt: toTimestamp(windowAt(window, set.timeZone, nowMs).endMs),
-    }),
+    ...(endMs !== undefined && { resetsAt: toTimestamp(endMs), [RESETS_AT_MS]: endMs }),
   }
 }
 
 function rateViolation({ limit, incUs, tauUs, roomUs }: RateLevel): Violation {
-  const remaining = Math.min(limit.burst, Math.max(0, Math.floor(roomUs / limit.spacingUs)))
-  const heals = incUs <= tauUs
+  const retryAfterSeconds = waitSeconds(incUs, tauUs, roomUs)
   return {
     policy: limit.policy,
     unit: 'requests',
     limit: limit.burst,
-    used: limit.burst - remaining,
+    used: limit.burst - requestsLeft(limit.spacingUs, limit.burst, roomUs),
     pending: 0,
     requested: Math.round(incUs / limit.spacingUs),
-    ...(heals && { retryAfterSeconds: Math.max(1, Math.ceil((incUs - roomUs) / 1e6)) }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Hashing } from '../hashing.ts'
+import { costUs, spacingUs } from './gcra.ts'
 import { limitId } from './limit-id.ts'
 import type { Per, Plan, Quota, QuotaUnit, RateLimit } from './plan.ts'
 import { windowAt } from './windows.ts'
@@ -15,7 +16,7 @@ export interface Demand {
 
 export interface CompiledRate extends RateLimit {
   readonly id: number
-  /** Time that one request takes, in microseconds, exact. */
+  /** Time that one request takes, in whole microseconds. */
   readonly spacingUs: number
 }
 
@@ -64,7 +65,6 @@ const KIND: Readonly<Record<QuotaUnit, number>> = {
 const SLOT = KIND['pending-uploads']
 const LOCK_POLICY = 'object-lock'
 const TOTAL_WINDOW = 0
-const MINUTE_MS = 60_000
 /** No limit: the largest amount that a ledger keeps exactly. */
 const UNLIMITED = 2 ** 50
 const MAX_LIMITS = 32
@@ -82,24 +82,26 @@ export function compileLimits(options: {
   readonly hashing: Hashing
 }): LimitSet {
   const { user, tenant, timeZone, hashing } = options
-  const problems = [...new Set([...problemsOf(user, hashing), ...problemsOf(tenant, hashing)])]
+  const chosen: Plan = {
+    name: user.name,
+    rates: [...user.rates.filter(isPer('user')), ...tenant.rates.filter(isPer('tenant'))],
+    quotas: [...user.quotas.filter(isPer('user')), ...tenant.quotas.filter(isPer('tenant'))],
+  }
+  const problems = [...new Set([user, tenant, chosen].flatMap((plan) => problemsOf(plan, hashing)))]
   if (problems.length > 0) throw new Error(`Cannot compile the limits: ${problems.join('; ')}`)
-  const set: LimitSet = {
+  return {
     user: groupOf(user, 'user', hashing),
     tenant: groupOf(tenant, 'tenant', hashing),
     timeZone,
     lockId: limitId(hashing, LOCK_POLICY),
   }
-  const limits = [...limitsOf(set.user), ...limitsOf(set.tenant)]
-  if (limits.length > MAX_LIMITS) {
-    throw new Error(`Cannot compile the limits: ${limits.length} are more than ${MAX_LIMITS}`)
-  }
-  return set
 }
 
 /** What is wrong with a plan, in plain words; empty when nothing is. */
 export function problemsOf(plan: Plan, hashing: Hashing): string[] {
   const problems: string[] = []
+  const size = plan.rates.length + plan.quotas.length
+  if (size > MAX_LIMITS) problems.push(`${size} limits are more than ${MAX_LIMITS}`)
   const seen = new Map<number, string>([[limitId(hashing, LOCK_POLICY), LOCK_POLICY]])
   for (const { policy } of [...plan.rates, ...plan.quotas]) {
     const id = limitId(hashing, policy)
@@ -109,11 +111,11 @@ export function problemsOf(plan: Plan, hashing: Hashing): string[] {
     seen.set(id, policy)
   }
   for (const rate of plan.rates) {
-    const spacingUs = spacingOf(rate)
-    if (spacingUs < MIN_SPACING_US) {
+    const exactUs = (rate.windowSeconds * 1e6) / rate.requests
+    if (exactUs < MIN_SPACING_US) {
       problems.push(`rate "${rate.policy}" is faster than one request in ${MIN_SPACING_US} µs`)
     }
-    if (spacingUs * rate.burst > MAX_TAU_US) {
+    if (exactUs * rate.burst > MAX_TAU_US) {
       problems.push(`rate "${rate.policy}" needs more than 366 days for its burst`)
     }
   }
@@ -139,8 +141,8 @@ export function measure(
   const check: number[] = [0, Number.MAX_SAFE_INTEGER]
   for (const group of [set.user, set.tenant]) {
     check.push(group.rates.length)
-    for (const { id, spacingUs, burst } of group.rates) {
-      check.push(id, Math.ceil(spacingUs * demand.requests), Math.ceil(spacingUs * burst))
+    for (const { id, spacingUs: spacing, burst } of group.rates) {
+      check.push(id, costUs(spacing, demand.requests), spacing * burst)
     }
     hold.push(group.quotas.length)
     for (const quota of group.quotas) {
@@ -181,20 +183,16 @@ export function limitsNow(set: LimitSet, hold: readonly number[]): number[] {
 function groupOf(plan: Plan, per: Per, hashing: Hashing): Group {
   return {
     rates: plan.rates
-      .filter((rate) => rate.per === per)
-      .map((rate) => ({ ...rate, id: limitId(hashing, rate.policy), spacingUs: spacingOf(rate) })),
+      .filter(isPer(per))
+      .map((rate) => ({ ...rate, id: limitId(hashing, rate.policy), spacingUs: spacingUs(rate) })),
     quotas: plan.quotas
-      .filter((quota) => quota.per === per)
+      .filter(isPer(per))
       .map((quota) => ({ ...quota, id: limitId(hashing, quota.policy), kind: KIND[quota.unit] })),
   }
 }
 
-function limitsOf(group: Group): readonly { policy: string }[] {
-  return [...group.rates, ...group.quotas]
-}
-
-function spacingOf({ windowSeconds, requests }: RateLimit): number {
-  return (windowSeconds * 1e6) / requests
+function isPer(per: Per): (limit: { per: Per }) => boolean {
+  return (limit) => limit.per === per
 }
 
 /** The window's id; narrows the check's bounds to the window, so that a wrong clock is noticed. */
@@ -203,8 +201,7 @@ function windowOf(set: LimitSet, quota: Quota, nowMs: number, check: number[]): 
   const { id, startMs, endMs } = windowAt(quota.window, set.timeZone, nowMs)
   check[0] = Math.max(check[0] ?? 0, startMs)
   check[1] = Math.min(check[1] ?? endMs, endMs)
-  // Midnight may fall between two minutes nowhere on Earth; an id must be whole all the same.
-  return Math.floor(Math.max(id, startMs / MINUTE_MS))
+  return id
 }
 
 function amountOf(unit: QuotaUnit, demand: Demand): number {

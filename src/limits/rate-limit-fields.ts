@@ -1,4 +1,4 @@
-import type { LimitStatus } from './limit-report.ts'
+import { type LimitStatus, RESETS_AT_MS } from './limit-report.ts'
 import type { LimitSet } from './limit-set.ts'
 import type { QuotaWindow } from './plan.ts'
 
@@ -41,8 +41,9 @@ export function rateLimitFields(
     const quota = window?.quota ?? limit
     return `${name(policy)};q=${integer(quota)}${unitOf(unit)}${window === undefined ? '' : `;w=${window.seconds}`}`
   })
-  const levels = statuses.map(({ policy, remaining, resetsAt }) => {
-    const reset = waits.get(policy) ?? secondsUntil(resetsAt, nowMs)
+  const levels = statuses.map(({ policy, remaining, resetsAt, ...status }) => {
+    const resetsAtMs = status[RESETS_AT_MS] ?? (resetsAt && Date.parse(resetsAt))
+    const reset = waits.get(policy) ?? secondsUntil(resetsAtMs, nowMs)
     return `${name(policy)};r=${integer(remaining)}${reset === undefined ? '' : `;t=${reset}`}`
   })
   return { 'ratelimit-policy': policies.join(', '), ratelimit: levels.join(', ') }
@@ -66,9 +67,9 @@ function unitOf(unit: string): string {
   return known === undefined ? '' : `;qu="${known}"`
 }
 
-function secondsUntil(resetsAt: string | undefined, nowMs: number): number | undefined {
-  if (resetsAt === undefined) return undefined
-  return Math.max(0, Math.ceil((Date.parse(resetsAt) - nowMs) / 1000))
+function secondsUntil(atMs: number | '' | undefined, nowMs: number): number | undefined {
+  if (typeof atMs !== 'number') return undefined
+  return Math.max(0, Math.ceil((atMs - nowMs) / 1000))
 }
 
 function integer(value: number): number {

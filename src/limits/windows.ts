@@ -47,7 +47,9 @@ function zonedWindow(window: 'day' | 'month', timeZone: string, nowMs: number): 
   for (const by of [-1, 0, 1]) {
     const startMs = midnightMs(zone, step(by))
     const endMs = midnightMs(zone, step(by + 1))
-    if (startMs <= nowMs && nowMs < endMs) return { id: startMs / MINUTE_MS, startMs, endMs }
+    // Midnight falls between two minutes nowhere on Earth today; an id is whole all the same.
+    const id = Math.floor(startMs / MINUTE_MS)
+    if (startMs <= nowMs && nowMs < endMs) return { id, startMs, endMs }
   }
   throw new RangeError(`Cannot find the ${window} of ${nowMs} in "${timeZone}"`)
 }

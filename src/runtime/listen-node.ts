@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { ListenAddress, ServerSettings } from '../config/config.ts'
 
@@ -9,8 +9,11 @@ export type Fetch = (request: Request, bindings: object) => Response | Promise<R
 /** A listener that is up. */
 export interface Listening {
   readonly address: AddressInfo
-  /** No new connections; ends idle ones now, busy ones after their answer, all at the deadline. */
-  stop(drainMs: number): Promise<void>
+  /**
+   * No new connections; ends idle ones now, busy ones after their answer, all at the deadline or when
+   * `hurry` resolves.
+   */
+  stop(drainMs: number, hurry?: Promise<unknown>): Promise<void>
 }
 
 /** Header block, in bytes; above it Node answers 431 by itself. */
@@ -38,6 +41,11 @@ export async function listenNode(
   server.maxHeadersCount = MAX_HEADERS
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.maxConnections = settings.maxConnections
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.listen(address.port, address.host)
   try {
     await once(server, 'listening')
@@ -46,7 +54,16 @@ export async function listenNode(
     const taken = (cause as { code?: string }).code === 'EADDRINUSE'
     throw new Error(`Cannot listen on ${where}${taken ? ': the port is taken' : ''}`, { cause })
   }
-  return { address: server.address() as AddressInfo, stop: (drainMs) => stop(server, drainMs) }
+  return {
+    address: server.address() as AddressInfo,
+    async stop(drainMs, hurry) {
+      const stopped = stop(server, drainMs)
+      // Node does not count a connection as idle before its first request, and would wait for it.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+      void hurry?.then(() => server.closeAllConnections())
+      await stopped
+    },
+  }
 }
 
 async function stop(server: Server, drainMs: number): Promise<void> {

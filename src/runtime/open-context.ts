@@ -17,12 +17,13 @@ import type { Ledger } from '../ledger/port.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import { createLogger, type Logger } from '../log.ts'
-import { createAws4fetchPresigner } from '../signing/aws4fetch-presigner.ts'
+import { createNativePresigner } from '../signing/native-presigner.ts'
 import { countedStoreClient } from '../stores/counted-store-client.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
 import { openAudit } from './audit-sink.ts'
 import { openTelemetry } from './metrics.ts'
 import { nodeHashing } from './node-hashing.ts'
+import { createPooledRandom } from './pooled-random.ts'
 
 /**
  * Opens what a gateway needs and picks the drivers: everything that is closed again is given to
@@ -54,9 +55,9 @@ export async function openContext(
     clock,
     ledgerTime: new LedgerTime(clock),
     hashing: nodeHashing,
-    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    random: createPooledRandom(),
     ledger,
-    presigner: createAws4fetchPresigner(),
+    presigner: createNativePresigner(nodeHashing),
     storeClient: countedStoreClient(
       createStoreClient({ fetch: (url, init) => fetch(url, init) }),
       telemetry,
@@ -110,7 +111,8 @@ function ticketKeysOf({ current, previous }: RotatingSecret): [TicketKey, ...Tic
   return previous === undefined ? [derive(current)] : [derive(current), derive(previous)]
 }
 
-function rawTargetOf(bindings: object): string | undefined {
-  const incoming = (bindings as { incoming?: { url?: string } }).incoming
+// Hono hands over no bindings at all where a request did not come over a socket.
+function rawTargetOf(bindings: object | undefined): string | undefined {
+  const { incoming } = (bindings ?? {}) as { incoming?: { url?: string } }
   return incoming?.url
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
@@ -10,6 +9,7 @@ import { describeError } from '../log.ts'
 import { listenNode } from './listen-node.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { openContext } from './open-context.ts'
+import { listenToStopSignals } from './stop-signals.ts'
 
 /** Where the gateway listens, once it does. */
 export interface Running {
@@ -22,15 +22,15 @@ export interface RunOptions {
   /** Path of the configuration. */
   readonly file: string
   readonly onRunning?: (running: Running) => void
-  /** Ends the gateway as a signal would. */
-  readonly stop?: Promise<unknown>
 }
 
 /**
  * Runs a gateway until SIGINT or SIGTERM: configuration, context, listeners, sweeper. On the signal
- * readiness falls first, then requests under way finish, then everything closes, last opened first.
+ * readiness falls first, then requests under way finish, then everything closes, last opened first. A
+ * second signal waits for nobody any more.
  */
-export async function run({ env, file, onRunning, stop }: RunOptions): Promise<void> {
+export async function run({ env, file, onRunning }: RunOptions): Promise<void> {
+  const signals = listenToStopSignals()
   const readText = (path: string) => readFile(path, 'utf8')
   const { config, secrets, warnings } = await loadConfig(await readConfig(file), file, {
     env,
@@ -47,20 +47,27 @@ export async function run({ env, file, onRunning, stop }: RunOptions): Promise<v
   const { server } = config
   const drainMs = server.drainSeconds * 1000
   const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
-  closing.defer(() => admin.stop(drainMs))
+  closing.defer(() => admin.stop(drainMs, signals.second))
   const api = await listenNode(createApp(context).fetch, server.listen, server)
-  closing.defer(() => api.stop(drainMs))
+  closing.defer(() => api.stop(drainMs, signals.second))
   context.lifecycle.state = 'ready'
   const running = { gatewayUrl: urlOf(api.address), adminUrl: urlOf(admin.address) }
   context.log.info('gateway.ready', { ...running })
   onRunning?.(running)
 
-  const signal = await Promise.race(
-    [once(process, 'SIGINT'), once(process, 'SIGTERM'), stop].filter((wait) => wait !== undefined),
-  )
+  const signal = await signals.first
   context.lifecycle.state = 'draining'
-  context.log.info('gateway.draining', { signal: Array.isArray(signal) ? signal[0] : 'stop' })
-  await new Promise((resolve) => setTimeout(resolve, server.shutdownDelaySeconds * 1000))
+  context.log.info('gateway.draining', { signal })
+  await pause(server.shutdownDelaySeconds * 1000, signals.second)
+}
+
+async function pause(ms: number, cut: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([over, cut])
+  clearTimeout(timer)
 }
 
 async function readConfig(file: string): Promise<string> {

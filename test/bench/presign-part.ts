@@ -1,5 +1,7 @@
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
 import { createAws4fetchPresigner } from '../../src/signing/aws4fetch-presigner.ts'
+import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import type { Presigner } from '../../src/signing/presigner.ts'
 import { figuresOf, type Report } from './figure.ts'
 import { ensurePeers } from './peers.ts'
@@ -19,8 +21,10 @@ const KEYS = 1_000
  */
 export async function presignPart(report: Report): Promise<void> {
   ensurePeers()
-  // The native driver joins here, with aws4fetch and the AWS SDK as its baselines.
-  const ours = new Map<string, Sign>([['presign.aws4fetch', signerOf(createAws4fetchPresigner())]])
+  const ours = new Map<string, Sign>([
+    ['presign.native', signerOf(createNativePresigner(nodeHashing))],
+    ['presign.aws4fetch', signerOf(createAws4fetchPresigner())],
+  ])
   const peers = openPeerSigners()
   const contenders = [...ours, ...peers].map(([name, sign]) => {
     const next = requests()
@@ -32,7 +36,7 @@ export async function presignPart(report: Report): Promise<void> {
   }
   const measured = await interleave(contenders, ROUNDS)
   for (const name of ours.keys()) {
-    const baselines = [...peers.keys()]
+    const baselines = [...ours.keys(), ...peers.keys()].filter((other) => other !== name)
     for (const figure of figuresOf(measured, { name, unit: 'per second', baselines })) {
       report(figure)
     }

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ObjectKey } from '../../src/object-key.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
 import { createAws4fetchPresigner } from '../../src/signing/aws4fetch-presigner.ts'
+import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import { assertSigned } from '../../src/signing/post-sign.ts'
+import type { Presigner } from '../../src/signing/presigner.ts'
 import { objectLocation } from '../../src/stores/object-url.ts'
 import { ACCEPTED_KEYS, SLASHED_KEYS } from '../stores/key-table.ts'
 import { EXAMPLE_CREDENTIAL, exampleStore } from '../stores/store-fixture.ts'
@@ -11,10 +14,13 @@ import { isRightlySigned } from '../support/sigv4-verifier.ts'
 import { EXAMPLE_DATE_MS, presignRequest, rawQuery } from './presign-fixture.ts'
 import { PRESIGN_VECTORS } from './presign-vectors.ts'
 
-const presigner = createAws4fetchPresigner()
+const DRIVERS = [
+  ['aws4fetch', createAws4fetchPresigner()],
+  ['native', createNativePresigner(nodeHashing)],
+] as const
 const secret = EXAMPLE_CREDENTIAL.secretAccessKey.reveal()
 
-describe('the aws4fetch presigner', () => {
+describe.each(DRIVERS)('the %s presigner', (_, presigner) => {
   it.each(PRESIGN_VECTORS)('gives the known signature: $name', async ({ request, signature }) => {
     const url = await presigner.presign(request)
     expect(rawQuery(url.reveal(), 'X-Amz-Signature')).toBe(signature)
@@ -93,7 +99,7 @@ describe('the aws4fetch presigner', () => {
   )
 
   it.each([...ACCEPTED_KEYS, ...SLASHED_KEYS])('signs exactly the key %j', async (text) => {
-    await expectExactly(text)
+    await expectExactly(presigner, text)
   })
 
   it('signs exactly the key, whatever it is', async () => {
@@ -105,14 +111,64 @@ describe('the aws4fetch presigner', () => {
         } catch {
           fc.pre(false)
         }
-        await expectExactly(text)
+        await expectExactly(presigner, text)
       }),
       { numRuns: 300 },
     )
   })
 })
 
-async function expectExactly(text: string): Promise<void> {
+describe('both presigners', () => {
+  it('give the same URL byte for byte, whatever is signed', async () => {
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter(isKey)
+    const ascii = fc.stringMatching(/^[!-~](?:[ -~]{0,20}[!-~])?$/)
+    const names = fc.stringMatching(/^x-amz-meta-[a-z0-9-]{1,12}$/)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          method: fc.constantFrom('GET' as const, 'PUT' as const, 'HEAD' as const),
+          host: fc.constantFrom('s3.example.test', '127.0.0.1:9000', 'bkt.s3.example.test:8443'),
+          key: text,
+          headers: fc.dictionary(names, ascii, { maxKeys: 4 }),
+          query: fc.dictionary(fc.constantFrom('versionId', 'partNumber', 'a b'), ascii),
+          region: fc.constantFrom('us-east-1', 'auto', 'garage'),
+          signedAtMs: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+          expiresInSeconds: fc.integer({ min: 1, max: 604_800 }),
+          token: fc.option(ascii, { nil: undefined }),
+        }),
+        async ({ host, key, headers, query, token, ...rest }) => {
+          const request = presignRequest({
+            ...rest,
+            origin: `https://${host}`,
+            path: `/bkt/${ObjectKey.parse(key).encoded}`,
+            headers: new Map(Object.entries(headers)),
+            query: new Map(Object.entries(query)),
+            credential: {
+              ...EXAMPLE_CREDENTIAL,
+              ...(token !== undefined && { sessionToken: new Secret(token) }),
+            },
+          })
+          const [expected, native] = await Promise.all(
+            DRIVERS.map(([, presigner]) => presigner.presign(request)),
+          )
+          expect(native?.reveal()).toBe(expected?.reveal())
+        },
+      ),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+function isKey(text: string): boolean {
+  try {
+    ObjectKey.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function expectExactly(presigner: Presigner, text: string): Promise<void> {
   const location = objectLocation(exampleStore(), 'publicEndpoint', 'bucket', text)
   const request = presignRequest({ ...location, method: 'PUT' })
   const signed = await presigner.presign(request)

@@ -1,0 +1,112 @@
+import {
+  type Actual,
+  type AdmitCommand,
+  type FinishCommand,
+  KIND,
+  MAX_AMOUNT,
+  MAX_NOTE_BYTES,
+  MAX_SUBJECTS,
+} from './port.ts'
+
+/** Numbers per entry of a hold: limit id, window, amount, kind. */
+const ENTRY = 4
+/** Numbers per rate of a check: limit id, inc, tau. */
+const RATE = 3
+/** UTF-8 takes at most this many bytes for a unit of a JavaScript string. */
+const MAX_BYTES_PER_UNIT = 3
+
+/**
+ * Refuses a command that no driver may store: one amount that is not a number would make its counter
+ * compare false for ever, and let everything in. Throws `RangeError`: a fault of the program, never
+ * of a caller.
+ */
+export function checkCommand(command: AdmitCommand | FinishCommand): void {
+  const { subjects } = command
+  must(subjects.length > 0 && subjects.length <= MAX_SUBJECTS, 'subjects')
+  if ('note' in command && command.note !== undefined) checkNote(command.note)
+  if ('lookMs' in command && command.lookMs !== undefined) mustBeWhole(command.lookMs, 'lookMs')
+  if ('expMs' in command && command.expMs !== undefined) mustBeWhole(command.expMs, 'expMs')
+  if ('actualBytes' in command) checkActual(command)
+  switch (command.op) {
+    case 'R':
+    case 'Q':
+    case 'C':
+      checkAdmission(command)
+      break
+    case 'L':
+    case 'A': {
+      const entries = checkHold(command.hold, subjects.length)
+      must(command.limits.length === entries, 'limits')
+      for (const limit of command.limits) mustBeAmount(limit, 'limits')
+      break
+    }
+    default:
+  }
+}
+
+function checkAdmission(command: AdmitCommand): void {
+  const { check, hold, op, subjects } = command
+  checkHold(hold, subjects.length)
+  mustBeWhole(command.deadlineMs, 'deadlineMs')
+  if (op === 'R') mustBeWhole(command.ttlMs, 'ttlMs')
+  for (const number of check) mustBeWhole(number, 'check')
+  let c = 2
+  let h = 0
+  for (let subject = 0; subject < subjects.length; subject += 1) {
+    c += 1 + (check[c] ?? 0) * RATE
+    const entries = hold[h] ?? 0
+    for (let at = h + 1; at < h + 1 + entries * ENTRY; at += ENTRY, c += 1) {
+      mustBeAmount(check[c], 'check')
+      // A charge keeps no record, so nothing could ever give another kind back.
+      must(op !== 'C' || hold[at + 3] === KIND.request || hold[at + 2] === 0, 'charge')
+    }
+    h += 1 + entries * ENTRY
+  }
+  must(c === check.length, 'check')
+}
+
+/** Returns the number of entries. */
+function checkHold(hold: readonly number[], subjects: number): number {
+  let at = 0
+  let entries = 0
+  for (let subject = 0; subject < subjects; subject += 1) {
+    const count = hold[at]
+    mustBeWhole(count, 'hold')
+    const end = at + 1 + (count ?? 0) * ENTRY
+    for (at += 1; at < end; at += ENTRY) {
+      mustBeWhole(hold[at], 'hold')
+      mustBeWhole(hold[at + 1], 'hold')
+      mustBeAmount(hold[at + 2], 'hold')
+      const kind = hold[at + 3]
+      mustBeWhole(kind, 'hold')
+      must((kind ?? 0) <= KIND.objects, 'hold')
+      entries += 1
+    }
+  }
+  must(at === hold.length, 'hold')
+  return entries
+}
+
+function checkActual({ actualBytes, storedDelta, objectsDelta }: Actual): void {
+  mustBeAmount(actualBytes, 'actualBytes')
+  mustBeAmount(Math.abs(storedDelta), 'storedDelta')
+  mustBeAmount(Math.abs(objectsDelta), 'objectsDelta')
+}
+
+function checkNote(note: string): void {
+  if (note.length * MAX_BYTES_PER_UNIT <= MAX_NOTE_BYTES) return
+  must(new TextEncoder().encode(note).length <= MAX_NOTE_BYTES, 'note')
+}
+
+function mustBeWhole(value: number | undefined, what: string): void {
+  must(Number.isSafeInteger(value) && (value ?? -1) >= 0, what)
+}
+
+function mustBeAmount(value: number | undefined, what: string): void {
+  mustBeWhole(value, what)
+  must((value ?? 0) <= MAX_AMOUNT, what)
+}
+
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new RangeError(`Cannot take a ledger command: bad "${what}"`)
+}
