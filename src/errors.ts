@@ -73,6 +73,8 @@ export interface ErrorDetails {
   readonly waitingHeals?: boolean
   /** Whole seconds until a retry makes sense; overrides the table's default. */
   readonly retryAfterSeconds?: number
+  /** More header fields of the answer, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>
   /** For the log alone: never secrets, never a signed URL. */
   readonly facts?: Readonly<Record<string, string | number | boolean>>
   readonly cause?: unknown

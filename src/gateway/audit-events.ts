@@ -45,23 +45,32 @@ export function uploadGranted(
   }
 }
 
-/** Records a refusal without waiting: one that cannot be recorded is still a refusal. */
+/** Errors whose refusal is recorded already, by the use case that knows most about it. */
+const recorded = new WeakSet<object>()
+
+/** Records a refusal without waiting, once: one that cannot be recorded is still a refusal. */
 export function auditRefusal(
   context: Pick<GatewayContext, 'audit' | 'clock' | 'log' | 'telemetry'>,
   event: 'upload.refused' | 'download.refused' | 'request.refused',
-  { principal, requestId, wanted }: Asked,
+  { principal, requestId, wanted }: Omit<Asked, 'wanted'> & Partial<Asked>,
   error: unknown,
 ): void {
+  if (error instanceof Error) {
+    if (recorded.has(error)) return
+    recorded.add(error)
+  }
   const code = error instanceof GatewayError ? error.code : 'InternalError'
   const violations = error instanceof GatewayError ? error.details.violations : undefined
-  if (event === 'upload.refused') context.telemetry.uploadRefused({ bucket: wanted.bucket, code })
+  if (event === 'upload.refused' && wanted !== undefined) {
+    context.telemetry.uploadRefused({ bucket: wanted.bucket, code })
+  }
   void recordOrLog(context, {
     event,
     at: toTimestamp(context.clock.nowMs()),
     requestId,
     ...actor(principal),
-    bucket: wanted.bucket.slice(0, 256),
-    ...(wanted.sizeBytes !== undefined && { sizeBytes: wanted.sizeBytes }),
+    ...(wanted !== undefined && { bucket: wanted.bucket.slice(0, 256) }),
+    ...(wanted?.sizeBytes !== undefined && { sizeBytes: wanted.sizeBytes }),
     code,
     ...(violations !== undefined && { policies: violations.map(({ policy }) => policy) }),
   })

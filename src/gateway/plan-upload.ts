@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
 import { acceptContentType } from '../policy/content-type.ts'
+import { acceptFilename } from '../policy/filename.ts'
 import { renderKey } from '../policy/key-space.ts'
 import { acceptMetadata, acceptSize } from '../policy/upload-request.ts'
 import type { Bucket } from '../stores/bucket.ts'
@@ -52,6 +53,7 @@ export function planUpload(
 ): UploadPlan {
   // What is malformed is told first, so that it never depends on what the caller may do.
   if (wanted.key !== undefined) ObjectKey.parse(wanted.key)
+  if (wanted.filename !== undefined) acceptFilename(wanted.filename)
   acceptMetadata(wanted.metadata, { reservedBytes: TICKET_METADATA_BYTES })
   const bucket = reachableBucket(context, principal, wanted)
   const key = renderKey(bucket.keys, {

@@ -1,8 +1,9 @@
 import { toTimestamp } from '../clock.ts'
 import { GatewayError, type Violation } from '../errors.ts'
 import type { AdmitReply } from '../ledger/port.ts'
-import { violationsOf } from '../limits/limit-report.ts'
+import { limitStatuses, violationsOf } from '../limits/limit-report.ts'
 import type { LimitSet, Measured } from '../limits/limit-set.ts'
+import { type RateLimitFields, rateLimitFields } from '../limits/rate-limit-fields.ts'
 
 type Denied = Extract<AdmitReply, { code: 'DENIED' }>
 
@@ -26,10 +27,23 @@ export function refusal(
   return new GatewayError(code, `Cannot ${what}: no room in ${reasons.join(' and ')}`, {
     violations: verdict.violations,
     waitingHeals: verdict.waitingHeals,
+    headers: fieldsOf({ limits, measured, reply }, verdict.violations),
     ...(verdict.retryAfterSeconds !== undefined && {
       retryAfterSeconds: verdict.retryAfterSeconds,
     }),
   })
+}
+
+/** `RateLimit` of the refused: what is left, and for each limit that refuses when to come back. */
+function fieldsOf(
+  { limits, measured, reply }: { limits: LimitSet; measured: Measured; reply: Denied },
+  violations: readonly Violation[],
+): RateLimitFields {
+  const statuses = limitStatuses(limits, measured, reply.levels, reply.nowMs, false)
+  const waits = violations.flatMap(({ policy, retryAfterSeconds }) =>
+    retryAfterSeconds === undefined ? [] : [[policy, retryAfterSeconds] as const],
+  )
+  return rateLimitFields(limits, statuses, reply.nowMs, new Map(waits))
 }
 
 function describe(violation: Violation, nowMs: number): string {

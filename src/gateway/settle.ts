@@ -84,7 +84,7 @@ async function record(
   const reply = await finishSettled(context, reservation, settled, actual, ticket)
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') ended(context, settled, reservation.rid, head.sizeBytes)
-  if (reply.code === 'DENIED' || (reply.code === 'TERMINAL' && reply.state === 'D')) {
+  if (reply.code === 'DENIED' || ('note' in reply && reply.state === 'D')) {
     return condemn(context, reservation, settled)
   }
   if (isSettled(reply)) return asSettledBefore(reply)

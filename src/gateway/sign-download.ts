@@ -3,6 +3,7 @@ import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
+import { parseFilename } from '../signing/content-disposition.ts'
 import { signGet } from '../signing/get-grant.ts'
 import type { Grant } from '../signing/grant.ts'
 import type { Bucket } from '../stores/bucket.ts'
@@ -48,7 +49,9 @@ export async function signDownloads(
 ): Promise<readonly Grant[]> {
   const [first] = wanted
   try {
-    const planned = wanted.map((item) => planDownload(context, principal, item))
+    // What is malformed is told first, so that it never depends on what the caller may do.
+    const named = wanted.map((item) => ({ wanted: item, key: keyOf(item) }))
+    const planned = named.map((item) => planDownload(context, principal, item))
     await chargeRequests(context, principal, planned.length)
     const nowMs = context.ledgerTime.nowMs()
     const grants = await Promise.all(planned.map((plan) => sign(context, plan, nowMs)))
@@ -74,12 +77,16 @@ export async function signDownloads(
   }
 }
 
+function keyOf({ key, filename }: WantedDownload): ObjectKey {
+  if (filename !== undefined) parseFilename(filename)
+  return ObjectKey.parse(key)
+}
+
 function planDownload(
   context: Pick<GatewayContext, 'config'>,
   principal: Principal,
-  wanted: WantedDownload,
+  { wanted, key }: { wanted: WantedDownload; key: ObjectKey },
 ): PlannedDownload {
-  const key = ObjectKey.parse(wanted.key)
   authorize(principal, { operation: 'download', bucket: wanted.bucket, key })
   if (wanted.versionId !== undefined) {
     authorize(principal, { operation: 'versions', bucket: wanted.bucket, key })
@@ -97,16 +104,24 @@ function planDownload(
 }
 
 async function sign(
-  context: Pick<GatewayContext, 'presigner'>,
+  context: Pick<GatewayContext, 'presigner' | 'telemetry'>,
   { bucket, key, wanted, expiresInSeconds, disposition }: PlannedDownload,
   nowMs: number,
 ): Promise<Grant> {
-  return signGet(context.presigner, {
-    place: placeNew(bucket, key),
-    disposition,
-    ...(wanted.filename !== undefined && { filename: wanted.filename }),
-    ...(wanted.versionId !== undefined && { versionId: wanted.versionId }),
-    nowMs,
-    expiresAtMs: Math.floor(nowMs / 1000) * 1000 + expiresInSeconds * 1000,
-  })
+  const place = placeNew(bucket, key)
+  try {
+    return await signGet(context.presigner, {
+      place,
+      disposition,
+      ...(wanted.filename !== undefined && { filename: wanted.filename }),
+      ...(wanted.versionId !== undefined && { versionId: wanted.versionId }),
+      nowMs,
+      expiresAtMs: Math.floor(nowMs / 1000) * 1000 + expiresInSeconds * 1000,
+    })
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'InternalError') {
+      context.telemetry.signerMisbehaved({ store: place.placement.store.name })
+    }
+    throw error
+  }
 }

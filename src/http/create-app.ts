@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { auditRefusal } from '../gateway/audit-events.ts'
 import type { AppContext } from './app-context.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
@@ -41,6 +42,10 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   registerRoutes(app, context, {
     routes: PUBLIC_API,
     admit: (http) => ({ principal: context.authenticate(presentedCredentials(http)) }),
+    onRefusal: (http, { principal }, error) => {
+      const requestId = http.get('requestId')
+      auditRefusal(context, 'request.refused', { principal, requestId }, error)
+    },
   })
   return app
 }

@@ -34,6 +34,7 @@ export function problemResponse(
     ...(capability !== undefined && { capability }),
   }
   const headers = new Headers({
+    ...known?.details.headers,
     'content-type': PROBLEM_TYPE,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',

@@ -10,8 +10,7 @@ const MAX_DEPTH = 64
  * what is no JSON. An empty body is `undefined`.
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  const encoding = request.headers.get('content-encoding')
-  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+  if (request.headers.has('content-encoding')) {
     throw new GatewayError('UnsupportedMediaType', 'Cannot read the body: it is encoded')
   }
   const text = await readText(request, maxBytes)
@@ -63,16 +62,27 @@ function pathOf(path: readonly PropertyKey[]): string {
 async function readText(request: Request, maxBytes: number): Promise<string> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  // A server holds a body to its declared length (RFC 9112 section 6.2), so it can be read at once.
-  const bytes =
-    declared !== null && !request.headers.has('transfer-encoding')
-      ? new Uint8Array(await request.arrayBuffer())
-      : await readStream(request.body, maxBytes)
+  const bytes = await readBytes(request, maxBytes)
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
     throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not UTF-8', { cause })
+  }
+}
+
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (request.bodyUsed) throw new GatewayError('InternalError', 'Cannot read the body twice')
+  const { headers } = request
+  try {
+    // A server holds a body to its declared length (RFC 9112 section 6.2): it can be read at once.
+    return headers.has('content-length') && !headers.has('transfer-encoding')
+      ? new Uint8Array(await request.arrayBuffer())
+      : await readStream(request.body, maxBytes)
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    // The client went away, or was too slow: nothing of ours is wrong.
+    throw new GatewayError('InvalidRequest', 'Cannot read the body: it ends too early', { cause })
   }
 }
 

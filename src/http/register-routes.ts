@@ -16,33 +16,52 @@ export function registerRoutes<C extends Call>(
   {
     routes,
     admit,
-  }: { routes: readonly Route<C>[]; admit: (http: HttpContext) => Omit<C, keyof Call> },
+    onRefusal,
+  }: {
+    routes: readonly Route<C>[]
+    admit: (http: HttpContext) => Omit<C, keyof Call>
+    /** Told of every error after `admit`, before it is answered. */
+    onRefusal?: (http: HttpContext, caller: Omit<C, keyof Call>, error: unknown) => void
+  },
 ): void {
   for (const route of routes) {
     const answer = async (http: HttpContext) => {
       const caller = admit(http)
-      const { query: querySchema, maxBodyBytes = BODY_CAPS.default } = route
-      const raw =
-        route.method === 'GET' || route.method === 'HEAD'
-          ? undefined
-          : await readJson(http.req.raw, maxBodyBytes)
-      const bodySchema = bodySchemaOf(route, raw)
-      if (bodySchema === undefined && raw !== undefined) {
-        throw new GatewayError('InvalidRequest', 'Cannot accept the body: there must be none')
+      try {
+        const call = await readCall(context, http, route)
+        return await context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
+          route.handle({ ...call, ...caller } as C),
+        )
+      } catch (error) {
+        onRefusal?.(http, caller, error)
+        throw error
       }
-      const call: Call = {
-        context,
-        http,
-        requestId: http.get('requestId'),
-        body: bodySchema === undefined ? undefined : validate(bodySchema, raw, 'body'),
-        query: readQuery(http, querySchema),
-      }
-      return context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
-        route.handle({ ...call, ...caller } as C),
-      )
     }
     // Hono serves HEAD from a GET route and drops the body itself.
     app.on(route.method === 'HEAD' ? 'GET' : route.method, route.path, answer)
+  }
+}
+
+async function readCall<C extends Call>(
+  context: AppContext,
+  http: HttpContext,
+  route: Route<C>,
+): Promise<Call> {
+  const { query: querySchema, maxBodyBytes = BODY_CAPS.default } = route
+  const raw =
+    route.method === 'GET' || route.method === 'HEAD'
+      ? undefined
+      : await readJson(http.req.raw, maxBodyBytes)
+  const bodySchema = bodySchemaOf(route, raw)
+  if (bodySchema === undefined && raw !== undefined) {
+    throw new GatewayError('InvalidRequest', 'Cannot accept the body: there must be none')
+  }
+  return {
+    context,
+    http,
+    requestId: http.get('requestId'),
+    body: bodySchema === undefined ? undefined : validate(bodySchema, raw, 'body'),
+    query: readQuery(http, querySchema),
   }
 }
 

@@ -46,6 +46,9 @@ function requestFrame(
     underWay += 1
     try {
       await next()
+    } catch (thrown) {
+      // Hono asks `onError` about instances of Error only; whatever else is thrown comes to here.
+      http.res = problemResponse(context, thrown, http.get('requestId'))
     } finally {
       underWay -= 1
       finish(http.res.headers, http.get('requestId'), context.lifecycle.state === 'draining')

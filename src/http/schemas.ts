@@ -152,8 +152,16 @@ export const completeUploadSchema = z
 
 export const signPartsSchema = z
   .union([
-    z.strictObject({ partNumbers: z.array(z.int().min(1).max(10_000)).min(1).max(1_000) }),
-    z.strictObject({ from: z.int().min(1).max(10_000), to: z.int().min(1).max(10_000) }),
+    z.strictObject({
+      partNumbers: z
+        .array(z.int().min(1).max(10_000))
+        .min(1)
+        .max(1_000)
+        .refine((numbers) => new Set(numbers).size === numbers.length, 'must be different numbers'),
+    }),
+    z
+      .strictObject({ from: z.int().min(1).max(10_000), to: z.int().min(1).max(10_000) })
+      .refine(({ from, to }) => from <= to, 'must not begin after its end'),
   ])
   .meta({ id: 'SignParts' })
 
@@ -163,7 +171,9 @@ export const wantedDownloadSchema = z
     key: objectKey,
     disposition: z.enum(['attachment', 'inline']).optional(),
     filename: z.string().min(1).max(10_240).optional(),
-    versionId: text(1024).optional(),
+    versionId: text(1024)
+      .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
+      .optional(),
     expiresInSeconds: expiresInSeconds.optional(),
   })
   .meta({ id: 'WantedDownload' })

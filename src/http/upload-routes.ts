@@ -47,7 +47,7 @@ const post = route({
     },
     200: {
       description: 'With dryRun=true: the decision. Else: a replay whose grant has ended',
-      schema: explanationSchema,
+      schema: explanationSchema.or(createdUploadSchema),
     },
   },
   errors: [

@@ -38,6 +38,11 @@ export async function listenNode(
       connectionsCheckingInterval: Math.min(1_000, settings.headersTimeoutMs),
     },
   }) as Server
+  // Without a listener Node cuts the connection of a CONNECT, and its sender never learns why.
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
   server.maxHeadersCount = MAX_HEADERS
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.maxConnections = settings.maxConnections

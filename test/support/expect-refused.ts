@@ -20,7 +20,8 @@ const LEAKS = [/X-Amz-Signature/i, /\bat [\w.<>]+ \(/, /node_modules/, /\/src\//
 /** The ledger's whole state and the number of store calls so far. */
 export function stateOf(gateway: TestGateway, storeCalls = 0): Before {
   const { subjects } = gateway.context.ledger as MemoryLedger
-  return { ledger: JSON.stringify([...subjects()].sort()), storeCalls }
+  const sorted = [...subjects()].sort(([a], [b]) => (a < b ? -1 : 1))
+  return { ledger: JSON.stringify(sorted), storeCalls }
 }
 
 /**
@@ -44,7 +45,14 @@ export async function expectRefused(
     title: expect.any(String),
   })
   expect(problem.requestId).toBe(response.headers.get('x-request-id'))
-  expect(response.headers.has('retry-after')).toBe(status === 429 || status === 503)
+  expect(problem.requestId).toMatch(/^[A-Za-z0-9._-]{8,64}$/)
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  if (status === 429 || status === 503) {
+    expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+  } else {
+    expect(response.headers.has('retry-after')).toBe(false)
+  }
   if (status === 401) expect(response.headers.get('www-authenticate')).toBe('Bearer')
   const headers = JSON.stringify([...response.headers])
   for (const leak of LEAKS) {
@@ -52,7 +60,9 @@ export async function expectRefused(
     expect(headers).not.toMatch(leak)
   }
   if (gateway !== undefined) {
-    for (const line of gateway.log) expect(line).not.toMatch(/X-Amz-Signature|signet_[A-Za-z0-9]+_/)
+    for (const line of gateway.log) {
+      for (const leak of [...LEAKS, /signet_[A-Za-z0-9]+_/]) expect(line).not.toMatch(leak)
+    }
     if (before !== undefined) expect(stateOf(gateway).ledger).toBe(before.ledger)
   }
   return problem
