@@ -42,6 +42,7 @@ export function parseOrigin(text: string): Origin | string {
   if (text.includes('@')) return 'must not hold a user name or password'
   if (text.includes('?')) return 'must not have a query'
   if (text.includes('#')) return 'must not have a fragment'
+  if (text.includes('*')) return 'must name one host: wildcards are not taken'
   const [, authority = ''] = /^https?:\/\/([^/]+)\/?$/i.exec(text) ?? []
   if (authority === '') return 'must not have a path'
   if (authority.toLowerCase() !== url.host && !/:(?:80|443)$/.test(authority)) {

@@ -50,7 +50,7 @@ const recorded = new WeakSet<object>()
 
 /** Records a refusal without waiting, once: one that cannot be recorded is still a refusal. */
 export function auditRefusal(
-  context: Pick<GatewayContext, 'audit' | 'clock' | 'log' | 'telemetry'>,
+  context: Pick<GatewayContext, 'audit' | 'clock' | 'config' | 'log' | 'telemetry'>,
   event: 'upload.refused' | 'download.refused' | 'request.refused',
   { principal, requestId, wanted }: Omit<Asked, 'wanted'> & Partial<Asked>,
   error: unknown,
@@ -62,7 +62,9 @@ export function auditRefusal(
   const code = error instanceof GatewayError ? error.code : 'InternalError'
   const violations = error instanceof GatewayError ? error.details.violations : undefined
   if (event === 'upload.refused' && wanted !== undefined) {
-    context.telemetry.uploadRefused({ bucket: wanted.bucket, code })
+    // A name that only the caller knows is no label: there would be as many as callers like.
+    const known = context.config.buckets.has(wanted.bucket)
+    context.telemetry.uploadRefused({ bucket: known ? wanted.bucket : 'unknown', code })
   }
   void recordOrLog(context, {
     event,

@@ -38,8 +38,13 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
 export function validate(schema: z.ZodType, value: unknown, what: string): unknown {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const fields = result.error.issues.flatMap(fieldProblems).slice(0, MAX_FIELD_PROBLEMS)
-  const names = [...new Set(fields.map(({ path }) => path || 'body'))].slice(0, 5)
+  // One problem a member: what follows from the first one helps nobody.
+  const problems = new Map<string, FieldProblem>()
+  for (const problem of result.error.issues.flatMap(fieldProblems)) {
+    if (!problems.has(problem.path)) problems.set(problem.path, problem)
+  }
+  const fields = [...problems.values()].slice(0, MAX_FIELD_PROBLEMS)
+  const names = fields.map(({ path }) => path || 'body').slice(0, 5)
   throw new GatewayError('InvalidRequest', `Cannot accept the ${what}: see ${names.join(', ')}`, {
     fields,
   })

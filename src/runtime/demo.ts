@@ -4,7 +4,7 @@ import { curlSession } from './demo/curl-session.ts'
 import { DEMO_BUCKET, demoConfig } from './demo/demo-config.ts'
 import { demoSecrets } from './demo/demo-secrets.ts'
 import { openEmbeddedStore } from './demo/embedded-store.ts'
-import { fail, run } from './run.ts'
+import { run, runToEnd } from './run.ts'
 
 /**
  * `npm run demo`: an embedded store, a gateway on an embedded ledger, one tenant. `PORT` and
@@ -59,4 +59,4 @@ function portOf(text: string | undefined, fallback: number): number {
   throw new Error(`Cannot use the port "${text}": it must be a whole number from 0 to 65535`)
 }
 
-demo(process.env).catch(fail)
+await runToEnd(demo(process.env))

@@ -1,8 +1,8 @@
-import { fail, run } from './run.ts'
+import { fail, run, runToEnd } from './run.ts'
 
 process.on('unhandledRejection', (error) => {
   fail(error)
   process.kill(process.pid, 'SIGTERM')
 })
 
-run({ env: process.env, file: process.env.SIGNET_CONFIG ?? 'config/signet.yaml' }).catch(fail)
+await runToEnd(run({ env: process.env, file: process.env.SIGNET_CONFIG ?? 'config/signet.yaml' }))

@@ -70,6 +70,23 @@ async function pause(ms: number, cut: Promise<unknown>): Promise<void> {
   clearTimeout(timer)
 }
 
+/**
+ * What an entry file waits for: the end of the gateway, or one line about why there is none. Exits by
+ * itself, because Node lets go of its signal handlers some time before the process is gone, and a
+ * signal that comes twice would then turn an orderly end into a kill.
+ */
+export async function runToEnd(work: Promise<void>): Promise<void> {
+  await work.catch(fail)
+  await Promise.all([process.stdout, process.stderr].map(flushed))
+  process.exit()
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}
+
 async function readConfig(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
@@ -80,8 +97,8 @@ async function readConfig(file: string): Promise<string> {
 }
 
 /**
- * For every entry file's `.catch`: one log line, or a plain line per problem of a configuration, and an
- * exit code that cuts nothing off.
+ * One log line, or a plain line per problem of a configuration, and an exit code that cuts nothing
+ * off.
  */
 export function fail(error: unknown): void {
   process.exitCode = 1

@@ -98,6 +98,7 @@ describe.each(realStores())('overwriting on $kind', (store) => {
     const upload = await gateway.create(OVERWRITE, key)
     await gateway.put(upload, 300)
     expect((await gateway.create(OVERWRITE, key)).id).toBe(upload.id)
+    expect(await gateway.status(upload.id)).toBe('pending')
     await gateway.complete(upload.id)
     expect(await stored()).toEqual([300, 0, 1, 0])
   })

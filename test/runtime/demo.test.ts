@@ -118,8 +118,7 @@ describe('the demo', () => {
     await using demo = await startDemo({ command: 'npm', args: ['run', 'demo'], ownGroup: true })
     expect(await areOpen(demo.ready)).toEqual([true, true, true])
     demo.kill('SIGINT')
-    const { signal } = await demo.ended
-    expect(signal).toBeNull()
+    expect(await demo.ended).toEqual({ code: 0, signal: null })
     expect(await areOpen(demo.ready)).toEqual([false, false, false])
     expect(demo.stderr()).toContain('"gateway.draining"')
     expect(demo.stderr()).not.toMatch(/"level":"(?:warn|error)"/)
