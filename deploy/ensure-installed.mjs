@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stamp = join(root, 'node_modules', '.signet-installed')
 const bundledNode = join(root, 'node_modules', 'node', 'bin', 'node')
-const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const wanted = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 const oldNode = Number(process.versions.node.split('.')[0]) < 24
 
 function npm(...args) {
@@ -30,7 +32,9 @@ if (!installed) {
   // A user's `ignore-scripts` would leave the one package without its binary whose script is allowed.
   if (oldNode && !existsSync(bundledNode)) npm('rebuild', 'node', '--ignore-scripts=false')
   if (oldNode && !existsSync(bundledNode)) {
-    process.stderr.write('Cannot install Node 24: use a machine that has it, or allow the script of "node"\n')
+    process.stderr.write(
+      'Cannot install Node 24: use a machine that has it, or allow the script of "node"\n',
+    )
     process.exit(1)
   }
   writeFileSync(stamp, wanted)

@@ -31,7 +31,11 @@ const open = route({
   summary: 'Redirect to a pre-signed GET of the object; HEAD answers size, type and ETag',
   query: openObjectQuery,
   responses: {
-    307: { description: 'Redirect to the store', headers: { Location: 'The pre-signed GET' } },
+    307: {
+      description:
+        'Redirect to the store. Follow it without `Authorization`: a client that sends that along hands the API key to the store, and most stores refuse a request with two credentials',
+      headers: { Location: 'The pre-signed GET' },
+    },
     200: { description: 'HEAD: size, type and ETag in the headers' },
   },
   errors: [
