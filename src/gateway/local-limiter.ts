@@ -10,6 +10,8 @@ export interface LocalRate {
 export interface LocalLimiter {
   /** Milliseconds to wait, 0 when allowed (and then taken). */
   take(subject: string, rate: LocalRate, cost?: number): number
+  /** Milliseconds until one more would be allowed, 0 when it is now; takes nothing. */
+  waitFor(subject: string, rate: LocalRate): number
 }
 
 const MAX_SUBJECTS = 10_000
@@ -21,6 +23,11 @@ const MAX_SUBJECTS = 10_000
 export function createLocalLimiter(clock: Clock): LocalLimiter {
   const arrivals = new Map<string, number>()
   return {
+    waitFor(subject, { requests, windowSeconds, burst }) {
+      const spacing = (windowSeconds * 1000) / requests
+      const known = arrivals.get(subject) ?? 0
+      return Math.max(0, known + spacing - (clock.nowMs() + spacing * burst))
+    },
     take(subject, rate, cost = 1) {
       const now = clock.nowMs()
       const spacing = (rate.windowSeconds * 1000) / rate.requests

@@ -2,17 +2,16 @@ import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
+import { bucketsSchema, plansSchema, storesSchema, tenantsSchema } from './admin-schemas.ts'
 import { type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
-
-const named = z.object({ name: z.string() })
 
 const stores = route<Call>({
   method: 'GET',
   path: '/admin/v1/stores',
   operationId: 'listStores',
   summary: 'Stores and what each one enforces; no credentials',
-  responses: { 200: { description: 'The stores', schema: z.object({ stores: z.array(named) }) } },
+  responses: { 200: { description: 'The stores', schema: storesSchema } },
   errors: [],
   async handle({ context }) {
     const shown = [...context.config.stores.values()].map((store) => ({
@@ -34,7 +33,7 @@ const buckets = route<Call>({
   path: '/admin/v1/buckets',
   operationId: 'listBuckets',
   summary: 'Buckets, their rules and where their objects live',
-  responses: { 200: { description: 'The buckets', schema: z.object({ buckets: z.array(named) }) } },
+  responses: { 200: { description: 'The buckets', schema: bucketsSchema } },
   errors: [],
   async handle({ context }) {
     const shown = [...context.config.buckets.values()].map((bucket) => ({
@@ -57,7 +56,7 @@ const plans = route<Call>({
   path: '/admin/v1/plans',
   operationId: 'listPlans',
   summary: 'Plans: rate limits and quotas',
-  responses: { 200: { description: 'The plans', schema: z.object({ plans: z.array(named) }) } },
+  responses: { 200: { description: 'The plans', schema: plansSchema } },
   errors: [],
   async handle({ context }) {
     return Response.json({ plans: [...context.config.plans.values()] })
@@ -72,7 +71,7 @@ const tenants = route<Call>({
   responses: {
     200: {
       description: 'The tenants',
-      schema: z.object({ tenants: z.array(z.object({ id: z.string() })) }),
+      schema: tenantsSchema,
     },
   },
   errors: [],

@@ -19,4 +19,6 @@ export interface AppContext extends GatewayContext {
    * whose dot segments are gone.
    */
   readonly rawTargetOf?: (bindings: object) => string | undefined
+  /** The peer's address, where the runtime knows it. A proxy in front is the peer of all. */
+  readonly remoteAddressOf?: (bindings: object | undefined) => string | undefined
 }

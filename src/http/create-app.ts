@@ -4,9 +4,10 @@ import { auditRefusal } from '../gateway/audit-events.ts'
 import type { AppContext } from './app-context.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
+import { guardedAuthentication } from './guarded-authentication.ts'
 import { OBJECT_ROUTES } from './object-routes.ts'
 import { createOpenApi } from './openapi.ts'
-import { presentedCredentials, registerRoutes } from './register-routes.ts'
+import { registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Route, Variables } from './route.ts'
 import { UPLOAD_ROUTES } from './upload-routes.ts'
@@ -30,18 +31,20 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600
 export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
   const openApi = createOpenApi(PUBLIC_API)
+  const authenticate = guardedAuthentication(context)
   if (context.config.server.cors.origins.size > 0) app.use('/v1/*', exactCors(context))
 
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/readyz', (http) => {
     const { state } = context.lifecycle
-    return http.json({ status: state }, state === 'ready' ? 200 : 503)
+    if (state === 'ready') return http.json({ status: state })
+    return http.json({ status: state }, 503, { 'retry-after': '1' })
   })
   app.get('/openapi.json', (http) => http.json(openApi))
   app.get('/docs', () => docsPage(openApi))
   registerRoutes(app, context, {
     routes: PUBLIC_API,
-    admit: (http) => ({ principal: context.authenticate(presentedCredentials(http)) }),
+    admit: (http) => ({ principal: authenticate(http) }),
     onRefusal: (http, { principal }, error) => {
       const requestId = http.get('requestId')
       auditRefusal(context, 'request.refused', { principal, requestId }, error)

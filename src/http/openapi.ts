@@ -62,7 +62,11 @@ export function createOpenApi(routes: readonly Route[]): OpenApi {
 }
 
 function operation(route: Route, path: string, named: Named): OpenApiOperation {
-  const parameters = [...pathParameters(path), ...queryParameters(route, named)]
+  const parameters = [
+    ...pathParameters(path),
+    ...queryParameters(route, named),
+    ...headerParameters(route),
+  ]
   const bodies = [route.body, route.alternativeBody].filter((schema) => schema !== undefined)
   const schemas = bodies.map((schema) => jsonSchema(schema, 'input', named))
   return {
@@ -95,6 +99,15 @@ function queryParameters(route: Route, named: Named) {
     properties?: Record<string, unknown>
   }
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }))
+}
+
+function headerParameters({ headers = {} }: Route) {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  }))
 }
 
 function successes(route: Route, named: Named): Record<string, { description: string }> {

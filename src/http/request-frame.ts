@@ -7,6 +7,8 @@ import type { Variables } from './route.ts'
 
 /** They are answered under any load: whoever asks decides whether the process lives. */
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
+/** Methods that metrics name; a runtime may let any token through, and each would be a time series. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /** An application with nothing but the frame: ids, problems for errors, 404 for unknown routes. */
@@ -37,24 +39,28 @@ function requestFrame(
     const startedMs = context.clock.nowMs()
     const given = http.req.raw.headers.get('x-request-id') ?? ''
     http.set('requestId', REQUEST_ID.test(given) ? given : newUuid(context.random))
-    if ((http.req.raw.headers.get('host') ?? '').includes(',')) {
-      throw new GatewayError('InvalidRequest', 'Cannot accept the request: it has two Host headers')
-    }
-    if (underWay >= maxConcurrentRequests && !HEALTH_PATHS.has(http.req.path)) {
-      throw new GatewayError('Overloaded', 'Cannot take the request: too many are under way')
-    }
     underWay += 1
     try {
+      if ((http.req.raw.headers.get('host') ?? '').includes(',')) {
+        throw new GatewayError(
+          'InvalidRequest',
+          'Cannot accept the request: it has two Host headers',
+        )
+      }
+      if (underWay > maxConcurrentRequests && !HEALTH_PATHS.has(http.req.path)) {
+        throw new GatewayError('Overloaded', 'Cannot take the request: too many are under way')
+      }
       await next()
     } catch (thrown) {
-      // Hono asks `onError` about instances of Error only; whatever else is thrown comes to here.
+      // Hono asks `onError` about instances of Error only; whatever else is thrown comes to here, and
+      // what the frame itself refuses.
       http.res = problemResponse(context, thrown, http.get('requestId'))
     } finally {
       underWay -= 1
       finish(http.res.headers, http.get('requestId'), context.lifecycle.state === 'draining')
       context.telemetry.requestServed({
         route: http.req.routePath,
-        method: http.req.method,
+        method: METHODS.has(http.req.method) ? http.req.method : '_OTHER',
         status: http.res.status,
         durationMs: context.clock.nowMs() - startedMs,
       })

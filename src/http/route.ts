@@ -48,6 +48,8 @@ export interface Route<C extends Call = RouteCall> {
   readonly alternativeBody?: z.ZodType
   /** Strict schema of the query; absent: no parameter is known. */
   readonly query?: z.ZodObject
+  /** Request headers that mean something to this route, with what they mean. */
+  readonly headers?: Readonly<Record<string, string>>
   /** In bytes. Default 16 KiB. */
   readonly maxBodyBytes?: number
   readonly responses: Readonly<Record<number, RouteResponse>>

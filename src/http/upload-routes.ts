@@ -35,6 +35,10 @@ const post = route({
   summary: 'Reserve and sign an upload; with dryRun=true only explain the decision',
   body: createUploadSchema,
   query: createUploadQuery,
+  headers: {
+    'Idempotency-Key':
+      'Visible ASCII, 1 to 255 characters: the same key and body is the same upload, charged once',
+  },
   responses: {
     201: {
       description: 'The upload and its grant',
@@ -98,7 +102,7 @@ const list = route({
   method: 'GET',
   path: '/v1/uploads',
   operationId: 'listUploads',
-  summary: 'The caller’s own uploads of one status, oldest first',
+  summary: 'The caller’s own uploads of one status, in the order of their ids',
   query: listUploadsQuery,
   responses: { 200: { description: 'A page', schema: uploadPageSchema } },
   errors: ['LedgerUnavailable'],

@@ -1,5 +1,5 @@
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const MAX_SAFE_DIGITS = 8
 
 /** Writes whole numbers as base-128 varints (least first) and texts with their length before them. */

@@ -38,7 +38,7 @@ export function createGroupCommit(options: {
   const queue: Item[] = []
   let scheduled = false
   let closed = false
-  let drained: (() => void) | undefined
+  const drained: (() => void)[] = []
 
   function commitBatch(): void {
     scheduled = false
@@ -50,7 +50,7 @@ export function createGroupCommit(options: {
       else for (const item of batch) commitAlone(item)
     }
     if (queue.length > 0) wake()
-    else drained?.()
+    else for (const resolve of drained.splice(0)) resolve()
   }
 
   function transact(batch: readonly Item[]): unknown[] {
@@ -98,7 +98,7 @@ export function createGroupCommit(options: {
       closed = true
       if (queue.length === 0) return
       await new Promise<void>((resolve) => {
-        drained = resolve
+        drained.push(resolve)
       })
     },
   }

@@ -34,9 +34,9 @@ const DAY_MS = 86_400_000
 const SALT_BYTES = 16
 const PRUNED_AT_ONCE = 1_000
 
-interface Kept extends LedgerRecord {
+interface Kept {
+  readonly record: LedgerRecord
   readonly owner: string
-  readonly endedMs?: number
 }
 
 /** The ledger on Maps: for tests and trying out. Everything is gone with the process. */
@@ -54,7 +54,7 @@ export function openMemoryLedger({
 
   function stateOf(rid: string | undefined, ids: readonly string[]) {
     return {
-      record: rid === undefined ? undefined : records.get(rid),
+      record: rid === undefined ? undefined : records.get(rid)?.record,
       subjects: ids.map((id) => subjects.get(id)),
     }
   }
@@ -71,10 +71,10 @@ export function openMemoryLedger({
     const { rid } = command
     if (writes.record !== undefined) {
       const owner = records.get(rid)?.owner ?? command.subjects[0] ?? ''
-      const endedMs = writes.dueMs === null ? now() : undefined
-      records.set(rid, { ...writes.record, owner, ...(endedMs !== undefined && { endedMs }) })
-      if (endedMs === undefined) ended.delete(rid)
-      else ended.set(rid, endedMs)
+      records.set(rid, { record: writes.record, owner })
+      // Taken out first: `prune` relies on the order of the endings, and a late one ends anew.
+      ended.delete(rid)
+      if (writes.dueMs === null) ended.set(rid, now())
     }
     if (writes.dueMs === null) due.delete(rid)
     else if (writes.dueMs !== undefined) due.set(rid, writes.dueMs)
@@ -82,7 +82,7 @@ export function openMemoryLedger({
 
   function reservation(rid: string, partition: number): Reservation | undefined {
     const kept = records.get(rid)
-    return kept === undefined ? undefined : { ...kept, rid, partition }
+    return kept === undefined ? undefined : { ...kept.record, rid, partition }
   }
 
   function prune(): void {
@@ -128,7 +128,7 @@ export function openMemoryLedger({
     async list({ partition, owner, states, ridPrefix, after = '', limit }: ListRequest) {
       const rids = [...records]
         .filter(([rid, kept]) => kept.owner === owner && rid.startsWith(ridPrefix) && rid > after)
-        .filter(([, { state }]) => states.includes(state))
+        .filter(([, { record }]) => states.includes(record.state))
         .map(([rid]) => rid)
         .sort((a, b) => (a < b ? -1 : 1))
       return rids.slice(0, limit).flatMap((rid) => reservation(rid, partition) ?? [])

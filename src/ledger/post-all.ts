@@ -26,7 +26,7 @@ export interface Posting {
   readonly denied: readonly number[]
   /** Largest excess over a limit. */
   readonly over: number
-  /** 1-based position of an entry whose counter would go below 0; then nothing may be written. */
+  /** 1-based position of an entry whose counter would go below 0, or has no subject: nothing is written. */
   readonly corruptAt?: number
 }
 
@@ -64,6 +64,8 @@ export function postAll(
     }
     subjects.push(isIdle(subject) ? undefined : subject)
   }
+  // Entries of a subject that was not named would stay pending for ever.
+  if (h < hold.length) return { subjects: before, denied, over, corruptAt: position + 1 }
   return { subjects, denied, over }
 }
 

@@ -23,7 +23,7 @@ export interface SqliteLedgerOptions {
 
 const DAY_MS = 86_400_000
 const SALT_BYTES = 16
-const PRUNED_AT_ONCE = 500
+const PRUNED_AT_ONCE = 5_000
 
 /**
  * The ledger in SQLite: WAL, `synchronous = FULL`, one transaction for all commands of a turn of the
@@ -39,6 +39,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
   // Subjects of the transaction under way: many of its commands share them.
   const subjects = new Map<string, SubjectState | undefined>()
   const changed = new Set<string>()
+  let closing: Promise<void> | undefined
   const forget = () => {
     subjects.clear()
     changed.clear()
@@ -123,9 +124,9 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     find: ({ rid }) => read(() => rows.reservation(rid)),
     list: ({ owner, states, ridPrefix, after = '', limit }) =>
       read(() => rows.list({ owner, states, ridPrefix, after, limit })),
-    async close() {
-      await commits.close()
-      database.close()
+    close() {
+      closing ??= commits.close().then(() => database.close())
+      return closing
     },
   }
 }

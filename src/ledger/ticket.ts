@@ -42,7 +42,7 @@ const MAX_TEXT_BYTES = 64
 /** A count a subject, and four numbers a limit; the lock of an object comes on top. */
 const MAX_HOLD_NUMBERS = MAX_SUBJECTS + (MAX_LIMITS + 1) * 4
 
-/** Seals a ticket for one place. Throws `RangeError` above `MAX_TICKET_CHARACTERS`. */
+/** Seals a ticket for one place. Throws `RangeError` for what `openTicket` would refuse. */
 export function sealTicket(
   { hashing, keys }: TicketKeys,
   ticket: Ticket,
@@ -65,6 +65,12 @@ export function sealTicket(
   const sealed = new Uint8Array(body.length + MAC_BYTES)
   sealed.set(body)
   sealed.set(mac, body.length)
+  const reader = new ByteReader(body)
+  reader.number()
+  reader.number()
+  if (readTicket(reader) === undefined) {
+    throw new RangeError('Cannot seal a ticket: it would not open')
+  }
   const text = toBase64Url(sealed)
   if (text.length > MAX_TICKET_CHARACTERS) throw new RangeError('Cannot seal a ticket: too long')
   return text

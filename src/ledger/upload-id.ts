@@ -2,7 +2,8 @@ import type { Hashing } from '../hashing.ts'
 
 // Crockford's base32, lower case: sortable, without i, l, o and u.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
-const UPLOAD_ID = /^up_[0-9a-hjkmnp-tv-z]{26}$/
+// 26 characters have two bits more than 16 bytes: those are 0 in the last one.
+const UPLOAD_ID = /^up_[0-9a-hjkmnp-tv-z]{25}[048cgmrw]$/
 const ID_BYTES = 16
 
 /** A new id: `up_` and 26 characters that sort by time (UUIDv7's layout, RFC 9562 section 5.7). */

@@ -81,6 +81,7 @@ export async function openContext(
     lifecycle: { state: 'starting' },
     readMetrics,
     rawTargetOf,
+    remoteAddressOf,
     ...overrides,
   }
 }
@@ -115,4 +116,9 @@ function ticketKeysOf({ current, previous }: RotatingSecret): [TicketKey, ...Tic
 function rawTargetOf(bindings: object | undefined): string | undefined {
   const { incoming } = (bindings ?? {}) as { incoming?: { url?: string } }
   return incoming?.url
+}
+
+function remoteAddressOf(bindings: object | undefined): string | undefined {
+  const { incoming } = (bindings ?? {}) as { incoming?: { socket?: { remoteAddress?: string } } }
+  return incoming?.socket?.remoteAddress
 }

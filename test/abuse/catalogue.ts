@@ -37,7 +37,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   A09: done('another scheme, or two spaces behind it'),
   A10: done('wrong secret, unknown id and wrong checksum look the same'),
   A11: later(RELOAD, 'a key revoked while it is cached'),
-  A12: later(ADDRESS, 'a flood of bad keys for one real id'),
+  A12: done('a flood of bad keys for one real id'),
   A13: done('headers of health checkers and proxies authenticate nobody'),
   A14: later(REDIS, 'the key store is down and the key not cached'),
   A15: done('admin token on the public listener, API key on the admin one'),

@@ -1,4 +1,3 @@
-import { format, inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createLogger, type LogLevel } from '../../src/log.ts'
 import type { SignedUrl } from '../../src/secret.ts'
@@ -10,7 +9,6 @@ import { openWatchedGateway, type WatchedGateway } from '../support/watched-gate
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 const OBJECT = 'acme/alice/name-canary.jpg'
 const SIGNATURE = /X-Amz-(?:Signature|Credential|Security-Token)/i
-const HEX_SIGNATURE = /[0-9a-f]{64}/
 
 /** Every call that signs something, by name. */
 const SIGNING_CALLS: Readonly<Record<string, (on: WatchedGateway) => Promise<Response>>> = {
@@ -146,33 +144,13 @@ describe('logs', () => {
     expectNoGrant(watched, level)
     expect(watched.lines.some((line) => line.includes('request.failed'))).toBe(true)
   })
-
-  it('L01 a grant shows nothing of itself as text, as JSON, or when it is inspected', async () => {
-    const { gateway, signed } = await openAt('debug')
-    await SIGNING_CALLS.upload?.(gateway)
-    const [url] = signed
-    expect(url?.reveal()).toMatch(HEX_SIGNATURE)
-    const grant = { method: 'PUT', url, headers: {} }
-    const shown = [
-      String(url),
-      `${url}`,
-      JSON.stringify(grant),
-      inspect(grant, { depth: 9, showHidden: true }),
-      format('%s %o %j', url, grant, grant),
-      JSON.stringify(Object.entries(url ?? {})),
-    ]
-    for (const text of shown) {
-      expect(text).not.toMatch(SIGNATURE)
-      expect(text).not.toMatch(HEX_SIGNATURE)
-    }
-  })
 })
 
 describe('a grant', () => {
   it('L04 is shown once, by the call that signed it: in no status, list, usage or audit', async () => {
     const { gateway } = await openAt('debug')
-    const created = await SIGNING_CALLS.upload?.(gateway)
-    const { id, request } = await created?.json()
+    const created = await gateway.call('POST', '/v1/uploads', uploadBody())
+    const { id, request } = await created.json()
     expect(request.url).toMatch(SIGNATURE)
     const paths = [
       `/v1/uploads/${id}`,
@@ -181,19 +159,19 @@ describe('a grant', () => {
       '/v1/usage',
       '/v1/objects/media',
     ]
-    const after = async (method: string, path: string, body?: unknown) => {
+    const ask = async (method: string, path: string, body?: unknown) => {
       const answer = await gateway.call(method, path, body)
       const text = await answer.text()
       expect([method, path, text]).not.toEqual([method, path, expect.stringMatching(SIGNATURE)])
       expect([method, path, text]).not.toEqual([method, path, expect.stringContaining('"request"')])
       expect(JSON.stringify([...answer.headers])).not.toMatch(SIGNATURE)
     }
-    for (const path of paths) await after('GET', path)
-    await after('POST', '/v1/uploads?dryRun=true', uploadBody())
-    await after('POST', `/v1/uploads/${id}/parts`, { partNumbers: [1] })
-    await after('POST', `/v1/uploads/${id}/complete`, {})
-    await after('DELETE', `/v1/uploads/${id}`)
-    for (const path of paths) await after('GET', path)
+    for (const path of paths) await ask('GET', path)
+    await ask('POST', '/v1/uploads?dryRun=true', uploadBody())
+    await ask('POST', `/v1/uploads/${id}/parts`, { partNumbers: [1] })
+    await ask('POST', `/v1/uploads/${id}/complete`, {})
+    await ask('DELETE', `/v1/uploads/${id}`)
+    for (const path of paths) await ask('GET', path)
     expect(JSON.stringify(gateway.audited)).not.toMatch(SIGNATURE)
   })
 })

@@ -238,7 +238,7 @@ describe('dry runs', () => {
     const others = await gateway.call('POST', '/v1/uploads?dryRun=true', bob, { who: 'acme/bob' })
     expect([others.status, (await post(gateway, uploadBody())).status]).toEqual([200, 201])
     await gateway.close()
-  })
+  }, 60_000)
 
   it('Q13 names every limit that would refuse, and is allowed again just below it', async () => {
     const plan = { rates: [], quotas: [DAY, { ...STORED, limit: 1_999 }] }

@@ -1,0 +1,91 @@
+import * as z from 'zod'
+
+const seconds = z.int().describe('In seconds')
+
+/** Answer of `GET /admin/v1/stores`. */
+export const storesSchema = z.object({
+  stores: z.array(
+    z.object({
+      name: z.string(),
+      provider: z.string(),
+      endpoint: z.string(),
+      publicEndpoint: z.string(),
+      region: z.string(),
+      addressing: z.enum(['path', 'virtual']),
+      allowReadableWriteCredential: z.boolean(),
+      capabilities: z.record(z.string(), z.unknown()).describe('What it enforces, by capability'),
+    }),
+  ),
+})
+
+const keysSchema = z.union([
+  z.object({ kind: z.literal('template'), template: z.string() }),
+  z.object({ kind: z.literal('caller'), callerPrefix: z.string() }),
+])
+
+/** Answer of `GET /admin/v1/buckets`. */
+export const bucketsSchema = z.object({
+  buckets: z.array(
+    z.object({
+      name: z.string(),
+      keys: keysSchema,
+      upload: z.object({
+        maxSizeBytes: z.int(),
+        contentTypes: z.array(z.string()),
+        expiresInSeconds: seconds,
+        expiresInSecondsMax: seconds,
+        writeOnce: z.boolean().optional(),
+        oversized: z.enum(['keep', 'delete']),
+        multipartThresholdBytes: z.int().optional(),
+      }),
+      download: z.object({
+        expiresInSeconds: seconds,
+        expiresInSecondsMax: seconds,
+        disposition: z.enum(['attachment', 'inline']),
+      }),
+      placements: z.array(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() })),
+    }),
+  ),
+})
+
+const per = z.enum(['user', 'tenant'])
+
+/** Answer of `GET /admin/v1/plans`. */
+export const plansSchema = z.object({
+  plans: z.array(
+    z.object({
+      name: z.string(),
+      rates: z.array(
+        z.object({
+          policy: z.string(),
+          per,
+          requests: z.int(),
+          windowSeconds: seconds,
+          burst: z.int(),
+        }),
+      ),
+      quotas: z.array(
+        z.object({
+          policy: z.string(),
+          per,
+          unit: z.string(),
+          limit: z.int(),
+          window: z.enum(['minute', 'hour', 'day', 'month']).optional(),
+        }),
+      ),
+    }),
+  ),
+})
+
+/** Answer of `GET /admin/v1/tenants`. */
+export const tenantsSchema = z.object({
+  tenants: z.array(
+    z.object({
+      id: z.string(),
+      plan: z.string(),
+      timeZone: z.string(),
+      users: z.array(z.object({ id: z.string(), plan: z.string() })),
+      keys: z.array(z.string()).describe('Key ids'),
+    }),
+  ),
+})
