@@ -54,7 +54,7 @@ const uploadSchema = members({
     .describe('true: write-once or refused; false: never. Default: where the store keeps it.'),
   multipartThresholdBytes: integer(5 * 2 ** 20, MAX_AMOUNT)
     .default(64 * 2 ** 20)
-    .describe('Mode "auto" uploads objects of this size and up in parts, in bytes.'),
+    .describe('For multipart uploads, in bytes. This version has none and does not read it.'),
   oversized: oneOf(['keep', 'delete'])
     .default('keep')
     .describe('What happens to an object that turns out larger than was reserved.'),

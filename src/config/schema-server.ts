@@ -11,7 +11,7 @@ export const serverSchema = members({
     .describe('Admin API, console and metrics: host:port. Keep it off public networks.'),
   publicUrl: text(2048)
     .optional()
-    .describe('Origin that clients know the public API by, for absolute links in answers.'),
+    .describe('Origin that clients know the public API by. This version makes no absolute links.'),
   cors: members({
     origins: list(text(2048), 0)
       .default([])

@@ -12,7 +12,7 @@ export async function openAudit(setting: AuditSetting, log: Logger): Promise<Aud
     state === 'failing' ? log.error('audit.failing', { error }) : log.info('audit.working')
   if (setting.kind === 'none') return createJsonLinesAudit({ write: async () => {}, onState })
   if (setting.kind === 'stdout') return createJsonLinesAudit({ write: writeStdout, onState })
-  mkdirSync(dirname(setting.path), { recursive: true })
+  mkdirSync(dirname(setting.path), { recursive: true, mode: 0o700 })
   const file = await open(setting.path, 'a', 0o600)
   return closingWith(createJsonLinesAudit({ write: (text) => append(file, text), onState }), file)
 }

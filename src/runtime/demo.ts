@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { curlSession } from './demo/curl-session.ts'
 import { DEMO_BUCKET, demoConfig } from './demo/demo-config.ts'
 import { demoSecrets } from './demo/demo-secrets.ts'
-import { openEmbeddedStore } from './demo/embedded-store.ts'
+import { type EmbeddedStore, openEmbeddedStore } from './demo/embedded-store.ts'
 import { run, runToEnd } from './run.ts'
 
 /**
@@ -15,12 +15,7 @@ async function demo(env: NodeJS.ProcessEnv): Promise<void> {
   const directory = resolve(env.DATA_DIR ?? 'data/demo')
   const secrets = demoSecrets(directory)
   await using closing = new AsyncDisposableStack()
-  const store = await openEmbeddedStore({
-    directory: join(directory, 'objects'),
-    port: 0,
-    bucket: 'media',
-    origins: ['*'],
-  })
+  const store = await openStore(directory)
   closing.defer(() => store.close())
   const file = join(directory, 'signet.json')
   writeFileSync(
@@ -51,6 +46,22 @@ async function demo(env: NodeJS.ProcessEnv): Promise<void> {
       process.stdout.write(`\n${session}\nready ${JSON.stringify(ready)}\n`)
     },
   })
+}
+
+/** On the port that it had last time, if that is free: links that were handed out stay good. */
+async function openStore(directory: string): Promise<EmbeddedStore> {
+  const portFile = join(directory, 'store.port')
+  const last = existsSync(portFile) ? Number(readFileSync(portFile, 'utf8')) : 0
+  const open = (port: number) =>
+    openEmbeddedStore({
+      directory: join(directory, 'objects'),
+      port,
+      bucket: 'media',
+      origins: ['*'],
+    })
+  const store = await open(last).catch(() => open(0))
+  writeFileSync(portFile, new URL(store.url).port)
+  return store
 }
 
 function portOf(text: string | undefined, fallback: number): number {

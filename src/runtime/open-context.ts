@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createAdminAuthenticator } from '../auth/admin-token.ts'
@@ -95,7 +95,9 @@ export function openLog(config: Pick<Config, 'log'>): Logger {
 function openLedger(state: StateSetting, clock: AppContext['clock']): Ledger {
   if (state.kind === 'memory') return openMemoryLedger({ clock })
   try {
-    mkdirSync(dirname(state.path), { recursive: true })
+    mkdirSync(dirname(state.path), { recursive: true, mode: 0o700 })
+    // Owner only; SQLite gives the files beside it the same mode.
+    closeSync(openSync(state.path, 'a', 0o600))
     const database = new DatabaseSync(state.path)
     return openSqliteLedger({ database, clock, schedule: (run) => void setImmediate(run) })
   } catch (cause) {

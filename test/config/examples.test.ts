@@ -28,22 +28,34 @@ const open = async (file: string) =>
   loadConfig(await readFile(file, 'utf8'), file, sources({ env, files }))
 
 describe('the configurations that come with Signet', () => {
-  it.each(['config/signet.yaml', 'config/examples/news-feed.yaml'])(
-    '%s loads without a warning',
-    async (file) => {
-      const { warnings } = await open(file)
-      expect(warnings).toEqual([])
-    },
-  )
+  it.each([
+    'config/signet.yaml',
+    'config/examples/news-feed.yaml',
+    'config/examples/container.yaml',
+  ])('%s loads without a warning', async (file) => {
+    const { warnings } = await open(file)
+    expect(warnings).toEqual([])
+  })
 
   it('name their JSON Schema in the first line', async () => {
     for (const [file, schema] of [
       ['config/signet.yaml', './signet.schema.json'],
       ['config/examples/news-feed.yaml', '../signet.schema.json'],
+      ['config/examples/container.yaml', '../signet.schema.json'],
     ] as const) {
       const text = await readFile(file, 'utf8')
       expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=${schema}`)
     }
+  })
+
+  it('write nowhere but to the volume that the image gives to its user', async () => {
+    const { config } = await open('config/examples/container.yaml')
+    expect(config.state).toEqual({ kind: 'sqlite', path: '/data/signet.db' })
+    expect(config.audit).toEqual({ kind: 'file', path: '/data/audit.jsonl' })
+    expect(config.server.listen).toEqual({ host: undefined, port: 8_080 })
+    const image = await readFile('Dockerfile', 'utf8')
+    expect(image).toContain('--chown=65532:65532 /data /data')
+    expect(image).toMatch(/^VOLUME \["\/data"\]$/m)
   })
 
   it('listen on loopback alone', async () => {

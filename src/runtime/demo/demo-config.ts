@@ -51,7 +51,13 @@ export function demoConfig({ port, adminPort, directory, store, keyHash }: DemoS
       plans: {
         demo: {
           rates: [
-            { policy: 'user-requests', per: 'user', requests: 600, windowSeconds: 60, burst: 600 },
+            {
+              policy: 'user-requests',
+              per: 'user',
+              requests: 6_000,
+              windowSeconds: 60,
+              burst: 2_000,
+            },
           ],
           quotas: [
             { policy: 'user-bytes-day', per: 'user', unit: 'bytes', limit: 2 ** 30, window: 'day' },
