@@ -13,7 +13,9 @@ const rows = [...page.matchAll(/^\| `(\w+)` \| ([\d, ]+) \|/gm)].map(
 
 describe('the table of errors', () => {
   it('has a row in ERRORS.md for every code, and no other row', () => {
-    expect(rows.map(({ code }) => code).sort()).toEqual(Object.keys(ERRORS).sort())
+    const listed = rows.map(({ code }) => code)
+    expect(new Set(listed)).toEqual(new Set(Object.keys(ERRORS)))
+    expect(listed.length).toBe(Object.keys(ERRORS).length)
   })
 
   it('has the statuses that ERRORS.md says', () => {

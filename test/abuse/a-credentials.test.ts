@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { checksumOf } from '../../src/auth/checksum.ts'
+import type { KeyRecord } from '../../src/auth/key-record.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { pepper } from '../auth/auth-fixture.ts'
 import {
@@ -9,6 +10,7 @@ import {
   HOST,
   type ListeningGateway,
   openListeningGateway,
+  replace,
 } from '../http/listening-gateway.ts'
 import { OPEN_ROUTES, operations } from '../http/operations.ts'
 import { expectRefused, stateOf } from '../support/expect-refused.ts'
@@ -156,6 +158,24 @@ describe('API keys', () => {
     expect(keyOf(id, secret)).toBe(gateway.key())
   })
 
+  it('A10 401: a wrong checksum never reaches the keys, an unknown id and a wrong secret do', async () => {
+    gateway = await openListeningGateway()
+    const asked: string[] = []
+    const keys = new Map<string, KeyRecord>()
+    keys.get = (id) => {
+      asked.push(id)
+      return undefined
+    }
+    const peppers = { current: pepper(1) }
+    replace(gateway, { authenticate: createAuthenticator({ hashing: nodeHashing, keys, peppers }) })
+    const key = gateway.key()
+    const mistyped = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`
+    await expectStranger(await upload({ authorization: `Bearer ${mistyped}` }))
+    expect(asked).toEqual([])
+    await expectStranger(await upload({ authorization: `Bearer ${key}` }))
+    expect(asked).toEqual(['acmealice'])
+  })
+
   it('A13 401: what health checkers and proxies say about a request opens nothing', async () => {
     gateway = await openListeningGateway()
     const claims: Headers[] = [
@@ -205,7 +225,7 @@ describe('API keys', () => {
       peppers: { current: pepper(1) },
     })
     // The context is read at each request, so the whole way of a request is taken.
-    Object.assign(gateway.context, { authenticate })
+    replace(gateway, { authenticate })
     const usage = (token: string) =>
       gateway.app.request('/v1/usage', { headers: { authorization: `Bearer ${token}` } })
     expect((await usage(text)).status).toBe(200)

@@ -140,7 +140,8 @@ describe('slow clients', () => {
   const TIMES = { headersTimeoutMs: 200, requestTimeoutMs: 400, keepAliveTimeoutMs: 200 }
 
   it('H03 408: headers that do not end', async () => {
-    gateway = await openListeningGateway({ server: TIMES })
+    const server = { ...TIMES, requestTimeoutMs: 600_000 }
+    gateway = await openListeningGateway({ server })
     const answer = await readUntilClosed(gateway.port, `${POST}\r\n${HOST}\r\nX-Slow: `)
     expect(answer).toMatch(/^HTTP\/1\.1 408 /)
   })

@@ -32,6 +32,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     refusal: { status: 400, code: 'InvalidKey' },
     changes: { key: 'acme/bob/../x' },
   },
+  'a forbidden bucket': {
+    refusal: { status: 403, code: 'AccessDenied' },
+    changes: { bucket: 'other' },
+  },
   'a forbidden key': {
     refusal: { status: 403, code: 'AccessDenied' },
     changes: { key: 'acme/bob/x' },
