@@ -1,16 +1,7 @@
-import type { Hold, ReservationState, SubjectState } from './port.ts'
+import type { Reservation, ReservationRef, SubjectState } from './port.ts'
 
-/** A reservation's record as drivers keep it. */
-export interface LedgerRecord {
-  readonly state: ReservationState
-  readonly fingerprint: string
-  readonly expMs: number
-  readonly hold: Hold
-  readonly note: string
-  /** Bytes settled, -1 before. */
-  readonly actual: number
-  readonly over: number
-}
+/** A reservation's record as drivers keep it: the port's, without its name. */
+export type LedgerRecord = Omit<Reservation, keyof ReservationRef>
 
 /** All that a decision reads. Subjects stand in the order of the command's. */
 export interface LedgerState {

@@ -172,6 +172,7 @@ export interface Reservation extends ReservationRef {
   readonly expMs: number
   readonly hold: Hold
   readonly note: string
+  /** Bytes settled, -1 before. */
   readonly actual: number
   /** Bytes above what was reserved, 0 as a rule. */
   readonly over: number
