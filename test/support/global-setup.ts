@@ -1,21 +1,32 @@
 import type { TestProject } from 'vitest/node'
 import { openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
+import { ensureRedis } from './redis/ensure-redis.ts'
+import type {} from './redis/redis-under-test.ts'
 import { openCephStore } from './stores/ceph-store.ts'
 import type { SharedCeph, SharedEmbedded } from './stores/stores-under-test.ts'
 import { openTemporaryDirectory } from './stores/temporary-directory.ts'
 
 /**
- * Opens the stores that a whole test run shares and hands them to tests (`stores-under-test.ts`).
- * Throws when CI is set and Ceph cannot be had: there, a guarantee not shown is a failure.
+ * Opens the stores that a whole test run shares and hands them to tests (`stores-under-test.ts`),
+ * and makes sure that tests can start a Redis (`redis-under-test.ts`). Throws when CI is set and
+ * Ceph or Redis cannot be had: there, a guarantee not shown is a failure.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack()
   const embedded = await openSharedEmbedded(opened)
+  const redis = await ensureRedis()
+  project.provide('redis', redis)
+  if (redis.kind === 'unavailable') {
+    if (isCi()) throw new Error(`Cannot run the tests without Redis in CI: ${redis.reason}`)
+    opened.defer(() => {
+      process.stdout.write(whatWasNotShownOfRedis(redis.reason))
+    })
+  }
   const ceph = await openCephStore()
   if (ceph.kind === 'unavailable') {
     if (isCi()) throw new Error(`Cannot run the tests without Ceph in CI: ${ceph.reason}`)
     opened.defer(() => {
-      process.stdout.write(whatWasNotShown(ceph.reason))
+      process.stdout.write(whatWasNotShownOfCeph(ceph.reason))
     })
     project.provide('stores', { embedded })
   } else {
@@ -54,12 +65,21 @@ function isCi(): boolean {
   return ['true', '1'].includes(process.env.CI ?? '')
 }
 
-function whatWasNotShown(reason: string): string {
+function whatWasNotShownOfCeph(reason: string): string {
   return `
 NOT SHOWN: this run had no Ceph (${reason}).
 Its tests ran on the embedded store alone, which says nothing about: write-once and conditional
 writes, form policies, credentials that cannot read, payload hashes and Content-MD5, aborting and
 listing multipart uploads, bucket policies, store events, and agreement of a second implementation.
 To show them, run the tests as root on Debian, or install radosgw, ceph-mon and ceph-osd.
+`
+}
+
+function whatWasNotShownOfRedis(reason: string): string {
+  return `
+NOT SHOWN: this run had no Redis (${reason}).
+Nothing was shown of the ledger on Redis: its agreement with the other drivers, its topologies, and
+what it keeps through kills, failovers, stalls, full memory and lost replies.
+To show it, run the tests as root on Debian, or install redis-server.
 `
 }

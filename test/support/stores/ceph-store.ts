@@ -1,9 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { freePort, PORT_MAX, PORT_MIN } from '../free-port.ts'
 
 /** A key pair of a store. */
 export interface StoreCredential {
@@ -29,9 +29,6 @@ export interface Unavailable {
   reason: string
 }
 
-// Below Linux's range for outgoing connections, so that no client's socket sits on a chosen port.
-const PORT_MIN = 20_000
-const PORT_MAX = 32_000
 const OSD_PORTS = 32
 // Exit codes of ceph.sh.
 const CANNOT_BE_HAD = 3
@@ -121,19 +118,4 @@ async function closeScript(script: CephScript): Promise<void> {
   const closed = once(script, 'close')
   script.stdin.end()
   await closed
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORT_MIN, PORT_MAX)
-    if (await isFree(port)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }
