@@ -25,6 +25,8 @@ export type WantedMode = FaultMode | Exclude<FaultMode['kind'], 'latency'>
 export interface FaultProxy extends AsyncDisposable {
   port: number
   seed: number
+  /** Where new connections lead; may be changed. */
+  targetPort: number
   readonly mode: FaultMode
   /** Changes what happens to old and new connections; done when it resolves. See `FaultMode`. */
   setMode(mode: WantedMode): Promise<void>
@@ -47,7 +49,8 @@ const DEFAULT_LOSS_HOLD_MS = 200
 
 /** Opens a proxy in mode `pass` on a free port below 32,000. */
 export async function openFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const { targetPort, seed = randomInt(2 ** 32) } = options
+  const { seed = randomInt(2 ** 32) } = options
+  let { targetPort } = options
   const random = seededRandom(seed)
   const connections = new Set<FaultConnection>()
   let counted: TrafficCount[] = []
@@ -101,6 +104,12 @@ export async function openFaultProxy(options: FaultProxyOptions): Promise<FaultP
   return {
     port,
     seed,
+    get targetPort() {
+      return targetPort
+    },
+    set targetPort(other) {
+      targetPort = other
+    },
     get mode() {
       return mode
     },

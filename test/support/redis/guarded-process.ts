@@ -11,6 +11,8 @@ export interface GuardedProcess {
   readonly ended: Promise<void>
   /** True from the moment its end is known here. */
   readonly hasEnded: boolean
+  /** True from a SIGSTOP to the next SIGCONT. */
+  readonly isStopped: boolean
   /**
    * Sends a signal and waits for its effect: for the end after SIGKILL, SIGTERM and SIGINT, for the
    * stop after SIGSTOP (Linux). A process that has ended is left alone.
@@ -39,6 +41,7 @@ export async function startGuarded(
   // Fails when the guard is gone already, and then there is nothing left to do.
   child.stdin?.on('error', () => undefined)
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  let isStopped = false
   const ended = once(child, 'exit').then(() => {
     child.stdin?.end()
   })
@@ -51,16 +54,20 @@ export async function startGuarded(
     get hasEnded() {
       return hasEnded()
     },
+    get isStopped() {
+      return isStopped
+    },
     async kill(signal) {
       if (hasEnded()) return
+      if (signal === 'SIGSTOP' || signal === 'SIGCONT') isStopped = signal === 'SIGSTOP'
       child.kill(signal)
       if (ENDING.includes(signal)) await ended
-      if (signal === 'SIGSTOP') await until('the process stops', () => isStopped(pid))
+      if (signal === 'SIGSTOP') await until('the process stops', () => standsStill(pid))
     },
   }
 }
 
-async function isStopped(pid: number): Promise<boolean> {
+async function standsStill(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return true
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return /^State:\s+T/m.test(status)

@@ -23,6 +23,7 @@ export interface RedisNode extends AsyncDisposable {
   directory: string
   /** Of the redis-server process that was started last. */
   readonly pid: number
+  /** False once it has ended, and while a SIGSTOP holds it. */
   readonly isRunning: boolean
   /**
    * Sends a signal, default SIGKILL, and waits for its effect: the end, or for SIGSTOP the stop.
@@ -107,7 +108,7 @@ async function openNodeIn(
       return running.pid
     },
     get isRunning() {
-      return !running.hasEnded
+      return !running.hasEnded && !running.isStopped
     },
     kill: (signal = 'SIGKILL') => running.kill(signal),
     async restart(options) {
