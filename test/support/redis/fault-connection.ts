@@ -113,9 +113,10 @@ export function openFaultConnection(
     else lines.toClient.put(() => client.destroySoon(), source.delayMs())
   })
   const modeChanged = () => {
+    const { kind } = source.mode
     isArmed = false
-    if (hasHole) reset()
-    const isHeld = source.mode.kind === 'hold'
+    if (hasHole || kind === 'reset' || kind === 'refuse') reset()
+    const isHeld = kind === 'hold'
     lines.toServer.hold(isHeld)
     lines.toClient.hold(isHeld)
   }

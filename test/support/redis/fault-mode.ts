@@ -9,7 +9,8 @@ export type RequestPattern = RegExp | ((request: Buffer) => boolean)
  * - `blackhole`: accepts, reads, forwards nothing either way, and never closes.
  * - `oneWay`: requests go through, answers vanish, and it never closes.
  * - `hold`: keeps the bytes of both ways and delivers them in order once the mode changes: a
- *   partition that heals, or a command that arrives long after.
+ *   partition that heals, or a command that arrives long after. `refuse` and `reset` throw away
+ *   what is held.
  * - `latency`: delays each chunk by `ms` ± `jitterMs` **each way**, in order. A share `lossRate` of
  *   the chunks (0 to 1) counts as lost and sent again after `lossHoldMs`. Defaults 0, 0, 0, 200.
  * - `dropReply`: forwards, swallows the next answer (or the next to a request that matches `when`),

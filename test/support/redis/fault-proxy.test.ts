@@ -132,6 +132,17 @@ describeOnRedis('a fault proxy', () => {
     await until('the answer comes', async () => /^:[12]\r\n$/.test(client.received()))
   })
 
+  it('throws away what it held when it resets', async () => {
+    await using scene = await openScene()
+    const { redis, proxy, client } = scene
+    await proxy.setMode('hold')
+    client.socket.write('INCR n\r\n')
+    await expect(sendCommand(proxy, ['INCR', 'n'], 100)).rejects.toThrow('no answer')
+    await proxy.setMode('reset')
+    expect(await untilEnded(client)).toBe('ECONNRESET')
+    expect(await redis.command('GET', 'n')).toBe(null)
+  })
+
   it('delays each way, in order', async () => {
     await using scene = await openScene()
     const { proxy, client } = scene

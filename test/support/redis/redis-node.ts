@@ -4,7 +4,13 @@ import { freePort } from '../free-port.ts'
 import { openTemporaryDirectory, type TemporaryDirectory } from '../stores/temporary-directory.ts'
 import { until } from '../until.ts'
 import { type GuardedProcess, startGuarded } from './guarded-process.ts'
-import { type RedisReply, type RedisTarget, sendCommand } from './resp-client.ts'
+import {
+  type RedisCommand,
+  type RedisReply,
+  type RedisTarget,
+  sendCommand,
+  sendPipeline,
+} from './resp-client.ts'
 
 /** How a node is started again. */
 export interface RestartOptions {
@@ -35,8 +41,13 @@ export interface RedisNode extends AsyncDisposable {
    * append-only file or a snapshot holds is loaded again, all else is lost.
    */
   restart(options?: RestartOptions): Promise<void>
-  /** One administrator's command on a connection of its own. Throws `RedisError` on an error reply. */
-  command(...command: readonly (string | number | Buffer)[]): Promise<RedisReply>
+  /**
+   * One administrator's command on a connection of its own; throws `RedisError` on an error reply.
+   * A WAIT alone waits for nothing: it concerns the writes of its own connection. See `pipeline`.
+   */
+  command(...command: RedisCommand): Promise<RedisReply>
+  /** Commands at once on one connection; an error reply stands among the others as `RedisError`. */
+  pipeline(...commands: readonly RedisCommand[]): Promise<RedisReply[]>
   /** The lines of one section of INFO, by name. */
   info(section: string): Promise<Record<string, string>>
   /** All that it has logged since it was opened. */
@@ -116,6 +127,7 @@ async function openNodeIn(
       running = await start(options)
     },
     command: (...command) => sendCommand(target, command),
+    pipeline: (...commands) => sendPipeline(target, commands),
     info: (section) => readInfo(target, section),
     log,
     close,

@@ -76,3 +76,16 @@ export async function untilSynced(
     return true
   })
 }
+
+/**
+ * Stops the replicas and cuts their links, so that nothing that the master executes from now on
+ * reaches them: SIGSTOP alone is not enough, for the bytes would wait in their sockets, even when
+ * the master is killed. Replicas that are not named connect again at once. SIGCONT lets them go on.
+ */
+export async function strandReplicas(
+  master: RedisServer,
+  replicas: readonly RedisServer[],
+): Promise<void> {
+  for (const replica of replicas) await replica.kill('SIGSTOP')
+  await master.command('CLIENT', 'KILL', 'TYPE', 'replica')
+}

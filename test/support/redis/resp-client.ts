@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-/** A reply of Redis, protocol 2. An error inside an array is an Error; alone it is thrown. */
+/** A reply of Redis, protocol 2. Errors are thrown, or stand among others as `RedisError`. */
 export type RedisReply = string | number | null | RedisError | RedisReply[]
 
 /** Where and as whom an administrator's command goes; the host is always 127.0.0.1. */
@@ -18,10 +18,11 @@ export class RedisError extends Error {
   override readonly name = 'RedisError'
 }
 
-type Argument = string | number | Buffer
-
 // Longer than any pause that tests inject, so that a paused server is waited for.
 const TIMEOUT_MS = 20_000
+
+/** Numbers are sent as their decimal text. */
+export type RedisCommand = readonly (string | number | Buffer)[]
 
 /**
  * Sends one command on a connection of its own and returns the answer; strings are UTF-8. Never
@@ -30,24 +31,35 @@ const TIMEOUT_MS = 20_000
  */
 export async function sendCommand(
   target: RedisTarget,
-  command: readonly Argument[],
-  timeoutMs = TIMEOUT_MS,
+  command: RedisCommand,
+  timeoutMs?: number,
 ): Promise<RedisReply> {
+  const [reply = null] = await sendPipeline(target, [command], timeoutMs)
+  if (reply instanceof RedisError) throw reply
+  return reply
+}
+
+/**
+ * Sends commands at once on one connection, as a WAIT needs that is to wait for what was written
+ * before it. Answers each reply in order, an error reply as a `RedisError` among them.
+ */
+export async function sendPipeline(
+  target: RedisTarget,
+  commands: readonly RedisCommand[],
+  timeoutMs = TIMEOUT_MS,
+): Promise<RedisReply[]> {
   const { credential } = target
-  const commands = [command]
-  if (credential !== undefined) {
-    const { username, password } = credential
-    commands.unshift(username === undefined ? ['AUTH', password] : ['AUTH', username, password])
-  }
-  const replies = await exchange(target, commands, timeoutMs)
-  const error = replies.find((reply) => reply instanceof RedisError)
-  if (error !== undefined) throw error
-  return replies.at(-1) ?? null
+  if (credential === undefined) return exchange(target, commands, timeoutMs)
+  const { username, password } = credential
+  const login = username === undefined ? ['AUTH', password] : ['AUTH', username, password]
+  const [welcome, ...replies] = await exchange(target, [login, ...commands], timeoutMs)
+  if (welcome instanceof RedisError) throw welcome
+  return replies
 }
 
 function exchange(
   target: RedisTarget,
-  commands: readonly (readonly Argument[])[],
+  commands: readonly RedisCommand[],
   timeoutMs: number,
 ): Promise<RedisReply[]> {
   const { promise, resolve, reject } = Promise.withResolvers<RedisReply[]>()
@@ -79,7 +91,7 @@ function openSocket({ port, ca }: RedisTarget): Socket {
   return ca === undefined ? connect({ host, port }) : connectTls({ host, port, ca })
 }
 
-function encodeCommand(command: readonly Argument[]): Buffer {
+function encodeCommand(command: RedisCommand): Buffer {
   const parts = command.flatMap((argument) => {
     const bytes = Buffer.isBuffer(argument) ? argument : Buffer.from(String(argument))
     return [Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n')]
