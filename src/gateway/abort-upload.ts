@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { ownUpload } from './own-upload.ts'
-import type { UploadNote } from './reservation-note.ts'
+import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent } from './settle.ts'
 import { statusOf } from './upload-view.ts'
 
@@ -22,14 +22,14 @@ export async function abortUpload(
   if (status === 'aborted' || status === 'expired') return
   if (status !== 'pending') throw notPending(status)
   const aborted: UploadNote = { ...note, aborted: true }
-  const { partition, rid, fingerprint } = reservation
+  const { partition, rid, fingerprint, subjects } = reservation
   const reply = await context.ledger.finish({
     op: 'M',
     partition,
     rid,
     fingerprint,
-    subjects: note.subjects,
-    note: JSON.stringify(aborted),
+    subjects,
+    note: noteText(aborted),
   })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')

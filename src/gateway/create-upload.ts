@@ -15,7 +15,13 @@ import { fingerprintOf } from './fingerprint.ts'
 import { lockOf, prepareOverwrite } from './overwrite.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
-import { type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import {
+  noteText,
+  parseNote,
+  type UploadNote,
+  uploadNoteOf,
+  urlExpiryMs,
+} from './reservation-note.ts'
 import { signUpload } from './sign-upload.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
 
@@ -102,7 +108,7 @@ async function reserve(
   const afterUrlMs = placement.store.maxTransferSeconds * 1000 + AFTER_TRANSFER_MS
   const createdMs = Math.floor(context.ledgerTime.nowMs())
   const lock = wanted.overwrite ? lockOf(context, plan.place) : undefined
-  const note = (subjects: readonly string[]): UploadNote => ({
+  const note: UploadNote = {
     kind: 'upload',
     tenant: principal.tenant,
     user: principal.user,
@@ -113,9 +119,8 @@ async function reserve(
     contentType: plan.contentType,
     createdMs,
     afterUrlMs,
-    subjects,
     ...(wanted.overwrite && { overwrite: true as const }),
-  })
+  }
   return admit(context, account, uploadDemand(wanted.sizeBytes), {
     lock,
     commandOf: (measured) => ({
@@ -125,7 +130,8 @@ async function reserve(
       fingerprint,
       ttlMs: plan.expiresInSeconds * 1000 + afterUrlMs,
       lookMs: plan.expiresInSeconds * 1000 + FIRST_LOOK_MS,
-      note: JSON.stringify(note(measured.subjects)),
+      note: noteText(note),
+      replayable: idempotencyKey !== undefined,
     }),
   })
 }
@@ -134,7 +140,7 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
   const { account, plan, request, admitted } = step
   const { command, reply } = admitted
   if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
-  const note = JSON.parse(command.note) as UploadNote
+  const note = parseNote(command.note) as UploadNote
   try {
     const overwrite = request.wanted.overwrite
       ? await prepareOverwrite(context, command, note)

@@ -13,7 +13,7 @@ import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { creditDigest, creditHold, creditId, unlimitedCheck } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
-import type { DeleteNote } from './reservation-note.ts'
+import { type DeleteNote, noteText } from './reservation-note.ts'
 
 /** A little past the last possible byte, so that the first look already finds the truth. */
 const LOOK_MARGIN_MS = 5_000
@@ -88,7 +88,6 @@ async function reserveCredit(
     place: [store.name, placement.bucket, placement.prefix],
     key: key.text,
     sizeBytes: head.sizeBytes,
-    subjects: ticket.subjects,
     uploadId: ticket.rid,
     deadAtMs,
   }
@@ -105,7 +104,7 @@ async function reserveCredit(
     deadlineMs: 0,
     ttlMs: waitMs,
     lookMs: waitMs,
-    note: JSON.stringify(note),
+    note: noteText(note),
   }
   const reply = await context.ledger.admit(command)
   context.ledgerTime.learn(reply.nowMs)
@@ -116,7 +115,8 @@ async function reserveCredit(
   }
   const { partition, rid, fingerprint } = command
   const state = reply.code === 'EXISTS' ? reply.state : 'P'
-  const reservation = { partition, rid, fingerprint, state, hold, over: 0, actual: -1 }
+  const { subjects } = command
+  const reservation = { partition, rid, fingerprint, state, hold, subjects, over: 0, actual: -1 }
   return { reservation: { ...reservation, expMs: nowMs + waitMs, note: command.note }, note }
 }
 
@@ -132,13 +132,13 @@ export async function postCredit(
 ): Promise<boolean> {
   const head = await context.storeClient.head(place)
   if (head.found && ownTicket(context, place, head)?.rid === note.uploadId) return false
-  const { partition, rid, fingerprint } = reservation
+  const { partition, rid, fingerprint, subjects } = reservation
   const reply = await context.ledger.finish({
     op: 'S',
     partition,
     rid,
     fingerprint,
-    subjects: note.subjects,
+    subjects,
     actualBytes: 0,
     storedDelta: -note.sizeBytes,
     objectsDelta: -1,

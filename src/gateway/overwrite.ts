@@ -6,7 +6,7 @@ import type { ObjectPlace } from '../stores/store-client.ts'
 import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { ownTicket } from './own-ticket.ts'
-import type { UploadNote } from './reservation-note.ts'
+import { noteText, type UploadNote } from './reservation-note.ts'
 import { ticketPlace } from './ticket-place.ts'
 
 /** Subject of the lock that keeps a second overwrite of the same object out. */
@@ -49,7 +49,7 @@ export async function prepareOverwrite(
       rid,
       fingerprint,
       subjects,
-      note: JSON.stringify(replacing),
+      note: noteText(replacing),
     })
   }
   const { ifMatch } = place.placement.store.capabilities

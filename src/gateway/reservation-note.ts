@@ -16,7 +16,6 @@ export interface UploadNote {
   readonly createdMs: number
   /** How long before `exp` the URL ends: the store's longest transfer and a minute. */
   readonly afterUrlMs: number
-  readonly subjects: readonly string[]
   readonly overwrite?: true
   /** Bytes of the object that an overwrite replaces, once they are known to have been charged. */
   readonly oldBytes?: number
@@ -41,7 +40,6 @@ export interface DeleteNote {
   readonly place: readonly [store: string, bucket: string, prefix: string]
   readonly key: string
   readonly sizeBytes: number
-  readonly subjects: readonly string[]
   /** Reservation id in the deleted object's ticket. */
   readonly uploadId: string
   /** When no transfer by the object's own URL can still be running. */
@@ -51,6 +49,42 @@ export interface DeleteNote {
 
 export type ReservationNote = UploadNote | DeleteNote
 
+/**
+ * A note as the ledger keeps it: a JSON array whose places have the meaning, as millions of them lie
+ * in memory. What is rare comes last, as an object.
+ */
+export function noteText(note: ReservationNote): string {
+  if (note.kind === 'upload') {
+    const { kind: _, tenant, user, bucket, place, key, sizeBytes, contentType, ...more } = note
+    const { createdMs, afterUrlMs, ...rare } = more
+    const usual = [tenant, user, bucket, ...place, key, sizeBytes, contentType]
+    return JSON.stringify(['u', ...usual, createdMs, afterUrlMs, ...rest(rare)])
+  }
+  const { kind: _, tenant, bucket, place, key, sizeBytes, uploadId, deadAtMs, ...rare } = note
+  const usual = [tenant, bucket, ...place, key, sizeBytes, uploadId, deadAtMs]
+  return JSON.stringify(['d', ...usual, ...rest(rare)])
+}
+
+function rest(rare: object): object[] {
+  return Object.keys(rare).length === 0 ? [] : [rare]
+}
+
+function uploadNote(parts: readonly unknown[]): UploadNote {
+  const [, tenant, user, bucket, store, storeBucket, prefix, key, sizeBytes, ...more] = parts
+  const [contentType, createdMs, afterUrlMs, rare] = more
+  const place = [store, storeBucket, prefix]
+  const usual = { tenant, user, bucket, place, key, sizeBytes, contentType, createdMs, afterUrlMs }
+  return { kind: 'upload', ...usual, ...(rare as object) } as unknown as UploadNote
+}
+
+function deleteNote(parts: readonly unknown[]): DeleteNote {
+  const [, tenant, bucket, store, storeBucket, prefix, key, sizeBytes, ...more] = parts
+  const [uploadId, deadAtMs, rare] = more
+  const place = [store, storeBucket, prefix]
+  const usual = { tenant, bucket, place, key, sizeBytes, uploadId, deadAtMs }
+  return { kind: 'delete', ...usual, ...(rare as object) } as unknown as DeleteNote
+}
+
 /** Reads a note back; throws `InternalError` for one that this version did not write. */
 export function parseNote(text: string): ReservationNote {
   let value: unknown
@@ -59,6 +93,9 @@ export function parseNote(text: string): ReservationNote {
   } catch (cause) {
     throw new GatewayError('InternalError', 'Cannot read a reservation: not JSON', { cause })
   }
+  if (Array.isArray(value) && value[0] === 'u') return uploadNote(value)
+  if (Array.isArray(value) && value[0] === 'd') return deleteNote(value)
+  // Ledgers of version 0.1.0 hold objects.
   const kind = (value as { kind?: unknown } | null)?.kind
   if (kind !== 'upload' && kind !== 'delete') {
     throw new GatewayError('InternalError', 'Cannot read a reservation: unknown kind of note')

@@ -10,7 +10,7 @@ import type { GatewayContext } from './context.ts'
 import { creditDigest, creditId } from './credit-hold.ts'
 import { currentLimits } from './current-limits.ts'
 import { ownTicket } from './own-ticket.ts'
-import { parseNote, type UploadNote } from './reservation-note.ts'
+import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
 
@@ -112,8 +112,8 @@ async function finishSettled(
     partition,
     rid,
     fingerprint,
-    subjects: note.subjects,
-    note: JSON.stringify(note),
+    subjects: ticket.subjects,
+    note: noteText(note),
     ...actual,
   }
   const reply = await context.ledger.finish({ op: 'S', ...common })
@@ -177,8 +177,8 @@ async function reject(
   }
   const { partition, rid, fingerprint } = reservation
   const rejected: UploadNote = { ...note, rejected: true }
-  const { subjects } = note
-  const text = JSON.stringify(rejected)
+  const { subjects } = found.ticket
+  const text = noteText(rejected)
   await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects, note: text })
   context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
   await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
@@ -195,14 +195,14 @@ export async function condemn(
   if (await holdsOwn(context, place, reservation.rid)) await context.storeClient.remove(place)
   const rejected: UploadNote = { ...note, rejected: true }
   if (!(await holdsOwn(context, place, reservation.rid))) {
-    const { partition, rid, fingerprint } = reservation
+    const { partition, rid, fingerprint, subjects } = reservation
     await context.ledger.finish({
       op: 'G',
       partition,
       rid,
       fingerprint,
-      subjects: note.subjects,
-      note: JSON.stringify(rejected),
+      subjects,
+      note: noteText(rejected),
     })
     context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, reservation.rid))

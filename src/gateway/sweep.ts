@@ -3,7 +3,13 @@ import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { postCredit } from './delete-object.ts'
-import { type DeleteNote, parseNote, type UploadNote, urlExpiryMs } from './reservation-note.ts'
+import {
+  type DeleteNote,
+  noteText,
+  parseNote,
+  type UploadNote,
+  urlExpiryMs,
+} from './reservation-note.ts'
 import { condemn, endEvent, placeOf, settle } from './settle.ts'
 
 export interface SweepOptions {
@@ -90,7 +96,7 @@ async function lookAtUpload(
   const lastByteMs = urlExpMs + maxTransferMs(context, note)
   if (nowMs < reservation.expMs || storeNowMs < lastByteMs) {
     const next = nowMs < urlExpMs ? urlExpMs : Math.max(reservation.expMs, lastByteMs)
-    await lookAgain(context, reservation, note.subjects, Math.max(0, next - nowMs) + AGAIN_MS)
+    await lookAgain(context, reservation, Math.max(0, next - nowMs) + AGAIN_MS)
     return 'waiting'
   }
   return release(context, reservation, note)
@@ -102,13 +108,12 @@ async function release(
   reservation: Reservation,
   note: UploadNote,
 ): Promise<Outcome> {
-  const { partition, rid, fingerprint } = reservation
-  const { subjects } = note
+  const { partition, rid, fingerprint, subjects } = reservation
   const op = note.aborted ? 'V' : 'X'
   const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'EARLY') {
-    await lookAgain(context, reservation, subjects, reply.expMs - reply.nowMs + AGAIN_MS)
+    await lookAgain(context, reservation, reply.expMs - reply.nowMs + AGAIN_MS)
     return 'waiting'
   }
   if (reply.code === 'OK' && !note.aborted) {
@@ -136,7 +141,7 @@ async function lookAtDeletion(
     waitMs <= 0 && (await postCredit(context, reservation, note, placeOf(context, note)))
   if (posted) return 'ended'
   const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
-  await lookAgain(context, reservation, note.subjects, next)
+  await lookAgain(context, reservation, next)
   return 'waiting'
 }
 
@@ -147,11 +152,10 @@ function maxTransferMs(context: GatewayContext, note: UploadNote): number {
 async function lookAgain(
   context: GatewayContext,
   reservation: Reservation,
-  subjects: readonly string[],
   lookMs: number,
   note?: string,
 ): Promise<void> {
-  const { partition, rid, fingerprint } = reservation
+  const { partition, rid, fingerprint, subjects } = reservation
   await context.ledger.finish({
     op: 'M',
     partition,
@@ -174,8 +178,8 @@ async function backOff(context: GatewayContext, reservation: Reservation): Promi
       context.log.error('sweep.stuck', { uploadId: reservation.rid, failures })
     }
     const waitMs = Math.min(MAX_BACK_OFF_MS, BACK_OFF_MS * 2 ** Math.min(failures - 1, 10))
-    const text = JSON.stringify({ ...note, failures })
-    await lookAgain(context, reservation, note.subjects, waitMs, text)
+    const text = noteText({ ...note, failures })
+    await lookAgain(context, now, waitMs, text)
   } catch (error) {
     // The lease ends by itself, and another sweep looks again.
     context.log.warn('sweep.back_off_failed', { uploadId: reservation.rid, error })

@@ -37,12 +37,12 @@ export function decideAdmit(
   if (command.op === 'C')
     return { reply: { code: 'OK', nowMs, expMs: 0, levels }, writes: { subjects } }
   const expMs = nowMs + command.ttlMs
-  const { fingerprint, hold, note } = command
+  const { fingerprint, hold, subjects: held, note } = command
   return {
     reply: { code: 'OK', nowMs, expMs, levels },
     writes: {
       subjects,
-      record: { state: 'P', fingerprint, expMs, hold, note, actual: -1, over: 0 },
+      record: { state: 'P', fingerprint, expMs, hold, subjects: held, note, actual: -1, over: 0 },
       dueMs: nowMs + command.lookMs,
     },
   }

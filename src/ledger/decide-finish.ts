@@ -61,7 +61,9 @@ function end(
   }
   const over = settled ? overOf(record.hold, command.actualBytes) : 0
   const ended: LedgerRecord = {
-    ...record,
+    ...ownedBy(record.subjects),
+    fingerprint: record.fingerprint,
+    expMs: record.expMs,
     state: ENDS[command.op],
     actual: settled ? command.actualBytes : record.actual,
     over,
@@ -102,9 +104,10 @@ function late(state: LedgerState, command: LateCommand, nowMs: number): Ending {
   if (posting.corruptAt !== undefined) {
     return { reply: { code: 'CORRUPT', nowMs, position: posting.corruptAt } }
   }
-  const { fingerprint, hold, note, actualBytes } = command
+  const { fingerprint, note, actualBytes } = command
   const expMs = record?.expMs ?? nowMs
-  const kept = { fingerprint, expMs, hold, note, actual: actualBytes, over: 0 }
+  const owned = ownedBy(command.subjects)
+  const kept = { ...owned, fingerprint, expMs, note, actual: actualBytes, over: 0 }
   if (posting.denied.length > 0) {
     const dueMs = nowMs + command.lookMs
     return {
@@ -130,8 +133,9 @@ function reassert(state: LedgerState, command: ReassertCommand, nowMs: number): 
   if (posting.corruptAt !== undefined) {
     return { reply: { code: 'CORRUPT', nowMs, position: posting.corruptAt } }
   }
-  const { fingerprint, expMs, hold, note } = command
-  const back: LedgerRecord = { state: 'P', fingerprint, expMs, hold, note, actual: -1, over: 0 }
+  const { fingerprint, expMs, hold, subjects, note } = command
+  const pending = { state: 'P', actual: -1, over: 0 } as const
+  const back: LedgerRecord = { ...pending, fingerprint, expMs, hold, subjects, note }
   const writes: Writes = {
     subjects: posting.subjects,
     record: back,
@@ -203,6 +207,11 @@ function overOf(hold: Hold, actualBytes: number): number {
     at += 1 + count * 4
   }
   return reserved === undefined ? 0 : Math.max(0, actualBytes - reserved)
+}
+
+/** What an ended record keeps of a hold: whose it was. */
+function ownedBy(subjects: readonly string[]): Pick<LedgerRecord, 'hold' | 'subjects'> {
+  return { hold: [], subjects: subjects.slice(0, 1) }
 }
 
 function standing({ state, expMs, actual, note }: LedgerRecord) {

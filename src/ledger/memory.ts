@@ -34,11 +34,6 @@ const DAY_MS = 86_400_000
 const SALT_BYTES = 16
 const PRUNED_AT_ONCE = 1_000
 
-interface Kept {
-  readonly record: LedgerRecord
-  readonly owner: string
-}
-
 /** The ledger on Maps: for tests and trying out. Everything is gone with the process. */
 export function openMemoryLedger({
   clock,
@@ -47,14 +42,14 @@ export function openMemoryLedger({
 }: MemoryLedgerOptions): MemoryLedger {
   const now = steadyClock(clock)
   const subjects = new Map<string, SubjectState>()
-  const records = new Map<string, Kept>()
+  const records = new Map<string, LedgerRecord>()
   const due = new Map<string, number>()
   /** Ended reservations, longest first. */
   const ended = new Map<string, number>()
 
   function stateOf(rid: string | undefined, ids: readonly string[]) {
     return {
-      record: rid === undefined ? undefined : records.get(rid)?.record,
+      record: rid === undefined ? undefined : records.get(rid),
       subjects: ids.map((id) => subjects.get(id)),
     }
   }
@@ -70,8 +65,7 @@ export function openMemoryLedger({
     if (!('rid' in command)) return
     const { rid } = command
     if (writes.record !== undefined) {
-      const owner = records.get(rid)?.owner ?? command.subjects[0] ?? ''
-      records.set(rid, { record: writes.record, owner })
+      records.set(rid, writes.record)
       // Taken out first: `prune` relies on the order of the endings, and a late one ends anew.
       ended.delete(rid)
       if (writes.dueMs === null) ended.set(rid, now())
@@ -81,8 +75,8 @@ export function openMemoryLedger({
   }
 
   function reservation(rid: string, partition: number): Reservation | undefined {
-    const kept = records.get(rid)
-    return kept === undefined ? undefined : { ...kept.record, rid, partition }
+    const record = records.get(rid)
+    return record === undefined ? undefined : { ...record, rid, partition }
   }
 
   function prune(): void {
@@ -127,8 +121,16 @@ export function openMemoryLedger({
     },
     async list({ partition, owner, states, ridPrefix, after = '', limit }: ListRequest) {
       const rids = [...records]
-        .filter(([rid, kept]) => kept.owner === owner && rid.startsWith(ridPrefix) && rid > after)
-        .filter(([, { record }]) => states.includes(record.state))
+        .filter(([rid]) => rid.startsWith(ridPrefix) && rid > after)
+        .filter(
+          ([
+            ,
+            {
+              state,
+              subjects: [first],
+            },
+          ]) => first === owner && states.includes(state),
+        )
         .map(([rid]) => rid)
         .sort((a, b) => (a < b ? -1 : 1))
       return rids.slice(0, limit).flatMap((rid) => reservation(rid, partition) ?? [])

@@ -54,6 +54,8 @@ export interface ReserveCommand extends Admission, ReservationRef {
   readonly lookMs: number
   /** JSON, at most `MAX_NOTE_BYTES`. */
   readonly note: string
+  /** The rid comes from a caller's key: somebody may have released a URL for it already. */
+  readonly replayable?: boolean
 }
 /** The same without writing: dry run, usage, levels for a replay. */
 export interface LookCommand extends Admission {
@@ -170,7 +172,10 @@ export interface Reservation extends ReservationRef {
   readonly state: ReservationState
   readonly fingerprint: string
   readonly expMs: number
+  /** Empty once it has ended: no later command reads it. */
   readonly hold: Hold
+  /** Those of the hold, in its order; of an ended one the owner alone, the first. */
+  readonly subjects: readonly string[]
   readonly note: string
   /** Bytes settled, -1 before. */
   readonly actual: number
@@ -205,7 +210,7 @@ export interface ListRequest {
 export interface Ledger {
   /** Partitions that this ledger has; ids are 0 to `partitions - 1`. */
   readonly partitions: number
-  /** Installation salt that subject ids are made with. */
+  /** Installation salt that subject ids are made with. Throws `LedgerUnavailable` until it is known. */
   readonly salt: string
   admit(command: AdmitCommand): Promise<AdmitReply>
   finish(command: FinishCommand): Promise<FinishReply>

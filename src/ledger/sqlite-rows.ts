@@ -2,7 +2,7 @@ import type { LedgerRecord } from './decision.ts'
 import type { Hold, Reservation, ReservationState, SubjectState } from './port.ts'
 import type { SqlDatabase, SqlRow } from './sql-database.ts'
 
-const COLUMNS = 'rid, state, fp, exp, hold, note, actual, over'
+const COLUMNS = 'rid, state, fp, exp, hold, subjects, note, actual, over'
 
 /** The ledger's statements, prepared once, and their rows as values. */
 export function openRows(database: SqlDatabase) {
@@ -11,10 +11,10 @@ export function openRows(database: SqlDatabase) {
   const dropSubject = database.prepare('DELETE FROM subject WHERE id = ?')
   const getRecord = database.prepare(`SELECT ${COLUMNS} FROM reservation WHERE rid = ?`)
   const putRecord = database.prepare(
-    `INSERT INTO reservation (${COLUMNS}, owner, ended, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO reservation (${COLUMNS}, owner, ended, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (rid) DO UPDATE SET state = excluded.state, fp = excluded.fp, exp = excluded.exp,
-       hold = excluded.hold, note = excluded.note, actual = excluded.actual, over = excluded.over,
-       ended = excluded.ended, due = iif(?, due, excluded.due)`,
+       hold = excluded.hold, subjects = excluded.subjects, note = excluded.note,
+       actual = excluded.actual, over = excluded.over, ended = excluded.ended, due = iif(?, due, excluded.due)`,
   )
   const setDue = database.prepare('UPDATE reservation SET due = ? WHERE rid = ?')
   const dueRids = database.prepare(
@@ -44,12 +44,26 @@ export function openRows(database: SqlDatabase) {
     writeRecord(
       rid: string,
       record: LedgerRecord,
-      kept: { owner: string; endedMs: number | null; dueMs: number | null | undefined },
+      kept: { endedMs: number | null; dueMs: number | null | undefined },
     ): void {
       const { state, fingerprint, expMs, note, actual, over } = record
-      const { owner, endedMs, dueMs } = kept
+      const { endedMs, dueMs } = kept
       const hold = JSON.stringify(record.hold)
-      const own = [rid, state, fingerprint, expMs, hold, note, actual, over, owner, endedMs]
+      const subjects = JSON.stringify(record.subjects)
+      const owner = record.subjects[0] ?? ''
+      const own = [
+        rid,
+        state,
+        fingerprint,
+        expMs,
+        hold,
+        subjects,
+        note,
+        actual,
+        over,
+        owner,
+        endedMs,
+      ]
       putRecord.run(...own, dueMs ?? null, dueMs === undefined ? 1 : 0)
     },
     setDue(rid: string, dueMs: number | null): void {
@@ -90,6 +104,7 @@ function reservationOf(row: SqlRow): Reservation {
     fingerprint: String(row.fp),
     expMs: Number(row.exp),
     hold: JSON.parse(String(row.hold)) as Hold,
+    subjects: JSON.parse(String(row.subjects)) as string[],
     note: String(row.note),
     actual: Number(row.actual),
     over: Number(row.over),

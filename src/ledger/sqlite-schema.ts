@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 /** How long another process may hold the file before an error, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2_000
 /** Pages of the log after which they are written back: fewer writes than SQLite's 1,000. */
@@ -14,12 +14,20 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS subject (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS reservation (
     rid TEXT PRIMARY KEY, state TEXT NOT NULL, fp TEXT NOT NULL, exp INTEGER NOT NULL,
-    due INTEGER, hold TEXT NOT NULL, note TEXT NOT NULL, actual INTEGER NOT NULL,
-    over INTEGER NOT NULL, owner TEXT NOT NULL, ended INTEGER
+    due INTEGER, hold TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', note TEXT NOT NULL,
+    actual INTEGER NOT NULL, over INTEGER NOT NULL, owner TEXT NOT NULL, ended INTEGER
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS reservation_due ON reservation (due) WHERE due IS NOT NULL;
   CREATE INDEX IF NOT EXISTS reservation_owner_state ON reservation (owner, state, rid);
   CREATE INDEX IF NOT EXISTS reservation_ended ON reservation (ended) WHERE ended IS NOT NULL;
+`
+
+// Until schema 2 a reservation's subjects stood in its note alone.
+const TO_SCHEMA_2 = `
+  ALTER TABLE reservation ADD COLUMN subjects TEXT NOT NULL DEFAULT '[]';
+  UPDATE reservation SET subjects = json_extract(note, '$.subjects')
+    WHERE json_type(note, '$.subjects') = 'array';
+  UPDATE meta SET value = '2' WHERE name = 'schema';
 `
 
 /**
@@ -43,6 +51,7 @@ export function prepareDatabase(database: SqlDatabase, newSalt: () => string): s
     const insert = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
     insert.run('schema', String(SCHEMA_VERSION))
     insert.run('salt', newSalt())
+    if (meta(database, 'schema') === '1') database.exec(TO_SCHEMA_2)
     database.exec('COMMIT')
   } catch (error) {
     database.exec('ROLLBACK')

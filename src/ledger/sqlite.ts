@@ -77,9 +77,8 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     if (!('rid' in command)) return
     const { record, dueMs } = writes
     if (record !== undefined) {
-      const owner = command.subjects[0] ?? ''
       const endedMs = dueMs === null ? nowMs : null
-      rows.writeRecord(command.rid, record, { owner, endedMs, dueMs })
+      rows.writeRecord(command.rid, record, { endedMs, dueMs })
     }
   }
 

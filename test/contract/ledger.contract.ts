@@ -6,7 +6,7 @@ import { reserved } from './reserved.ts'
 /** A driver under test. `advance` moves the ledger's own clock. */
 export interface LedgerUnderTest {
   readonly ledger: Ledger
-  advance(ms: number): void
+  advance(ms: number): void | Promise<void>
   close(): Promise<void>
 }
 
@@ -53,10 +53,10 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
     it('a rate: 999 ms later refuses, 1,000 ms later grants', () =>
       within(async (opened) => {
         await reserved(opened, { burst: 1 })
-        opened.advance(999)
+        await opened.advance(999)
         const early = await opened.ledger.admit(wanted({ rid: 'up_2', burst: 1 }))
         expect(early).toMatchObject({ code: 'DENIED', denied: [1] })
-        opened.advance(1)
+        await opened.advance(1)
         expect(await opened.ledger.admit(wanted({ rid: 'up_2', burst: 1 }))).toMatchObject({
           code: 'OK',
         })
@@ -75,7 +75,7 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
     it('refuses what comes after its deadline, or from a gateway whose clock is wrong', () =>
       within(async (opened) => {
         const { ledger, advance } = opened
-        advance(1_000)
+        await advance(1_000)
         const inTime = { ...wanted({ rid: 'up_in_time' }), deadlineMs: START_MS + 1_000 }
         expect(await ledger.admit(inTime)).toMatchObject({ code: 'OK' })
         const late = { ...wanted({ rid: 'up_late' }), deadlineMs: START_MS + 999 }
@@ -116,10 +116,10 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
       within(async (opened) => {
         const { ledger, advance } = opened
         const command = await reserved(opened, { bytes: 100, limit: 100, ttlMs: 5_000 })
-        advance(4_999)
+        await advance(4_999)
         const early = await ledger.finish(finishOf(command, 'X'))
         expect(early).toMatchObject({ code: 'EARLY', expMs: START_MS + 5_000 })
-        advance(1)
+        await advance(1)
         const still = await ledger.admit(wanted({ rid: 'up_2', bytes: 1, limit: 100 }))
         expect(still).toMatchObject({ code: 'DENIED' })
         expect(await ledger.finish(finishOf(command, 'X'))).toMatchObject({ code: 'OK' })
@@ -166,12 +166,12 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
           const due = await ledger.claim({ partition: 0, limit: 2, leaseMs: 30_000 })
           return due.reservations.map(({ rid }) => rid)
         }
-        advance(999)
+        await advance(999)
         expect(await claim()).toEqual([])
-        advance(1_001)
+        await advance(1_001)
         expect(await claim()).toEqual(['up_a', 'up_b'])
         expect(await claim()).toEqual([])
-        advance(30_000)
+        await advance(30_000)
         expect(await claim()).toEqual(['up_a', 'up_b'])
       }))
 
@@ -192,7 +192,7 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
         })
         await ledger.finish({ ...amend, expMs: START_MS + 6_000 })
         expect(await ledger.find(command)).toMatchObject({ expMs: START_MS + 6_000 })
-        advance(59_999)
+        await advance(59_999)
         const early = await ledger.claim({ partition: 0, limit: 9, leaseMs: 1 })
         expect(early.reservations).toEqual([])
         await ledger.finish(finishOf(command, 'V'))
@@ -228,10 +228,10 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
           typeof finishOf
         >
         expect(await ledger.finish(late)).toMatchObject({ code: 'DENIED' })
-        advance(DAY_MS)
+        await advance(DAY_MS)
         await ledger.claim({ partition: 0, limit: 1, leaseMs: 1 })
         expect(await ledger.find(ended)).toMatchObject({ state: 'S' })
-        advance(1)
+        await advance(1)
         await ledger.claim({ partition: 0, limit: 1, leaseMs: 1 })
         expect(await ledger.find(ended)).toBeUndefined()
         expect(await ledger.find(kept)).toMatchObject({ state: 'P' })
@@ -241,7 +241,7 @@ export function ledgerContract(name: string, openDriver: () => Promise<LedgerUnd
     it('never turns its clock back', () =>
       within(async ({ ledger, advance }) => {
         await ledger.admit(wanted({ rid: 'up_1' }))
-        advance(-10_000)
+        await advance(-10_000)
         expect(await ledger.admit(wanted({ rid: 'up_2' }))).toMatchObject({ nowMs: START_MS })
       }))
 

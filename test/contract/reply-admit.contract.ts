@@ -28,12 +28,13 @@ export function admitContract(open: () => Promise<OpenedLedger>): void {
       const reply = await ledger.admit(command)
       if (reply.code !== 'OK') throw new Error(reply.code)
       expect(reply.expMs).toBe(reply.nowMs + TTL_MS)
-      const { fingerprint, hold, note } = command
+      const { fingerprint, hold, subjects, note } = command
       const record = {
         state: 'P',
         fingerprint,
         expMs: reply.expMs,
         hold,
+        subjects,
         note,
         actual: -1,
         over: 0,

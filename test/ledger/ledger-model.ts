@@ -177,7 +177,9 @@ export class LedgerModel {
     const over = settles ? Math.max(0, ask.actual.bytes - reservedBytes(record.shares)) : 0
     const actual = settles ? ask.actual.bytes : -1
     const state = ask.op as 'S' | 'V' | 'X'
-    this.records.set(ask.rid, { ...record, state, actual, over, note: ask.note ?? record.note })
+    const shares = ownerOf(record.shares)
+    const note = ask.note ?? record.note
+    this.records.set(ask.rid, { ...record, shares, state, actual, over, note })
     this.looks.delete(ask.rid)
     return { code: 'OK', nowMs, over }
   }
@@ -192,7 +194,8 @@ export class LedgerModel {
       pending: 0,
     }))
     if (outcome.corrupt !== undefined) return { code: 'CORRUPT', nowMs, position: outcome.corrupt }
-    const { fingerprint, shares } = ask
+    const { fingerprint } = ask
+    const shares = ownerOf(ask.shares)
     const note = ask.note ?? ''
     const kept = { fingerprint, shares, note, expMs: record?.expMs ?? nowMs, over: 0 }
     if (outcome.above.length > 0) {
@@ -254,6 +257,11 @@ export class LedgerModel {
     const { state, expMs, actual, note } = record
     return { code, nowMs, state, expMs, actual, note }
   }
+}
+
+/** An ended reservation holds nothing any more; whose it was is remembered. */
+function ownerOf(shares: readonly Share[]): Share[] {
+  return shares.slice(0, 1).map(({ subject }) => ({ subject, rates: [], claims: [] }))
 }
 
 function accountIn(accounts: Map<string, Account>, subject: string): Account {

@@ -124,6 +124,7 @@ export interface KnownRecord {
   readonly fingerprint: string
   readonly expMs: number
   readonly hold: Hold
+  readonly subjects: readonly string[]
   readonly note: string
   readonly actual: number
   readonly over: number
@@ -131,9 +132,10 @@ export interface KnownRecord {
 }
 
 export function digestOfRecords(records: readonly KnownRecord[]): string {
-  const lines = records.map(({ rid, state, fingerprint, expMs, hold, note, actual, over, due }) =>
-    JSON.stringify([rid, state, fingerprint, expMs, hold, note, actual, over, due]),
-  )
+  const lines = records.map(({ rid, state, fingerprint, expMs, hold, subjects, ...record }) => {
+    const { note, actual, over, due } = record
+    return JSON.stringify([rid, state, fingerprint, expMs, hold, subjects, note, actual, over, due])
+  })
   return lines.sort().join('\n')
 }
 
@@ -141,7 +143,8 @@ export function recordsOfModel(model: LedgerModel): KnownRecord[] {
   return [...model.records].map(([rid, record]: [string, ModelRecord]) => ({
     ...record,
     rid,
-    hold: holdOf(record.shares),
+    hold: record.state === 'P' ? holdOf(record.shares) : [],
+    subjects: record.shares.map(({ subject }) => subject),
     due: model.looks.get(rid) ?? null,
   }))
 }

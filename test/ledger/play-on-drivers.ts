@@ -72,6 +72,7 @@ function recordsIn(database: DatabaseSync): KnownRecord[] {
       fingerprint: String(row.fp),
       expMs: Number(row.exp),
       hold: JSON.parse(String(row.hold)) as number[],
+      subjects: JSON.parse(String(row.subjects)) as string[],
       note: String(row.note),
       actual: Number(row.actual),
       over: Number(row.over),

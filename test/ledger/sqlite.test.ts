@@ -58,12 +58,35 @@ describe('the SQLite ledger', () => {
     expect(() => open(deaf(elsewhere, 'journal_mode'))).toThrow(/"journal_mode" must be WAL/)
   })
 
+  it('takes over the file of version 0.1.0: subjects move from the note to a column of their own', async () => {
+    const database = new DatabaseSync(path)
+    database.exec(`
+      CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      INSERT INTO meta VALUES ('schema', '1'), ('salt', 'kept');
+      CREATE TABLE reservation (
+        rid TEXT PRIMARY KEY, state TEXT NOT NULL, fp TEXT NOT NULL, exp INTEGER NOT NULL,
+        due INTEGER, hold TEXT NOT NULL, note TEXT NOT NULL, actual INTEGER NOT NULL,
+        over INTEGER NOT NULL, owner TEXT NOT NULL, ended INTEGER
+      ) WITHOUT ROWID;
+      INSERT INTO reservation VALUES ('up_1', 'P', 'fp', 5, 5, '[0,0]',
+        '{"kind":"upload","subjects":["u-alice","t-acme"]}', -1, 0, 'u-alice', NULL);
+    `)
+    const first = open(database)
+    expect(first.salt).toBe('kept')
+    const subjects = ['u-alice', 't-acme']
+    expect(await first.find({ partition: 0, rid: 'up_1' })).toMatchObject({ subjects })
+    await first.close()
+    const again = open(new DatabaseSync(path))
+    expect(await again.find({ partition: 0, rid: 'up_1' })).toMatchObject({ subjects })
+    await again.close()
+  })
+
   it('refuses the file of a newer version and of another program, and leaves both as they are', () => {
     const database = new DatabaseSync(path)
     database.exec(
-      "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT); INSERT INTO meta VALUES ('schema', '2')",
+      "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT); INSERT INTO meta VALUES ('schema', '3')",
     )
-    expect(() => open(database)).toThrow(/schema 2 is newer than 1/)
+    expect(() => open(database)).toThrow(/schema 3 is newer than 2/)
     const tables = database.prepare('SELECT name FROM sqlite_schema').all()
     expect(tables.map(({ name }) => name)).not.toContain('reservation')
     const other = new DatabaseSync(join(directory.path, 'other.db'))
