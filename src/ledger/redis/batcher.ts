@@ -1,0 +1,98 @@
+import { GatewayError } from '../../errors.ts'
+import type { RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
+
+/** Commands of one batch: some 2 ms of Redis. */
+const MAX_BATCH = 64
+/** Commands that may wait; more are refused. */
+const MAX_QUEUE = 2_048
+
+/** What became of a command, and whether as many replicas as needed have it. */
+export type BatchResult = RedisResult & { readonly acknowledged: boolean }
+
+export interface Batcher {
+  /** Throws `Overloaded` when too many wait. */
+  run(command: RedisCommand): Promise<BatchResult>
+  /** Commands that wait or are under way. */
+  readonly size: number
+}
+
+export interface BatcherOptions {
+  readonly link: RedisLink
+  /** Replicas that must have a batch before it is answered; 0: none, and no `WAIT`. */
+  readonly replicas: number
+  /** How long `WAIT` may take, in milliseconds. */
+  readonly waitMs: number
+  /** Runs a function after the current turn of the event loop. */
+  readonly schedule: (run: () => void) => void
+}
+
+interface Item {
+  readonly command: RedisCommand
+  readonly resolve: (result: BatchResult) => void
+}
+
+/**
+ * All commands of a turn of the event loop, at most 64, go to one connection in one write, with one
+ * `WAIT` behind them; while they are under way the next batch fills. When a batch stays unanswered,
+ * those that wait behind it are not sent: nobody waits for longer than one command may take.
+ */
+export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptions): Batcher {
+  const queue: Item[] = []
+  let scheduled = false
+  let underWay = 0
+
+  function wake(): void {
+    if (scheduled || underWay > 0 || queue.length === 0) return
+    scheduled = true
+    schedule(() => {
+      scheduled = false
+      void sendBatch()
+    })
+  }
+
+  async function sendBatch(): Promise<void> {
+    const batch = queue.splice(0, MAX_BATCH)
+    underWay = batch.length
+    const commands = batch.map(({ command }) => command)
+    if (replicas > 0) commands.push({ name: 'WAIT', args: [replicas, waitMs] })
+    const results = await link.send(commands)
+    underWay = 0
+    const acknowledged = replicas === 0 || hasReplicas(results[batch.length], replicas)
+    for (const [index, { resolve }] of batch.entries()) {
+      resolve({ ...(results[index] ?? NO_RESULT), acknowledged })
+    }
+    const silent = results.find(({ kind }) => kind === 'unanswered' || kind === 'unsent')
+    if (silent !== undefined) failWaiting(silent.kind === 'unsent' ? silent.message : SILENT)
+    wake()
+  }
+
+  function failWaiting(message: string): void {
+    for (const { resolve } of queue.splice(0)) {
+      resolve({ kind: 'unsent', message, acknowledged: false })
+    }
+  }
+
+  return {
+    run(command) {
+      if (queue.length >= MAX_QUEUE) {
+        return Promise.reject(
+          new GatewayError('Overloaded', 'Cannot decide: too many decisions are waiting'),
+        )
+      }
+      return new Promise((resolve) => {
+        queue.push({ command, resolve })
+        wake()
+      })
+    },
+    get size() {
+      return queue.length + underWay
+    },
+  }
+}
+
+const NO_RESULT: RedisResult = { kind: 'unanswered', message: 'no result' }
+const SILENT = 'the server does not answer'
+
+function hasReplicas(result: RedisResult | undefined, replicas: number): boolean {
+  return result?.kind === 'reply' && Number(result.reply) >= replicas
+}

@@ -1,0 +1,145 @@
+import { type Epoch, epochText, parseEpoch } from './epoch.ts'
+import { epochKey, recordKey } from './keys.ts'
+import type { RedisCommand, RedisResult } from './redis-link.ts'
+import type { Durability } from './settings.ts'
+
+/** Whether a partition may be decided on, and under which epoch. */
+export type PartitionFence =
+  | { readonly state: 'open'; readonly epoch: string }
+  | { readonly state: 'reasserting'; readonly epoch: string; readonly openAtMs: number }
+  | { readonly state: 'closed'; readonly why: FenceReason }
+
+/**
+ * `unknown`: nobody has looked yet. `missing`: no canary, so the data is gone or was never there.
+ * `lost`: an acknowledged reservation is gone. `older`: data from before what was seen already.
+ */
+export type FenceReason = 'unknown' | 'missing' | 'lost' | 'older'
+
+/** A server as the fence needs it. */
+export interface FencedServer {
+  readonly replicationId: string
+  send(commands: readonly RedisCommand[]): Promise<readonly RedisResult[]>
+  /** `EVALSHA` of the fence script. */
+  moveCommand(key: string, from: string, to: string): RedisCommand
+}
+
+/** How long gateways put back what may be lost before the ledger opens, in milliseconds. */
+export const REASSERT_MS = 5_000
+/** A witness is asked for while its record must still be there: retention is 2 h at least. */
+const WITNESS_MS = 3_600_000
+const CLOSED: PartitionFence = { state: 'closed', why: 'unknown' }
+
+export interface Fence {
+  of(partition: number): PartitionFence
+  /** An acknowledged reservation: it must be there after any failover. */
+  witness(partition: number, rid: string, nowMs: number): void
+  /** Nothing is granted there until somebody has looked. */
+  close(partitions: readonly number[]): void
+  /** Looks at the canaries, and moves those of another replication. Throws when there is no answer. */
+  recover(server: FencedServer, partitions: readonly number[], nowMs: number): Promise<void>
+}
+
+/**
+ * Keeps the ledger from granting fresh quota on a server that does not have what was granted before:
+ * an empty, wrong, restored or freshly promoted one (`ledger.md` section 9, fence).
+ */
+export function createFence(durability: Durability): Fence {
+  const fences = new Map<number, PartitionFence>()
+  const seen = new Map<number, number>()
+  const witnesses = new Map<number, { rid: string; atMs: number }>()
+
+  function adopt(partition: number, text: string, replicationId: string): PartitionFence {
+    const fence = judge(partition, text, replicationId)
+    fences.set(partition, fence)
+    const epoch = parseEpoch(text)
+    if (epoch !== undefined && fence.state !== 'closed') seen.set(partition, epoch.generation)
+    // The loss is known and told; what comes after it is the operator's word.
+    if (fence.state === 'closed' && fence.why !== 'unknown') witnesses.delete(partition)
+    return fence
+  }
+
+  function judge(partition: number, text: string, replicationId: string): PartitionFence {
+    const epoch = parseEpoch(text)
+    if (epoch === undefined) return { state: 'closed', why: 'missing' }
+    if (epoch.phase === 'lost') return { state: 'closed', why: 'lost' }
+    if (epoch.generation < (seen.get(partition) ?? 0)) return { state: 'closed', why: 'older' }
+    // Somebody else moves it; the next look finds where to.
+    if (epoch.replicationId !== replicationId) return CLOSED
+    if (epoch.phase === 'open') return { state: 'open', epoch: text }
+    return { state: 'reasserting', epoch: text, openAtMs: epoch.openAtMs }
+  }
+
+  /** Where a canary must go from what it says; `undefined`: it stays. */
+  function next(epoch: Epoch, replicationId: string, lost: boolean, nowMs: number) {
+    const { phase, generation } = epoch
+    const moved = { generation: generation + 1, replicationId, openAtMs: 0 }
+    if (lost) return { ...moved, phase: 'lost' as const }
+    if (epoch.replicationId === replicationId) {
+      const over = phase === 'reasserting' && nowMs >= epoch.openAtMs
+      return over ? { ...moved, phase: 'open' as const } : undefined
+    }
+    if (durability !== 'async') return { ...moved, phase: 'open' as const }
+    return { ...moved, phase: 'reasserting' as const, openAtMs: nowMs + REASSERT_MS }
+  }
+
+  /** Partitions whose last acknowledged reservation is not there. */
+  async function losses(
+    server: FencedServer,
+    suspects: readonly number[],
+    nowMs: number,
+  ): Promise<ReadonlySet<number>> {
+    if (durability === 'async') return new Set()
+    const asked = suspects.flatMap((partition) => {
+      const witness = witnesses.get(partition)
+      const fresh = witness !== undefined && witness.atMs > nowMs - WITNESS_MS
+      return fresh ? [{ partition, key: recordKey(partition, witness.rid) }] : []
+    })
+    if (asked.length === 0) return new Set()
+    const found = await server.send(asked.map(({ key }) => ({ name: 'EXISTS', args: [key] })))
+    return new Set(
+      asked.flatMap(({ partition }, index) => (reply(found[index]) === 0 ? [partition] : [])),
+    )
+  }
+
+  return {
+    of: (partition) => fences.get(partition) ?? CLOSED,
+    witness: (partition, rid, atMs) => void witnesses.set(partition, { rid, atMs }),
+    close(partitions) {
+      for (const partition of partitions) fences.set(partition, CLOSED)
+    },
+    async recover(server, partitions, nowMs) {
+      const { replicationId } = server
+      const gets = partitions.map((partition) => ({ name: 'GET', args: [epochKey(partition)] }))
+      const texts = (await server.send(gets)).map((result) => String(reply(result) ?? ''))
+      const epochs = texts.map(parseEpoch)
+      const changed = partitions.filter((partition, index) => {
+        const fence = fences.get(partition)
+        return fence === undefined || fence.state === 'closed' || fence.epoch !== texts[index]
+      })
+      const lost = await losses(server, changed, nowMs)
+      const moves = partitions.flatMap((partition, index) => {
+        const epoch = epochs[index]
+        if (epoch === undefined || epoch.phase === 'lost') return []
+        if (epoch.generation < (seen.get(partition) ?? 0)) return []
+        const to = next(epoch, replicationId, lost.has(partition), nowMs)
+        return to === undefined ? [] : [{ index, partition, to: epochText(to) }]
+      })
+      const commands = moves.map(({ index, partition, to }) =>
+        server.moveCommand(epochKey(partition), texts[index] ?? '', to),
+      )
+      const moved = commands.length === 0 ? [] : await server.send(commands)
+      for (const [place, { index }] of moves.entries()) {
+        const [text] = reply(moved[place]) as [string, number]
+        texts[index] = text
+      }
+      for (const [index, partition] of partitions.entries()) {
+        adopt(partition, texts[index] ?? '', replicationId)
+      }
+    },
+  }
+}
+
+function reply(result: RedisResult | undefined): unknown {
+  if (result?.kind === 'reply') return result.reply
+  throw new Error(`Cannot look at the canaries: ${result?.message ?? 'no answer'}`)
+}

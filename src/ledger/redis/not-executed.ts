@@ -1,0 +1,21 @@
+import type { BatchResult } from './batcher.ts'
+
+// Errors with which Redis refuses a script before it has run (redis.io, protocol error prefixes).
+const NOT_EXECUTED =
+  /^(OOM|READONLY|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOSCRIPT|BUSY|MISCONF|NOPERM|NOAUTH)\b/
+
+/** True when the command has certainly not run, so that it may be given once more. */
+export function isNotExecuted(result: BatchResult): boolean {
+  if (result.kind === 'unsent') return true
+  return result.kind === 'error' && NOT_EXECUTED.test(result.message)
+}
+
+/** True when another server has the partition, or is about to. */
+export function isMoved(result: BatchResult): boolean {
+  return result.kind === 'error' && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/.test(result.message)
+}
+
+/** True when an answer was due and did not come. */
+export function isSilence(result: BatchResult): boolean {
+  return result.kind === 'unanswered'
+}

@@ -1,0 +1,78 @@
+import type { AdmitCommand, ClaimRequest, FinishCommand } from '../port.ts'
+import { packNumbers } from './codec.ts'
+import { epochKey, indexKey, recordKey, subjectKey } from './keys.ts'
+import type { RedisArgument } from './redis-link.ts'
+
+/** Keys and arguments of one run of a script. */
+export interface ScriptCall {
+  readonly keys: readonly string[]
+  readonly args: readonly RedisArgument[]
+}
+
+const NOTHING = new Uint8Array()
+
+/** `reserve` with its epoch: see `scripts/reserve-lua.ts` for the places. */
+export function admitCall(command: AdmitCommand, epoch: string): ScriptCall {
+  const { op, partition, hold, check, deadlineMs } = command
+  const record = command.op === 'R' ? command : NO_RECORD
+  const { rid, fingerprint, ttlMs, lookMs, note } = record
+  return {
+    keys: keysOf(partition, rid, command.subjects),
+    args: [
+      op,
+      rid,
+      fingerprint,
+      epoch,
+      deadlineMs,
+      ttlMs,
+      lookMs,
+      packNumbers(hold),
+      packNumbers(check),
+      note,
+    ],
+  }
+}
+
+// A look and a charge have no record: its key is one that nobody writes.
+const NO_RECORD = { rid: '', fingerprint: '', ttlMs: 0, lookMs: 0, note: '' }
+
+/** `finish` with its epoch: see `scripts/finish-lua.ts` for the places. */
+export function finishCall(
+  command: FinishCommand,
+  { epoch, retentionMs }: { readonly epoch: string; readonly retentionMs: number },
+): ScriptCall {
+  const { op, partition, rid, fingerprint, subjects } = command
+  const landed = 'actualBytes' in command ? command : NOTHING_LANDED
+  const carried = 'hold' in command ? command : undefined
+  return {
+    keys: keysOf(partition, rid, subjects),
+    args: [
+      op,
+      rid,
+      fingerprint,
+      epoch,
+      ('lookMs' in command ? command.lookMs : undefined) ?? '',
+      ('expMs' in command ? command.expMs : undefined) ?? '',
+      landed.actualBytes,
+      landed.storedDelta,
+      landed.objectsDelta,
+      command.note ?? '',
+      command.note === undefined ? '0' : '1',
+      carried === undefined ? NOTHING : packNumbers(carried.hold),
+      carried === undefined ? NOTHING : packNumbers(carried.limits),
+      retentionMs,
+    ],
+  }
+}
+
+const NOTHING_LANDED = { actualBytes: 0, storedDelta: 0, objectsDelta: 0 }
+
+/** `claim` with its epoch. */
+export function claimCall({ partition, limit, leaseMs }: ClaimRequest, epoch: string): ScriptCall {
+  return { keys: [indexKey(partition), epochKey(partition)], args: [epoch, limit, leaseMs] }
+}
+
+function keysOf(partition: number, rid: string, subjects: readonly string[]): string[] {
+  const named = subjects.map((subject) => subjectKey(partition, subject))
+  return [indexKey(partition), epochKey(partition), recordKey(partition, rid), ...named]
+}

@@ -1,0 +1,125 @@
+import { openingLua, REDIS_TIME, SUBJECT_LUA } from './opening-lua.ts'
+
+/**
+ * All that ends or changes a reservation: `decideFinish` once more. Runs when memory is full as well:
+ * settling and releasing must go on then.
+ *
+ * ARGV 5 look ms ('': as it is) 6 exp ms ('': as it is) 7 actual bytes 8 stored delta 9 objects delta
+ * 10 note 11 '1': take the note 12 hold 13 limits 14 retention ms.
+ */
+export function finishLua(time: string = REDIS_TIME): string {
+  return `#!lua flags=allow-oom
+${openingLua(time)}${SUBJECT_LUA}
+local op = ARGV[1]
+if rec and rec[3] ~= ARGV[3] then return {'CONFLICT', now, rec[2]} end
+local state = rec and rec[2]
+local note = ARGV[11] == '1' and ARGV[10] or rec and rec[6] or ''
+local first = #KEYS[1] + 2
+local function record(state, exp, hold, actual, over, owner)
+  return {1, state, ARGV[3], exp, hold, note, actual, over, owner}
+end
+
+if op == 'M' or op == 'G' then
+  if not rec then return {'UNKNOWN', now} end
+  if state ~= (op == 'M' and 'P' or 'D') then return stands('TERMINAL') end
+  rec[6] = note
+  if op == 'M' then
+    if ARGV[6] ~= '' then rec[4] = math.max(rec[4], tonumber(ARGV[6])) end
+    if ARGV[5] ~= '' then redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2]) end
+    redis.call('SET', KEYS[3], cmsgpack.pack(rec))
+  else
+    redis.call('ZREM', KEYS[1], ARGV[2])
+    redis.call('SET', KEYS[3], cmsgpack.pack(rec), 'PX', ARGV[14])
+  end
+  return {'OK', now, 0}
+end
+
+local H, L
+if op == 'L' or op == 'A' then
+  if rec and (op == 'A' or state ~= 'V' and state ~= 'X') then return stands('EXISTS') end
+  H, L = cmsgpack.unpack(ARGV[12]), cmsgpack.unpack(ARGV[13])
+else
+  if not rec then return {'UNKNOWN', now} end
+  if state ~= 'P' then
+    local same = state == op and (op ~= 'S' or rec[7] == tonumber(ARGV[7]))
+    return stands(same and 'DUP' or 'TERMINAL')
+  end
+  if op == 'X' and now < rec[4] then return {'EARLY', now, rec[4]} end
+  H = cmsgpack.unpack(rec[5])
+end
+
+local settled = op == 'S' or op == 'L'
+local actual = tonumber(ARGV[7])
+local function becomes(kind, amount)
+  if kind == 2 then return (op == 'A' or op == 'L' and rec) and 0 or amount end
+  if not settled then return 0 end
+  if kind == 0 then return actual end
+  if kind == 1 then return amount end
+  if kind == 3 then return tonumber(ARGV[8]) end
+  if kind == 5 then return tonumber(ARGV[9]) end
+  return 0
+end
+local h, k, w, gone, denied, excess, reserved = 1, 0, {}, {}, {}, 0, nil
+for s = 4, #KEYS do
+  local packed = got[s - 1]
+  local S = packed and read(packed) or {1, 0}
+  local last = h + 4 * (H[h] or 0)
+  for e = h + 1, last, 4 do
+    local id, window, amount, kind = H[e], H[e + 1], H[e + 2], H[e + 3]
+    k = k + 1
+    if kind == 0 or kind == 3 and amount > 0 then reserved = math.max(reserved or 0, amount) end
+    local c
+    for p = 3 + 2 * S[2], #S, 4 do if S[p] == id and S[p + 1] == window then c = p break end end
+    -- A window older than the two that are kept counts no more; one never seen is opened.
+    c = c or entry(S, id, window)
+    if c then
+      local post = becomes(kind, amount)
+      local use = op == 'A' and amount or op == 'L' and 0 or -amount
+      local posted, pending = S[c + 2] + post, S[c + 3] + use
+      if posted < 0 or pending < 0 then return {'CORRUPT', now, k} end
+      if L and posted + pending > L[k] and post + use > 0 then
+        denied[#denied + 1] = k
+        excess = math.max(excess, posted + pending - L[k])
+      end
+      S[c + 2], S[c + 3] = posted, pending
+    end
+  end
+  h = last + 1
+  if S[2] == 0 and idle(S) then
+    if packed then gone[#gone + 1] = KEYS[s] end
+  else
+    w[#w + 1] = KEYS[s]
+    w[#w + 1] = cmsgpack.pack(S)
+  end
+end
+-- Entries of a subject that was not named would stay pending for ever.
+if h <= #H then return {'CORRUPT', now, k + 1} end
+if foreign(rec and 4 or 3) then error('a key of another program') end
+
+if op == 'L' and #denied > 0 then
+  redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2])
+  local kept = record('D', rec and rec[4] or now, '', actual, 0, string.sub(KEYS[4], first))
+  redis.call('SET', KEYS[3], cmsgpack.pack(kept))
+  return {'DENIED', now, denied}
+end
+local kept, over
+if op == 'A' then
+  over = excess
+  kept = record('P', tonumber(ARGV[6]), ARGV[12], -1, 0)
+  for s = 4, #KEYS do kept[s + 5] = string.sub(KEYS[s], first) end
+  redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2])
+else
+  over = op == 'S' and reserved and math.max(0, actual - reserved) or 0
+  local exp, owner = rec and rec[4] or now, op == 'L' and string.sub(KEYS[4], first) or rec[9]
+  local state, size = op == 'L' and 'S' or op, settled and actual or rec[7]
+  kept = record(state, exp, '', size, over, owner)
+  redis.call('ZREM', KEYS[1], ARGV[2])
+end
+w[#w + 1] = KEYS[3]
+w[#w + 1] = cmsgpack.pack(kept)
+redis.call('MSET', unpack(w))
+if #gone > 0 then redis.call('DEL', unpack(gone)) end
+if op ~= 'A' then redis.call('PEXPIRE', KEYS[3], ARGV[14]) end
+return {'OK', now, over}
+`
+}

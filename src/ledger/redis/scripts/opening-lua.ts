@@ -1,0 +1,83 @@
+/** Redis' own clock: the only one that decides. Seconds and microseconds. */
+export const REDIS_TIME = "redis.call('TIME')"
+
+/**
+ * How `reserve` and `finish` begin: the clock, the only read, the fence. Values are checked to be of
+ * schema 1; anything else raises an error before something is written.
+ *
+ * KEYS 1 x:{tag} 2 e:{tag} 3 v:{tag}:rid 4.. q:{tag}:subject. ARGV 1 op 2 rid 3 fingerprint 4 epoch.
+ */
+export function openingLua(time: string): string {
+  return `
+local t = ${time}
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local got = redis.call('MGET', unpack(KEYS, 2))
+if got[1] ~= ARGV[4] then return {'FENCED', now, got[1] or ''} end
+local function read(packed)
+  local value = cmsgpack.unpack(packed)
+  if value[1] ~= 1 then error('unknown schema') end
+  return value
+end
+local rec = got[2] and read(got[2])
+-- A replay writes, or the WAIT behind it would prove nothing.
+local function stands(code)
+  redis.call('SET', KEYS[3], got[2], 'KEEPTTL')
+  return {code, now, rec[2], rec[4], rec[7], rec[6]}
+end
+-- MGET says nil for other types: a key that is not ours is never written over.
+local function foreign(first)
+  local missing = {}
+  for i = first, #KEYS do
+    if not got[i - 1] then missing[#missing + 1] = KEYS[i] end
+  end
+  return #missing > 0 and redis.call('EXISTS', unpack(missing)) > 0
+end
+`
+}
+
+/**
+ * A subject's state: `1, nr, (id, tat) × nr, (id, window, posted, pending) × n`, as in
+ * `subject-state.ts`, whose second implementation this is. Places count from 1.
+ */
+export const SUBJECT_LUA = `
+local function rate(S, id)
+  local last = 2 + 2 * S[2]
+  for c = 3, last, 2 do if S[c] == id then return c end end
+  table.insert(S, last + 1, id)
+  table.insert(S, last + 2, 0)
+  S[2] = S[2] + 1
+  return last + 1
+end
+local function newest(S, id)
+  local found
+  for c = 3 + 2 * S[2], #S, 4 do
+    if S[c] == id and (not found or S[c + 1] > S[found + 1]) then found = c end
+  end
+  return found
+end
+-- The entry of a window that begins or runs: created, or rolled. nil: an older window.
+local function entry(S, id, window)
+  local c, n = newest(S, id), #S
+  if not c then
+    S[n + 1], S[n + 2], S[n + 3], S[n + 4] = id, window, 0, 0
+    return n + 1
+  end
+  if S[c + 1] == window then return c end
+  if S[c + 1] > window then return nil end
+  if S[c + 3] > 0 then
+    local older = n + 1
+    for o = 3 + 2 * S[2], n, 4 do if S[o] == id and o ~= c then older = o break end end
+    S[older], S[older + 1], S[older + 2], S[older + 3] = S[c], S[c + 1], S[c + 2], S[c + 3]
+  end
+  S[c + 1], S[c + 2], S[c + 3] = window, 0, 0
+  return c
+end
+-- Nothing but totals of zero: need not be kept.
+local function idle(S)
+  if S[2] > 0 then return false end
+  for c = 3, #S, 4 do
+    if S[c + 1] ~= 0 or S[c + 2] ~= 0 or S[c + 3] ~= 0 then return false end
+  end
+  return true
+end
+`

@@ -1,0 +1,41 @@
+import type { NodeOptions, RedisNode } from './redis-node.ts'
+import { openRedisNode } from './redis-node.ts'
+import type { RedisLedgerSettings } from './settings.ts'
+import { PARTITIONS } from './tags.ts'
+
+/** Which master has which partition. */
+export interface Topology {
+  /** `undefined` while nobody is known to have it. */
+  nodeOf(partition: number): RedisNode | undefined
+  nodes(): readonly RedisNode[]
+  /** A server said that a partition is elsewhere: looks at the map again. */
+  moved(): void
+  close(): Promise<void>
+}
+
+/** What a topology makes its nodes with. */
+export type NodeDefaults = Omit<NodeOptions, 'target' | 'partitions'>
+
+const ALL: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+
+/** One master for everything: a single server, or the one that sentinels name. */
+export function openSingleMaster(
+  { topology, nodes, masterName = '' }: RedisLedgerSettings,
+  defaults: NodeDefaults,
+): Topology {
+  const [first] = nodes
+  const node = openRedisNode({
+    ...defaults,
+    target:
+      topology === 'sentinel'
+        ? { kind: 'sentinel', nodes, name: masterName }
+        : { kind: 'server', ...first },
+    partitions: () => ALL,
+  })
+  return {
+    nodeOf: () => node,
+    nodes: () => [node],
+    moved: () => void node.prepare(),
+    close: () => node.close(),
+  }
+}

@@ -1,0 +1,148 @@
+import type { ConnectionOptions } from 'node:tls'
+import { Redis, type RedisOptions } from 'ioredis'
+import type {
+  ConnectLink,
+  LinkEvents,
+  LinkTarget,
+  RedisArgument,
+  RedisLink,
+  RedisResult,
+  RedisTrouble,
+} from '../ledger/redis/redis-link.ts'
+import type { Secret } from '../secret.ts'
+
+/** What a connection needs beside where it goes. */
+export interface RedisAccess {
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  readonly sentinelUsername?: string | undefined
+  readonly sentinelPassword?: Secret | undefined
+  readonly database: number
+  readonly tls: ConnectionOptions | undefined
+  readonly commandTimeoutMs: number
+  readonly connectTimeoutMs: number
+}
+
+/** How long a connection may be silent while an answer is due, in milliseconds. */
+const SOCKET_TIMEOUT_MS = 1_000
+
+/**
+ * Links on ioredis, with the options that `ledger.md` section 9 measured: nothing is queued, nothing
+ * is sent twice, a command that timed out is not sent again.
+ */
+export function ioredisConnector(access: RedisAccess): ConnectLink {
+  return (target, events) => openLink(new Redis(optionsOf(access, target)), events)
+}
+
+function optionsOf(access: RedisAccess, target: LinkTarget): RedisOptions {
+  const { username, password, sentinelUsername, sentinelPassword, database, tls } = access
+  const tlsFor = (host: string) => (tls === undefined ? {} : { tls: { servername: host, ...tls } })
+  return {
+    protocol: 3,
+    replyMapping: 'legacy',
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: true,
+    enableAutoPipelining: false,
+    commandTimeout: access.commandTimeoutMs,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    connectTimeout: access.connectTimeoutMs,
+    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000) + Math.random() * 100,
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+    connectionName: 'signet',
+    db: database,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password: password.reveal() }),
+    ...(target.kind === 'server'
+      ? { host: target.host, port: target.port, ...tlsFor(target.host) }
+      : {
+          name: target.name,
+          sentinels: target.nodes.map(({ host, port }) => ({ host, port })),
+          sentinelCommandTimeout: access.connectTimeoutMs,
+          sentinelRetryStrategy: (times: number) => Math.min(100 * times, 500),
+          failoverDetector: true,
+          ...(sentinelUsername !== undefined && { sentinelUsername }),
+          ...(sentinelPassword !== undefined && { sentinelPassword: sentinelPassword.reveal() }),
+          ...(tls !== undefined && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+        }),
+  }
+}
+
+function openLink(redis: Redis, { onReady, onLost }: LinkEvents): RedisLink {
+  let trouble: RedisTrouble | undefined
+  let connected = false
+  let closing = false
+  redis.on('connect', () => {
+    connected = true
+  })
+  redis.on('ready', () => {
+    trouble = undefined
+    onReady()
+  })
+  redis.on('error', (error: Error) => {
+    trouble = troubleOf(error)
+  })
+  redis.on('close', () => {
+    // Somebody took the connection and dropped it before a word: a plain line to a TLS port, as a rule.
+    if (connected && trouble === undefined && redis.status !== 'ready') trouble = DROPPED
+    connected = false
+    if (!closing) onLost()
+  })
+  return {
+    get ready() {
+      return redis.status === 'ready'
+    },
+    get trouble() {
+      return trouble
+    },
+    async send(commands) {
+      if (redis.status !== 'ready') {
+        const message = trouble?.message ?? 'there is no connection'
+        return commands.map(() => ({ kind: 'unsent', message }) as const)
+      }
+      const pipeline = redis.pipeline()
+      for (const { name, args, binary } of commands) {
+        const call = binary === true ? pipeline.callBuffer : pipeline.call
+        call.call(pipeline, name, ...(args.map(writable) as [string, ...string[]]))
+      }
+      const results = await pipeline.exec().catch((error: Error) => error)
+      if (!Array.isArray(results)) {
+        const message = results?.message ?? 'no answer'
+        return commands.map(() => ({ kind: 'unanswered', message }) as const)
+      }
+      return results.map(resultOf)
+    },
+    reconnect() {
+      if (!closing) redis.disconnect(true)
+    },
+    async close() {
+      closing = true
+      redis.disconnect()
+    },
+  }
+}
+
+const DROPPED: RedisTrouble = {
+  kind: 'rejected',
+  message: 'the server closes the connection before it answers: does it want TLS (rediss:)?',
+}
+
+// ioredis sends Buffers as they are; other bytes it would turn into text.
+function writable(argument: RedisArgument): string | number | Buffer {
+  if (!(argument instanceof Uint8Array)) return argument
+  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
+}
+
+function resultOf([error, reply]: [Error | null, unknown]): RedisResult {
+  if (error === null) return { kind: 'reply', reply }
+  if (error.name === 'ReplyError') return { kind: 'error', message: error.message }
+  return { kind: 'unanswered', message: error.message }
+}
+
+/** Whether somebody is there who will not have us, which no waiting heals. */
+function troubleOf(error: Error & { code?: string }): RedisTrouble {
+  const { code = '', message } = error
+  const answered = /^(WRONGPASS|NOAUTH|NOPERM|DENIED|ERR )/.test(message)
+  const secured = /SSL|TLS|CERT|ALTNAME|SIGNATURE/.test(code)
+  return { kind: answered || secured ? 'rejected' : 'refused', message: message || code }
+}
