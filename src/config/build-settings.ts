@@ -1,11 +1,5 @@
 import { isLoopbackHost, parseListenAddress, parseOrigin } from './address.ts'
-import type {
-  AuditSetting,
-  Environment,
-  ListenAddress,
-  ServerSettings,
-  StateSetting,
-} from './config.ts'
+import type { AuditSetting, Environment, ListenAddress, ServerSettings } from './config.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import type { ServerInput } from './schema-server.ts'
@@ -40,28 +34,6 @@ export function buildServer(
       ),
     },
   }
-}
-
-/** `state`. Reports drivers that are unknown or not in this version. */
-export function buildState(
-  text: string,
-  { environment, report }: { environment: Environment; report: Report },
-): StateSetting {
-  if (text === 'memory:') {
-    if (environment === 'production') {
-      report.warn(['state'], 'is kept in memory: a restart forgets all quotas')
-    }
-    return { kind: 'memory' }
-  }
-  const path = /^sqlite:(.+)$/s.exec(text)?.[1]
-  if (path !== undefined) return { kind: 'sqlite', path }
-  report.problem(
-    ['state'],
-    /^rediss?\b/.test(text)
-      ? 'names Redis, which is not in this version yet: use sqlite:PATH or memory:'
-      : 'must be memory: or sqlite:PATH',
-  )
-  return { kind: 'memory' }
 }
 
 /** `audit`. */

@@ -2,6 +2,7 @@ import type { KeyRecord } from '../auth/key-record.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
 import type { LogLevel } from '../log.ts'
+import type { Secret } from '../secret.ts'
 import type { Bucket, UploadRules } from '../stores/bucket.ts'
 import type { Store } from '../stores/store.ts'
 
@@ -11,6 +12,7 @@ export interface Config {
   readonly environment: Environment
   readonly server: ServerSettings
   readonly state: StateSetting
+  readonly ledger: LedgerSettings
   readonly log: { readonly level: LogLevel }
   readonly audit: AuditSetting
   readonly stores: ReadonlyMap<string, Store>
@@ -70,6 +72,76 @@ export interface ServerSettings {
 export type StateSetting =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly path: string }
+  | RedisState
+
+export type RedisTopology = 'single' | 'sentinel' | 'cluster'
+
+export interface RedisNode {
+  /** Lower-case name, or address without brackets. */
+  readonly host: string
+  /** 1 to 65,535. Default 6379; of a Sentinel 26,379. */
+  readonly port: number
+}
+
+/** A ledger on Redis. */
+export interface RedisState {
+  readonly kind: 'redis'
+  readonly topology: RedisTopology
+  /** At least one: the server, the Sentinels, or some nodes of the cluster. No two are the same. */
+  readonly nodes: readonly RedisNode[]
+  /** What the Sentinels call the master; there for `sentinel`, and only there. */
+  readonly masterName?: string
+  /** 0 to 9,999; 0 for a cluster. Default 0. */
+  readonly database: number
+  /** ACL user, from the URL or from `ledger.username`; never without a password. */
+  readonly username?: string
+  /** From the URL or from `ledger.password`. */
+  readonly password?: Secret
+  /** `undefined`: no TLS. */
+  readonly tls: TlsSetting | undefined
+}
+
+/** How TLS is spoken; files are read already. */
+export interface TlsSetting {
+  /** Authorities to trust, PEM. Default: those of the system. */
+  readonly ca?: string
+  /** The gateway's own certificate, PEM; never without `key`. */
+  readonly cert?: string
+  /** Its private key, PEM. */
+  readonly key?: Secret
+  /** Name that certificates must have. Default: the host. */
+  readonly serverName?: string
+}
+
+/**
+ * What a grant waits for: `strict`, the acknowledgement of replicas; `disk`, a server that syncs
+ * before it answers; `async`, this gateway's own journal.
+ */
+export type Durability = 'strict' | 'disk' | 'async'
+
+/** What the ledger promises, and what happens without it. */
+export interface LedgerSettings {
+  /** Of Redis. Default `strict` with replicas, else `disk`; SQLite always is `disk`. */
+  readonly durability: Durability
+  /** Replicas that `WAIT` needs, 0 to 16; at least 1 for `strict`, else 0. */
+  readonly replicas: number
+  /** PATH of the gateway's own journal; there for `async`, and only there. */
+  readonly journal?: string
+  readonly sentinelUsername?: string
+  readonly sentinelPassword?: Secret
+  /** 50 to 5,000. Default 250. */
+  readonly commandTimeoutMs: number
+  /** 10 to 4,999, below `commandTimeoutMs`. Default 150, or 60 % of that where it is less. */
+  readonly waitTimeoutMs: number
+  /** 50 to 60,000. Default 1,000. */
+  readonly connectTimeoutMs: number
+  /** How long ended reservations are remembered, 2 to 720. Default 24. */
+  readonly retentionHours: number
+  /** Gateways that share the ledger, 1 to 1,000. Default 1. */
+  readonly gateways: number
+  /** What holds nothing (downloads), while the ledger is away. Default `open`. */
+  readonly whenAway: { readonly requests: 'open' | 'closed' }
+}
 
 /** Where audit events go, one JSON object a line. A relative path hangs on the working directory. */
 export type AuditSetting =

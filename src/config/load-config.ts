@@ -2,9 +2,10 @@ import type * as z from 'zod'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Hashing } from '../hashing.ts'
 import { buildBucket } from './build-bucket.ts'
+import { buildLedger, buildState } from './build-ledger.ts'
 import { buildPlan, type LimitIds } from './build-plan.ts'
 import { buildSecrets } from './build-secrets.ts'
-import { buildAudit, buildServer, buildState } from './build-settings.ts'
+import { buildAudit, buildServer } from './build-settings.ts'
 import { buildStore } from './build-store.ts'
 import { buildTenant } from './build-tenant.ts'
 import { checkTogether } from './check-together.ts'
@@ -96,21 +97,26 @@ function build(
   checkTogether({ stores: stores.built, buckets: buckets.built, tenants: tenants.built }, report)
 
   const server = readMember('server', shape.server, scope)
-  const state = readMember('state', shape.state, scope)
+  const stateText = readMember('state', shape.state, scope)
+  const ledgerInput = readMember('ledger', shape.ledger, scope)
   const audit = readMember('audit', shape.audit, scope)
   const log = readMember('log', shape.log, scope)
+  // What "ledger" may hold depends on where it lives: a broken "state" says nothing about it.
+  const state =
+    stateText === undefined ? undefined : buildState(stateText, ledgerInput ?? {}, common)
   const settings = {
     server: server && buildServer(server, common),
-    state: state === undefined ? undefined : buildState(state, common),
+    ledger: state && ledgerInput && buildLedger(state, ledgerInput, report),
     audit: audit && buildAudit(audit, common),
   }
-  if (!settings.server || !settings.state || !settings.audit || !log) {
+  if (!settings.server || !state || !settings.ledger || !settings.audit || !log) {
     return { config: undefined, secrets }
   }
   const config: Config = {
     environment,
     server: settings.server,
-    state: settings.state,
+    state,
+    ledger: settings.ledger,
     log,
     audit: settings.audit,
     stores: stores.built,

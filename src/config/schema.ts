@@ -1,5 +1,6 @@
 import type * as z from 'zod'
 import { bucketSchema } from './schema-buckets.ts'
+import { ledgerSchema } from './schema-ledger.ts'
 import { planSchema } from './schema-plans.ts'
 import { auditSchema, logSchema, secretsSchema, serverSchema } from './schema-server.ts'
 import { storeSchema } from './schema-stores.ts'
@@ -17,7 +18,10 @@ export const configSchema = members({
   server: serverSchema.describe('Listeners and what one process takes on.'),
   state: text(4096)
     .default('sqlite:./data/signet.db')
-    .describe('Where the ledger lives: memory: or sqlite:PATH.'),
+    .describe(
+      'Where the ledger lives: memory:, sqlite:PATH, redis://[user[:password]@]host[:port][/db], redis+sentinel://h1,h2,h3/NAME[/db] or redis+cluster://h1,h2,h3; rediss for TLS.',
+    ),
+  ledger: ledgerSchema.describe('What the ledger promises, and how it is reached.'),
   log: logSchema.describe('The log, on standard error.'),
   audit: auditSchema.describe('The record of every decision.'),
   secrets: secretsSchema.describe("Signet's own secrets."),

@@ -5,7 +5,7 @@ import { createAdminAuthenticator } from '../auth/admin-token.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import { systemClock } from '../clock.ts'
-import type { Config, Secrets, StateSetting } from '../config/config.ts'
+import type { Config, Secrets } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
@@ -25,6 +25,8 @@ import { openTelemetry } from './metrics.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { createPooledRandom } from './pooled-random.ts'
 
+const HOUR_MS = 3_600_000
+
 /**
  * Opens what a gateway needs and picks the drivers: everything that is closed again is given to
  * `closing`, so that it closes in reverse order. Overrides come last: tests say only what they change.
@@ -40,7 +42,7 @@ export async function openContext(
   const truth = createStoreTruth(config, log)
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
-  const ledger = overrides.ledger ?? openLedger(config.state, clock)
+  const ledger = overrides.ledger ?? openLedger(config, clock)
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
@@ -92,14 +94,22 @@ export function openLog(config: Pick<Config, 'log'>): Logger {
   return createLogger({ write: (line) => process.stderr.write(line), clock: systemClock, level })
 }
 
-function openLedger(state: StateSetting, clock: AppContext['clock']): Ledger {
-  if (state.kind === 'memory') return openMemoryLedger({ clock })
+function openLedger(
+  { state, ledger }: Pick<Config, 'state' | 'ledger'>,
+  clock: AppContext['clock'],
+): Ledger {
+  const retentionMs = ledger.retentionHours * HOUR_MS
+  if (state.kind === 'memory') return openMemoryLedger({ clock, retentionMs })
+  if (state.kind === 'redis') {
+    throw new GatewayError('LedgerUnavailable', 'Cannot open the ledger on Redis: not wired yet')
+  }
   try {
     mkdirSync(dirname(state.path), { recursive: true, mode: 0o700 })
     // Owner only; SQLite gives the files beside it the same mode.
     closeSync(openSync(state.path, 'a', 0o600))
     const database = new DatabaseSync(state.path)
-    return openSqliteLedger({ database, clock, schedule: (run) => void setImmediate(run) })
+    const schedule = (run: () => void) => void setImmediate(run)
+    return openSqliteLedger({ database, clock, schedule, retentionMs })
   } catch (cause) {
     throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${state.path}"`, { cause })
   }

@@ -57,18 +57,12 @@ describe('state', () => {
     expect(config.state).toEqual({ kind: 'sqlite', path: '/var/lib/x.db' })
   })
 
-  it.each(['redis://h', 'rediss://h', 'redis+sentinel://a,b/x', 'redis+cluster://a'])(
-    'cannot be %s in this version, and says so',
-    async (state) => {
-      await expectProblem(
-        { state },
-        'state: names Redis, which is not in this version yet: use sqlite:PATH or memory:',
-      )
-    },
-  )
-
-  it.each(['sqlite:', 'memory', 'postgres://x', './data/x.db'])('cannot be %s', async (state) => {
-    await expectProblem({ state }, 'state: must be memory: or sqlite:PATH')
+  it.each(['postgres://x', './data/x.db', 'data', ''])('cannot be %j', async (state) => {
+    const problem =
+      state === ''
+        ? 'must be text of 1 to 4096 characters'
+        : 'must be memory:, sqlite:PATH or a URL of Redis like rediss://host:6379'
+    await expectProblem({ state }, `state: ${problem}`)
   })
 })
 
