@@ -69,7 +69,8 @@ export function effectiveLimits(plans: { user: Plan; tenant: Plan }): (RateLimit
   )
 }
 
-function checkRate(
+/** Reports a rate that the ledger could not keep exactly. */
+export function checkRate(
   rate: { requests: number; windowSeconds: number; burst: number },
   path: Path,
   report: Report,

@@ -2,6 +2,7 @@ import type { KeyRecord } from '../auth/key-record.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
 import { buildKey } from './build-key.ts'
+import { checkNames, overridden } from './build-overrides.ts'
 import { effectiveLimits, MAX_LIMITS } from './build-plan.ts'
 import type { ConfiguredBucket, Tenant, User } from './config.ts'
 import { type Path, quote } from './problem.ts'
@@ -30,16 +31,9 @@ export function buildTenant(
 ): Tenant {
   const { report } = scope
   const path: Path = ['tenants', id]
-  const plan = planOf(input.plan, [...path, 'plan'], scope)
+  const { plan, users } = buildUsers(input, path, scope)
   if (!isTimeZone(input.timeZone)) {
     report.problem([...path, 'timeZone'], 'is no time zone that is known here, like Europe/Berlin')
-  }
-  const users = new Map<string, User>()
-  for (const [userId, user] of Object.entries(input.users)) {
-    const at = [...path, 'users', userId, 'plan']
-    const own = user.plan === undefined ? plan : planOf(user.plan, at, scope)
-    if (own !== plan) checkPlans({ user: own, tenant: plan }, at, report)
-    users.set(userId, { id: userId, plan: own })
   }
   const own: string[] = []
   input.keys.forEach((key, index) => {
@@ -53,6 +47,36 @@ export function buildTenant(
     own.push(key.id)
   })
   return { id, plan, timeZone: input.timeZone, users, keys: own }
+}
+
+/** The plans of a tenant and of its users, with their overrides in them. */
+function buildUsers(
+  input: TenantInput,
+  path: Path,
+  scope: TenantScope,
+): { plan: Plan; users: Map<string, User> } {
+  const { report } = scope
+  const common = { path: [...path, 'overrides'], report }
+  const plain = planOf(input.plan, [...path, 'plan'], scope)
+  const plan = overridden(plain, input.overrides, common)
+  const users = new Map<string, User>()
+  const known = [...plain.rates, ...plain.quotas]
+  let allKnown = plain !== NO_LIMITS
+  for (const [id, user] of Object.entries(input.users)) {
+    const at = [...path, 'users', id]
+    const chosen = user.plan === undefined ? plain : planOf(user.plan, [...at, 'plan'], scope)
+    if (chosen !== plain) checkPlans({ user: chosen, tenant: plain }, [...at, 'plan'], report)
+    known.push(...[...chosen.rates, ...chosen.quotas].filter(({ per }) => per === 'user'))
+    if (chosen === NO_LIMITS) allKnown = false
+    const own = { path: [...at, 'overrides'], report, onlyUser: true }
+    const visible = [...effectiveLimits({ user: chosen, tenant: plain })]
+    if (chosen !== NO_LIMITS && plain !== NO_LIMITS) checkNames(user.overrides, visible, own)
+    const base = chosen === plain ? plan : overridden(chosen, input.overrides, common)
+    users.set(id, { id, plan: overridden(base, user.overrides, own) })
+  }
+  // Where a plan is not known, neither are its limits.
+  if (allKnown) checkNames(input.overrides, known, common)
+  return { plan, users }
 }
 
 function planOf(name: string, path: Path, { plans, planNames, report }: TenantScope): Plan {

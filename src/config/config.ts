@@ -160,6 +160,7 @@ export interface ConfiguredBucket extends Bucket {
 /** A level that limits hang on, and the owner of users and keys. */
 export interface Tenant {
   readonly id: string
+  /** With the tenant's overrides in it. */
   readonly plan: Plan
   /** IANA name; days and months of its quotas begin there. Default `UTC`. */
   readonly timeZone: string
@@ -170,6 +171,6 @@ export interface Tenant {
 
 export interface User {
   readonly id: string
-  /** Its own plan, or the tenant's. */
+  /** Its own plan, or the tenant's; with the overrides of the tenant and its own in it. */
   readonly plan: Plan
 }

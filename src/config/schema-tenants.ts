@@ -40,16 +40,38 @@ const keySchema = members({
   allow: list(allowSchema, 1).describe('What the key may do; all else is refused.'),
 })
 
+const overridesSchema = mapOf(
+  nameSchema,
+  members({
+    limit: integer(0, MAX_AMOUNT).optional().describe('Of a quota: the most that there may be.'),
+    requests: integer(1, 1_000_000_000).optional().describe('Of a rate: requests per window.'),
+    windowSeconds: integer(1, 31_622_400)
+      .optional()
+      .describe('Of a rate: length of the window, in seconds.'),
+    burst: integer(1, 1_000_000_000)
+      .optional()
+      .describe(
+        "Of a rate: how many may come at once. Default: the plan's; one that equals the plan's requests follows them.",
+      ),
+  }),
+).optional()
+
 /** `tenants.*`. */
 export const tenantSchema = members({
   plan: nameSchema.describe('A name from plans.'),
   timeZone: text(64)
     .default('UTC')
     .describe('IANA time zone in which days and months begin, like Europe/Berlin.'),
+  overrides: overridesSchema.describe(
+    'Other numbers for this tenant and its users than their plans have, by policy.',
+  ),
   users: mapOf(
     idSchema,
     members({
       plan: nameSchema.optional().describe("A name from plans. Default: the tenant's."),
+      overrides: overridesSchema.describe(
+        'Other numbers for this user, by policy; before those of the tenant.',
+      ),
     }),
   )
     .default({})
@@ -58,4 +80,5 @@ export const tenantSchema = members({
 })
 
 export type TenantInput = z.output<typeof tenantSchema>
+export type OverridesInput = TenantInput['overrides']
 export type KeyInput = z.output<typeof keySchema>

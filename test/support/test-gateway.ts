@@ -41,6 +41,8 @@ export interface TestGatewayOptions {
   readonly tenants?: Readonly<Record<string, readonly string[]>>
   /** Time zone of every tenant. Default UTC. */
   readonly timeZone?: string
+  /** More members of single tenants, by id; they replace what is made from the other options. */
+  readonly tenantSettings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Rules of a user's key, by `tenant/user`. Default: everything below `<tenant>/<user>/`. */
   readonly allow?: Readonly<Record<string, readonly TestAllow[]>>
   readonly clock?: TestClock
@@ -110,6 +112,7 @@ export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string
                 ...rule,
               })),
             })),
+            ...options.tenantSettings?.[tenant],
           },
         ]),
       ),
