@@ -2,7 +2,7 @@ import type { Attributes, Meter, Span, Tracer } from '@opentelemetry/api'
 
 /**
  * Business events, one function each: the only place where metrics and spans get their names.
- * Labels are buckets, stores, routes and codes; never keys, users, tenants or secrets.
+ * Labels are buckets, stores, routes, policies and codes; never keys, users, tenants or secrets.
  */
 export interface Telemetry {
   requestServed(facts: { route: string; method: string; status: number; durationMs: number }): void
@@ -19,6 +19,8 @@ export interface Telemetry {
   ledgerAlarmed(facts: { op: string; code: string }): void
   /** A fail policy let something pass that could not be counted. */
   failedOpen(facts: { what: string }): void
+  /** A limit that only counts and reports would have refused. Policies are the operator's names. */
+  limitShadowRefused(facts: { policy: string }): void
   storeCalled(facts: { store: string; call: string; outcome: 'ok' | 'failed' }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
@@ -44,6 +46,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const tickets = count('signet.alarm.tickets', 'Objects with a forged or foreign ticket')
   const ledger = count('signet.alarm.ledger', 'Ledger replies that must not happen')
   const open = count('signet.failed_open', 'Requests let through by a fail policy')
+  const shadow = count('signet.limits.shadow_refused', 'What shadow limits would have refused')
   const calls = count('signet.store.calls', 'Calls of the gateway to a store, by outcome')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
 
@@ -61,6 +64,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     ticketRefused: (labels) => tickets.add(1, labels),
     ledgerAlarmed: (labels) => ledger.add(1, labels),
     failedOpen: (labels) => open.add(1, labels),
+    limitShadowRefused: (labels) => shadow.add(1, labels),
     storeCalled: (labels) => calls.add(1, labels),
     sweepFinished: ({ claimed, ended: done, failed }) => {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })

@@ -26,6 +26,8 @@ export interface AuditEvent {
   readonly code?: string
   /** Limits that refused. */
   readonly policies?: readonly string[]
+  /** Limits that only count and report, and would have refused what was granted. */
+  readonly shadowPolicies?: readonly string[]
   readonly expiresAt?: string
 }
 

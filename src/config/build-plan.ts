@@ -41,11 +41,13 @@ export function buildPlan(
   const rates = input.rates.map((rate, index): RateLimit => {
     const at = [...path, 'rates', index]
     checkPolicy(rate.policy, at)
-    const { requests, windowSeconds, burst = requests } = rate
+    const { policy, per, requests, windowSeconds, burst = requests } = rate
     checkRate({ requests, windowSeconds, burst }, at, report)
-    return { ...rate, burst }
+    const shadow = rate.shadow === true && { shadow: true }
+    return { policy, per, requests, windowSeconds, burst, ...shadow }
   })
-  const quotas = input.quotas.map(({ window, ...quota }, index): Quota => {
+  const quotas = input.quotas.map(({ window, shadow, ...rest }, index): Quota => {
+    const quota = { ...rest, ...(shadow === true && { shadow }) }
     const at = [...path, 'quotas', index]
     checkPolicy(quota.policy, at)
     const needsWindow = IN_A_WINDOW.has(quota.unit)

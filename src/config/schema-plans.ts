@@ -1,8 +1,12 @@
 import type * as z from 'zod'
-import { integer, list, MAX_AMOUNT, members, nameSchema, oneOf } from './schema-values.ts'
+import { flag, integer, list, MAX_AMOUNT, members, nameSchema, oneOf } from './schema-values.ts'
 
 const perSchema = oneOf(['user', 'tenant']).describe('Counted for each user, or for the tenant.')
 const policySchema = nameSchema.describe('Name shown to callers. Another name is another counter.')
+
+const shadowSchema = flag()
+  .optional()
+  .describe('true: counts and tells what it would have refused, and refuses nothing.')
 
 const rateSchema = members({
   policy: policySchema,
@@ -12,6 +16,7 @@ const rateSchema = members({
   burst: integer(1, 1_000_000_000)
     .optional()
     .describe('How many may come at once. Default: requests.'),
+  shadow: shadowSchema,
 })
 
 const quotaSchema = members({
@@ -29,6 +34,7 @@ const quotaSchema = members({
   window: oneOf(['minute', 'hour', 'day', 'month'])
     .optional()
     .describe('Calendar window of bytes, objects and requests; the other units have none.'),
+  shadow: shadowSchema,
 })
 
 /** `plans.*`. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { AdmitCommand, AdmitReply } from '../ledger/port.ts'
-import { type Demand, type Measured, measure } from '../limits/limit-set.ts'
+import { type Demand, type Measured, measure, shadowRates } from '../limits/limit-set.ts'
 import type { Account } from './accounts.ts'
 import type { GatewayContext } from './context.ts'
 
@@ -9,7 +9,10 @@ const LEDGER_BUDGET_MS = 1_000
 
 /** What the caller adds to a measured demand to make it a command. */
 export type CommandOf<C extends AdmitCommand> = (
-  measured: Measured & { partition: number; deadlineMs: number },
+  measured: Pick<Measured, 'subjects' | 'hold' | 'check'> & {
+    partition: number
+    deadlineMs: number
+  },
 ) => C
 
 /** A decision, and what was asked. */
@@ -21,8 +24,9 @@ export interface Admitted<C extends AdmitCommand = AdmitCommand> {
 
 /**
  * Asks the ledger for one decision. Windows are computed from the ledger's own clock; when that has
- * moved on in between (`PERIOD`), once more with what the reply taught. Throws `LedgerUnavailable`
- * when there is still no decision.
+ * moved on in between (`PERIOD`), once more with what the reply taught. A refusal by shadow rates alone
+ * is asked again without a cost for them: so they are counted as if they were in force, refuse nothing,
+ * and leave no debt behind. Throws `LedgerUnavailable` when there is still no decision.
  */
 export async function admit<C extends AdmitCommand>(
   context: Pick<GatewayContext, 'ledger' | 'ledgerTime' | 'log' | 'telemetry'>,
@@ -30,22 +34,42 @@ export async function admit<C extends AdmitCommand>(
   demand: Demand,
   { commandOf, lock }: { commandOf: CommandOf<C>; lock?: string | undefined },
 ): Promise<Admitted<C>> {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
+  const named = { ...account.subjects, ...(lock !== undefined && { lock }) }
+  let forgiven: ReadonlySet<number> = new Set()
+  for (let periods = 0; periods < 2; ) {
     const nowMs = context.ledgerTime.nowMs()
-    const subjects = { ...account.subjects, ...(lock !== undefined && { lock }) }
-    const measured = measure(account.limits, subjects, demand, nowMs)
-    const command = commandOf({
-      ...measured,
-      partition: account.partition,
-      deadlineMs: Math.floor(nowMs) + LEDGER_BUDGET_MS,
-    })
+    const measured = measure(account.limits, named, demand, nowMs, forgiven)
+    const { subjects, hold, check } = measured
+    const { partition } = account
+    const deadlineMs = Math.floor(nowMs) + LEDGER_BUDGET_MS
+    const command = commandOf({ subjects, hold, check, partition, deadlineMs })
     const reply = await context.ledger.admit(command)
     context.ledgerTime.learn(reply.nowMs)
-    if (reply.code !== 'PERIOD') return { command, reply, measured }
+    if (reply.code === 'PERIOD') {
+      periods += 1
+      continue
+    }
+    const more = toForgive(account, reply, forgiven)
+    if (more === undefined) return { command, reply, measured }
+    forgiven = more
   }
   context.log.error('ledger.period', { partition: account.partition })
   context.telemetry.ledgerAlarmed({ op: 'admit', code: 'PERIOD' })
   throw new GatewayError('LedgerUnavailable', 'Cannot decide: the clocks do not agree')
+}
+
+/** The rates to ask again without; `undefined` when the reply stands. */
+function toForgive(
+  { limits }: Account,
+  reply: AdmitReply,
+  forgiven: ReadonlySet<number>,
+): ReadonlySet<number> | undefined {
+  if (reply.code !== 'DENIED' || !limits.hasShadow) return undefined
+  const shadow = shadowRates(limits)
+  if (!reply.denied.every((position) => shadow.has(position))) return undefined
+  // Another one that refuses now has filled up in between: then none of them is asked for anything.
+  if (forgiven.size === 0) return new Set(reply.denied)
+  return forgiven.size < shadow.size ? shadow : undefined
 }
 
 /** Nothing wanted: every limit is looked at and none refuses. */

@@ -6,6 +6,7 @@ import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
 import type { GatewayContext } from './context.ts'
 import { refusal, unanswered } from './refusal.ts'
+import { reportShadow } from './shadow-limits.ts'
 
 /**
  * Charges `count` requests that hold nothing (downloads, listings, deletes) against rates and request
@@ -39,6 +40,7 @@ async function charge(
     commandOf: (asked) => ({ ...asked, op: 'C' }),
   })
   if (reply.code === 'OK') {
+    reportShadow(context, account, measured, reply)
     return limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)
   }
   if (reply.code === 'DENIED') {
@@ -51,6 +53,7 @@ function chargeLocally(context: GatewayContext, account: Account, count: number)
   const tenant = context.config.tenants.get(account.tenant)
   const plan = tenant?.users.get(account.user)?.plan
   for (const rate of plan?.rates ?? []) {
+    if (rate.shadow === true) continue
     const subject = JSON.stringify([rate.per, rate.policy, account.tenant, account.user])
     const waitMs = context.localLimiter.take(subject, rate, count)
     if (waitMs > 0) throw slowDown(rate.policy, waitMs)

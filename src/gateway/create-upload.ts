@@ -22,6 +22,7 @@ import {
   uploadNoteOf,
   urlExpiryMs,
 } from './reservation-note.ts'
+import { reportShadow } from './shadow-limits.ts'
 import { signUpload } from './sign-upload.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
 
@@ -141,6 +142,7 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
   const { command, reply } = admitted
   if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
   const note = parseNote(command.note) as UploadNote
+  const shadowPolicies = reportShadow(context, account, admitted.measured, reply)
   try {
     const overwrite = request.wanted.overwrite
       ? await prepareOverwrite(context, command, note)
@@ -154,7 +156,11 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
       expiresAtMs: urlExpiryMs(reply.expMs, note.afterUrlMs),
       ifMatch: overwrite?.ifMatch,
     })
-    await context.audit.append(uploadGranted(context, request, command.rid, note, grant))
+    const granted = uploadGranted(context, request, command.rid, note, grant)
+    await context.audit.append({
+      ...granted,
+      ...(shadowPolicies.length > 0 && { shadowPolicies }),
+    })
     context.telemetry.uploadGranted({ bucket: note.bucket, sizeBytes: note.sizeBytes })
     return {
       upload: viewOf(command, reply.expMs, note),

@@ -1,6 +1,6 @@
 import type { Violation } from '../errors.ts'
 import type { LimitStatus } from '../limits/limit-report.ts'
-import { limitStatuses } from '../limits/limit-report.ts'
+import { limitStatuses, shadowViolations } from '../limits/limit-report.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
 import { admit, uploadDemand } from './admit.ts'
 import { slowDown } from './charge-requests.ts'
@@ -20,6 +20,8 @@ export interface Explanation {
   readonly limits: readonly LimitStatus[]
   /** Every limit that refuses; empty when allowed. */
   readonly violations: readonly Violation[]
+  /** What limits that only count and report would have refused. */
+  readonly shadowViolations: readonly Violation[]
 }
 
 /** Dry runs of one key that pass in this process: they cost the ledger a look each. */
@@ -54,5 +56,6 @@ export async function explainUpload(
     guarantees: plan.guarantees,
     limits: limitStatuses(account.limits, measured, reply.levels, reply.nowMs, false),
     violations: refused?.details.violations ?? [],
+    shadowViolations: shadowViolations(account.limits, measured, reply.levels, reply.nowMs),
   }
 }

@@ -62,6 +62,7 @@ export const plansSchema = z.object({
           requests: z.int(),
           windowSeconds: seconds,
           burst: z.int(),
+          shadow: z.literal(true).optional(),
         }),
       ),
       quotas: z.array(
@@ -71,6 +72,7 @@ export const plansSchema = z.object({
           unit: z.string(),
           limit: z.int(),
           window: z.enum(['minute', 'hour', 'day', 'month']).optional(),
+          shadow: z.literal(true).optional(),
         }),
       ),
     }),

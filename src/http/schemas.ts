@@ -26,6 +26,7 @@ export const limitStatusSchema = z
     pending: z.number().describe('Reserved by uploads that have not ended'),
     remaining: z.number(),
     resetsAt: timestamp.optional(),
+    shadow: z.literal(true).optional().describe('It counts and reports, and refuses nothing'),
   })
   .meta({ id: 'LimitStatus' })
 
@@ -104,6 +105,9 @@ export const explanationSchema = z
     guarantees: guaranteesSchema,
     limits: z.array(limitStatusSchema),
     violations: z.array(violationSchema),
+    shadowViolations: z
+      .array(violationSchema)
+      .describe('What limits that only count and report would have refused'),
   })
   .meta({ id: 'Explanation' })
 

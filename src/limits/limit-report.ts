@@ -1,7 +1,13 @@
 import { toTimestamp } from '../clock.ts'
 import type { Violation } from '../errors.ts'
-import { requestsLeft, waitSeconds } from './gcra.ts'
-import type { CompiledQuota, CompiledRate, LimitSet, Measured } from './limit-set.ts'
+import { costUs, requestsLeft, waitSeconds } from './gcra.ts'
+import {
+  type CompiledQuota,
+  type CompiledRate,
+  type LimitSet,
+  type Measured,
+  UNLIMITED,
+} from './limit-set.ts'
 import { windowAt } from './windows.ts'
 
 /** Names what a status keeps out of its JSON. */
@@ -16,6 +22,8 @@ export interface LimitStatus {
   /** Held by uploads that have not ended. */
   readonly pending: number
   readonly remaining: number
+  /** It counts and reports, and refuses nothing. */
+  readonly shadow?: true
   /** When it is as new: the window's end, or when a rate's whole burst is back. */
   readonly resetsAt?: string
   /** The same moment in milliseconds, not rounded: for header fields, not for JSON. */
@@ -40,7 +48,9 @@ const SLOT_RETRY_SECONDS = 5
 interface RateLevel {
   readonly kind: 'rate'
   readonly limit: CompiledRate
+  /** What was asked of the ledger: less than the cost where a rate was forgiven. */
   readonly incUs: number
+  readonly costUs: number
   readonly tauUs: number
   readonly roomUs: number
 }
@@ -83,11 +93,10 @@ export function violationsOf(
   nowMs: number,
 ): Verdict {
   const all = readLevels(set, measured, levels)
-  const refusing = denied.flatMap((position) => all[position - 1] ?? [])
-  const violations = refusing.flatMap((level) => {
-    if (level.kind === 'lock') return []
-    return level.kind === 'rate' ? [rateViolation(level)] : [quotaViolation(set, level, nowMs)]
-  })
+  const refusing = denied
+    .flatMap((position) => all[position - 1] ?? [])
+    .flatMap((level) => (isShadow(level) ? inForce(level) : level))
+  const violations = refusing.flatMap((level) => violationOf(set, level, nowMs))
   const waits = violations.map(({ retryAfterSeconds }) => retryAfterSeconds)
   const waitingHeals = waits.every((wait) => wait !== undefined)
   return {
@@ -97,6 +106,41 @@ export function violationsOf(
     onlyRates: refusing.every(({ kind }) => kind === 'rate'),
     lockTaken: refusing.some(({ kind }) => kind === 'lock'),
   }
+}
+
+/** What the shadow limits would have refused, had they been in force. */
+export function shadowViolations(
+  set: LimitSet,
+  measured: Measured,
+  levels: readonly number[],
+  nowMs: number,
+): Violation[] {
+  if (!set.hasShadow) return []
+  return readLevels(set, measured, levels)
+    .filter((level) => isShadow(level) && hasNoRoom(level))
+    .flatMap((level) => violationOf(set, level, nowMs))
+}
+
+function hasNoRoom(level: Level): boolean {
+  if (level.kind === 'lock') return false
+  if (level.kind === 'rate') return level.costUs > 0 && level.costUs > level.roomUs
+  const { amount, posted, pending, limit } = level
+  return amount > 0 && posted + pending + amount > limit.limit
+}
+
+function isShadow(level: Level): level is RateLevel | QuotaLevel {
+  return level.kind !== 'lock' && level.limit.shadow === true
+}
+
+/** What of a shadow limit refuses all the same: a quota that the ledger can count no further. */
+function inForce(level: RateLevel | QuotaLevel): Level[] {
+  if (level.kind === 'rate') return []
+  return [{ ...level, limit: { ...level.limit, limit: UNLIMITED } }]
+}
+
+function violationOf(set: LimitSet, level: Level, nowMs: number): Violation[] {
+  if (level.kind === 'lock') return []
+  return level.kind === 'rate' ? [rateViolation(level)] : [quotaViolation(set, level, nowMs)]
 }
 
 /** The levels of a reply, one by one, in the order of the ledger's positions. */
@@ -109,7 +153,9 @@ function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]
     check += 1
     for (const limit of group.rates) {
       const [, incUs = 0, tauUs = 0] = measured.check.slice(check, check + 3)
-      found.push({ kind: 'rate', limit, incUs, tauUs, roomUs: levels[level] ?? 0 })
+      const cost = costUs(limit.spacingUs, measured.requests)
+      const roomUs = levels[level] ?? 0
+      found.push({ kind: 'rate', limit, incUs, costUs: cost, tauUs, roomUs })
       check += 3
       level += 1
     }
@@ -139,6 +185,7 @@ function rateStatus(level: RateLevel, nowMs: number, charged: boolean): LimitSta
     used: limit.burst - remaining,
     pending: 0,
     remaining,
+    ...(limit.shadow === true && { shadow: true }),
     resetsAt: timestampAfter(resetsAtMs),
     [RESETS_AT_MS]: resetsAtMs,
   }
@@ -163,19 +210,20 @@ function quotaStatus(
     used,
     pending: pending + held,
     remaining: Math.max(0, limit.limit - used - pending - held),
+    ...(limit.shadow === true && { shadow: true }),
     ...(endMs !== undefined && { resetsAt: toTimestamp(endMs), [RESETS_AT_MS]: endMs }),
   }
 }
 
-function rateViolation({ limit, incUs, tauUs, roomUs }: RateLevel): Violation {
-  const retryAfterSeconds = waitSeconds(incUs, tauUs, roomUs)
+function rateViolation({ limit, costUs: cost, tauUs, roomUs }: RateLevel): Violation {
+  const retryAfterSeconds = waitSeconds(cost, tauUs, roomUs)
   return {
     policy: limit.policy,
     unit: 'requests',
     limit: limit.burst,
     used: limit.burst - requestsLeft(limit.spacingUs, limit.burst, roomUs),
     pending: 0,
-    requested: Math.round(incUs / limit.spacingUs),
+    requested: Math.round(cost / limit.spacingUs),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   }
 }

@@ -37,6 +37,8 @@ export interface LimitSet {
   readonly timeZone: string
   /** Id of the one slot that locks an object. */
   readonly lockId: number
+  /** Whether any limit only counts and reports. */
+  readonly hasShadow: boolean
 }
 
 /** What a decision needs: subjects, and the flat arrays of the ledger's port. */
@@ -44,6 +46,8 @@ export interface Measured {
   readonly subjects: readonly string[]
   readonly hold: readonly number[]
   readonly check: readonly number[]
+  /** The demand on rates; what a forgiven rate was not asked for shows in it. */
+  readonly requests: number
 }
 
 /** Where the limits are counted. `lock` is the object that only one overwrite may have. */
@@ -65,8 +69,9 @@ const KIND: Readonly<Record<QuotaUnit, number>> = {
 const SLOT = KIND['pending-uploads']
 const LOCK_POLICY = 'object-lock'
 const TOTAL_WINDOW = 0
-/** No limit: the largest amount that a ledger keeps exactly. */
-const UNLIMITED = 2 ** 50
+/** No limit: the largest amount that a ledger keeps exactly. Shadow quotas refuse beyond it alone. */
+export const UNLIMITED = 2 ** 50
+const NONE: ReadonlySet<number> = new Set()
 const MAX_LIMITS = 32
 const MIN_SPACING_US = 10
 const MAX_TAU_US = 366 * 86_400 * 1e6
@@ -94,6 +99,7 @@ export function compileLimits(options: {
     tenant: groupOf(tenant, 'tenant', hashing),
     timeZone,
     lockId: limitId(hashing, LOCK_POLICY),
+    hasShadow: [...chosen.rates, ...chosen.quotas].some(({ shadow }) => shadow === true),
   }
 }
 
@@ -130,21 +136,28 @@ export function problemsOf(plan: Plan, hashing: Hashing): string[] {
 /**
  * The hold and the check of a demand at an instant of the ledger's clock: user first, then tenant,
  * then the lock. A limit that the demand does not touch is listed with amount 0 and cannot refuse.
+ * `forgiven`: positions of rates that are asked for nothing; see `shadowRates`.
  */
 export function measure(
   set: LimitSet,
   subjects: Subjects,
   demand: Demand,
   nowMs: number,
+  forgiven: ReadonlySet<number> = NONE,
 ): Measured {
   const hold: number[] = []
   const check: number[] = [0, Number.MAX_SAFE_INTEGER]
+  const { requests } = demand
+  let position = 0
   for (const group of [set.user, set.tenant]) {
     check.push(group.rates.length)
     for (const { id, spacingUs: spacing, burst } of group.rates) {
-      check.push(id, costUs(spacing, demand.requests), spacing * burst)
+      position += 1
+      const asked = forgiven.has(position) ? 0 : requests
+      check.push(id, costUs(spacing, asked), spacing * burst)
     }
     hold.push(group.quotas.length)
+    position += group.quotas.length
     for (const quota of group.quotas) {
       hold.push(
         quota.id,
@@ -152,14 +165,28 @@ export function measure(
         amountOf(quota.unit, demand),
         quota.kind,
       )
-      check.push(quota.limit)
+      check.push(enforcedLimit(quota))
     }
   }
   const named = [subjects.user, subjects.tenant]
-  if (subjects.lock === undefined) return { subjects: named, hold, check }
+  if (subjects.lock === undefined) return { subjects: named, hold, check, requests }
   hold.push(1, set.lockId, TOTAL_WINDOW, 1, SLOT)
   check.push(0, 1)
-  return { subjects: [...named, subjects.lock], hold, check }
+  return { subjects: [...named, subjects.lock], hold, check, requests }
+}
+
+/** Positions in the ledger's replies of the rates that only count and report. */
+export function shadowRates(set: LimitSet): Set<number> {
+  const positions = new Set<number>()
+  let position = 0
+  for (const { rates, quotas } of [set.user, set.tenant]) {
+    for (const { shadow } of rates) {
+      position += 1
+      if (shadow === true) positions.add(position)
+    }
+    position += quotas.length
+  }
+  return positions
 }
 
 /**
@@ -168,7 +195,9 @@ export function measure(
  */
 export function limitsNow(set: LimitSet, hold: readonly number[]): number[] {
   const known = new Map<number, number>([[set.lockId, 1]])
-  for (const { id, limit } of [...set.user.quotas, ...set.tenant.quotas]) known.set(id, limit)
+  for (const quota of [...set.user.quotas, ...set.tenant.quotas]) {
+    known.set(quota.id, enforcedLimit(quota))
+  }
   const limits: number[] = []
   for (let at = 0; at < hold.length; ) {
     const count = hold[at] ?? 0
@@ -189,6 +218,10 @@ function groupOf(plan: Plan, per: Per, hashing: Hashing): Group {
       .filter(isPer(per))
       .map((quota) => ({ ...quota, id: limitId(hashing, quota.policy), kind: KIND[quota.unit] })),
   }
+}
+
+function enforcedLimit({ shadow, limit }: Quota): number {
+  return shadow === true ? UNLIMITED : limit
 }
 
 function isPer(per: Per): (limit: { per: Per }) => boolean {

@@ -12,6 +12,8 @@ export interface RateLimit {
   readonly windowSeconds: number
   /** How many may come at once, 1 and up. Default: `requests`. */
   readonly burst: number
+  /** Counted and reported, never refusing. Default `false`. */
+  readonly shadow?: boolean
 }
 
 export type QuotaUnit =
@@ -35,6 +37,8 @@ export interface Quota {
   /** 0 to 2^50. */
   readonly limit: number
   readonly window?: QuotaWindow
+  /** Counted and reported, never refusing. Default `false`. */
+  readonly shadow?: boolean
 }
 
 /** A named set of limits. */

@@ -26,14 +26,15 @@ export type RateLimitFields = Readonly<Record<string, string>>
  * `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10): `q` the quota, `qu`
  * its unit, `w` the window, `r` what is left rounded down, `t` seconds until it is as new, rounded
  * up. A total has neither `w` nor `t`. `waits` replaces `t` of the limits that refused, so that it
- * equals `Retry-After`.
+ * equals `Retry-After`. Limits that refuse nothing are left out: nobody needs to slow down for them.
  */
 export function rateLimitFields(
   set: LimitSet,
-  statuses: readonly LimitStatus[],
+  all: readonly LimitStatus[],
   nowMs: number,
   waits: ReadonlyMap<string, number> = new Map(),
 ): RateLimitFields {
+  const statuses = all.filter(({ shadow }) => shadow !== true)
   if (statuses.length === 0) return {}
   const windows = windowsOf(set)
   const policies = statuses.map(({ policy, unit, limit }) => {

@@ -36,6 +36,7 @@ describe('a set of limits', () => {
     const id = (policy: string) => limitId(nodeHashing, policy)
     expect(measured(set, { requests: 2, bytes: 7, storedBytes: 7 })).toEqual({
       subjects: ['u-alice', 't-acme'],
+      requests: 2,
       hold: [
         1,
         id('user-bytes-day'),
