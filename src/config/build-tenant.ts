@@ -4,6 +4,7 @@ import type { Plan } from '../limits/plan.ts'
 import { buildKey } from './build-key.ts'
 import { checkNames, overridden } from './build-overrides.ts'
 import { effectiveLimits, MAX_LIMITS } from './build-plan.ts'
+import { buildZones } from './build-zones.ts'
 import type { ConfiguredBucket, Tenant, User } from './config.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
@@ -32,9 +33,7 @@ export function buildTenant(
   const { report } = scope
   const path: Path = ['tenants', id]
   const { plan, users } = buildUsers(input, path, scope)
-  if (!isTimeZone(input.timeZone)) {
-    report.problem([...path, 'timeZone'], 'is no time zone that is known here, like Europe/Berlin')
-  }
+  const zones = buildZones(input, path, report)
   const own: string[] = []
   input.keys.forEach((key, index) => {
     const at = [...path, 'keys', index]
@@ -46,7 +45,7 @@ export function buildTenant(
     keys.set(key.id, buildKey(id, key, { ...scope, path: at }))
     own.push(key.id)
   })
-  return { id, plan, timeZone: input.timeZone, users, keys: own }
+  return { id, plan, timeZone: input.timeZone, zones, users, keys: own }
 }
 
 /** The plans of a tenant and of its users, with their overrides in them. */
@@ -96,13 +95,5 @@ function checkPlans(plans: { user: Plan; tenant: Plan }, path: Path, report: Rep
   const doubled = policies.find((policy, index) => policies.indexOf(policy) !== index)
   if (doubled !== undefined) {
     report.problem(path, `has a user's policy ${quote(doubled)}, as has the tenant's plan`)
-  }
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== ''
-  } catch {
-    return false
   }
 }

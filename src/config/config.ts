@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
+import type { Zone } from '../limits/windows.ts'
 import type { LogLevel } from '../log.ts'
 import type { Secret } from '../secret.ts'
 import type { Bucket, UploadRules } from '../stores/bucket.ts'
@@ -164,6 +165,8 @@ export interface Tenant {
   readonly plan: Plan
   /** IANA name; days and months of its quotas begin there. Default `UTC`. */
   readonly timeZone: string
+  /** The same, with the zones that came before it. */
+  readonly zones: Zone
   readonly users: ReadonlyMap<string, User>
   /** Ids of its keys; the records are in `Config.keys`. */
   readonly keys: readonly string[]

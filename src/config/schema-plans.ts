@@ -31,7 +31,7 @@ const quotaSchema = members({
     'pending-uploads',
   ]).describe('What is counted: the first three in a window, the others as they stand.'),
   limit: integer(0, MAX_AMOUNT).describe('The most that there may be.'),
-  window: oneOf(['minute', 'hour', 'day', 'month'])
+  window: oneOf(['minute', 'hour', 'day', 'week', 'month'])
     .optional()
     .describe('Calendar window of bytes, objects and requests; the other units have none.'),
   shadow: shadowSchema,

@@ -61,7 +61,19 @@ export const tenantSchema = members({
   plan: nameSchema.describe('A name from plans.'),
   timeZone: text(64)
     .default('UTC')
-    .describe('IANA time zone in which days and months begin, like Europe/Berlin.'),
+    .describe('IANA time zone in which days, weeks and months begin, like Europe/Berlin.'),
+  formerTimeZones: list(
+    members({
+      zone: text(64).describe('IANA time zone that was in force before.'),
+      until: text(40).describe('When that ended: an instant like 2026-12-01T00:00:00Z.'),
+    }),
+    0,
+  )
+    .max(16, { error: 'must have at most 16 items' })
+    .default([])
+    .describe(
+      'Time zones before timeZone, in their order. The window that runs at a change lasts to the first boundary of the new zone after its old end. Set it on all gateways before the old end; leave it in until the window is over, for months up to two months.',
+    ),
   overrides: overridesSchema.describe(
     'Other numbers for this tenant and its users than their plans have, by policy.',
   ),

@@ -44,7 +44,7 @@ export function createAccounts(config: Config, ledger: Ledger, hashing: Hashing)
       limits: compileLimits({
         user: user.plan,
         tenant: tenant.plan,
-        timeZone: tenant.timeZone,
+        timeZone: tenant.zones,
         hashing,
       }),
     }

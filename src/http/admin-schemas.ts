@@ -71,7 +71,7 @@ export const plansSchema = z.object({
           per,
           unit: z.string(),
           limit: z.int(),
-          window: z.enum(['minute', 'hour', 'day', 'month']).optional(),
+          window: z.enum(['minute', 'hour', 'day', 'week', 'month']).optional(),
           shadow: z.literal(true).optional(),
         }),
       ),

@@ -2,7 +2,7 @@ import type { Hashing } from '../hashing.ts'
 import { costUs, spacingUs } from './gcra.ts'
 import { limitId } from './limit-id.ts'
 import type { Per, Plan, Quota, QuotaUnit, RateLimit } from './plan.ts'
-import { windowAt } from './windows.ts'
+import { windowAt, type Zone } from './windows.ts'
 
 /** What a request asks of the limits. */
 export interface Demand {
@@ -34,7 +34,7 @@ interface Group {
 export interface LimitSet {
   readonly user: Group
   readonly tenant: Group
-  readonly timeZone: string
+  readonly timeZone: Zone
   /** Id of the one slot that locks an object. */
   readonly lockId: number
   /** Whether any limit only counts and reports. */
@@ -83,7 +83,7 @@ const MAX_TAU_US = 366 * 86_400 * 1e6
 export function compileLimits(options: {
   readonly user: Plan
   readonly tenant: Plan
-  readonly timeZone: string
+  readonly timeZone: Zone
   readonly hashing: Hashing
 }): LimitSet {
   const { user, tenant, timeZone, hashing } = options

@@ -24,7 +24,7 @@ export type QuotaUnit =
   | 'stored-objects'
   | 'pending-uploads'
 
-export type QuotaWindow = 'minute' | 'hour' | 'day' | 'month'
+export type QuotaWindow = 'minute' | 'hour' | 'day' | 'week' | 'month'
 
 /**
  * How much. `bytes`, `objects` and `requests` count within a calendar window and need `window`;

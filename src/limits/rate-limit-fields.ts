@@ -9,6 +9,7 @@ const WINDOW_SECONDS: Readonly<Record<QuotaWindow, number>> = {
   minute: 60,
   hour: 3_600,
   day: 86_400,
+  week: 604_800,
   month: 2_592_000,
 }
 // Quota units of draft-ietf-httpapi-ratelimit-headers.

@@ -7,28 +7,69 @@ export interface CalendarWindow {
   readonly endMs: number
 }
 
+/** An IANA name, or one that another zone came before. */
+export type Zone = string | ChangedZone
+
+/** A change of zone in the life of a tenant. */
+export interface ChangedZone {
+  /** IANA name, from the change on. */
+  readonly zone: string
+  readonly before: Zone
+  readonly changedAtMs: number
+}
+
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 const MAX_CACHED = 1_000
 
 const current = new Map<string, CalendarWindow>()
+const currentAfterChange = new WeakMap<ChangedZone, Map<ZonedWindow, CalendarWindow>>()
+
+type ZonedWindow = Exclude<QuotaWindow, 'minute' | 'hour'>
 
 /**
- * The window that `nowMs` lies in. Minutes and hours are UTC; days and months begin at midnight in
- * `timeZone` (IANA), so a day may have 23 or 25 hours. Windows follow each other without a gap.
- * Throws `RangeError` for an unknown zone.
+ * The window that `nowMs` lies in. Minutes and hours are UTC; days, weeks (from Monday) and months
+ * begin at midnight in the zone, so a day may have 23 or 25 hours. Windows follow each other without a
+ * gap. The one that runs when a zone changes lasts to the new zone's first boundary at or after its
+ * old end: nobody gains a window. Throws `RangeError` for an unknown zone.
  */
-export function windowAt(window: QuotaWindow, timeZone: string, nowMs: number): CalendarWindow {
+export function windowAt(window: QuotaWindow, zone: Zone, nowMs: number): CalendarWindow {
   if (window === 'minute') return fixedWindow(MINUTE_MS, nowMs)
   if (window === 'hour') return fixedWindow(HOUR_MS, nowMs)
-  const name = `${window} ${timeZone}`
+  if (typeof zone !== 'string') return windowAfterChange(window, zone, nowMs)
+  const name = `${window} ${zone}`
   const known = current.get(name)
-  if (known !== undefined && known.startMs <= nowMs && nowMs < known.endMs) return known
-  const found = zonedWindow(window, timeZone, nowMs)
+  if (contains(known, nowMs)) return known
+  const found = zonedWindow(window, zone, nowMs)
   if (current.size >= MAX_CACHED) current.clear()
   current.set(name, found)
   return found
+}
+
+function windowAfterChange(window: ZonedWindow, change: ChangedZone, nowMs: number) {
+  const cache = currentAfterChange.get(change) ?? new Map<ZonedWindow, CalendarWindow>()
+  const known = cache.get(window)
+  if (contains(known, nowMs)) return known
+  const found = findAfterChange(window, change, nowMs)
+  currentAfterChange.set(change, cache.set(window, found))
+  return found
+}
+
+function findAfterChange(
+  window: ZonedWindow,
+  { zone, before, changedAtMs }: ChangedZone,
+  nowMs: number,
+): CalendarWindow {
+  const running = windowAt(window, before, changedAtMs)
+  if (nowMs < running.startMs) return windowAt(window, before, nowMs)
+  const next = windowAt(window, zone, running.endMs)
+  const endMs = next.startMs === running.endMs ? running.endMs : next.endMs
+  return nowMs < endMs ? { ...running, endMs } : windowAt(window, zone, nowMs)
+}
+
+function contains(window: CalendarWindow | undefined, nowMs: number): window is CalendarWindow {
+  return window !== undefined && window.startMs <= nowMs && nowMs < window.endMs
 }
 
 function fixedWindow(lengthMs: number, nowMs: number): CalendarWindow {
@@ -36,13 +77,10 @@ function fixedWindow(lengthMs: number, nowMs: number): CalendarWindow {
   return { id: startMs / MINUTE_MS, startMs, endMs: startMs + lengthMs }
 }
 
-function zonedWindow(window: 'day' | 'month', timeZone: string, nowMs: number): CalendarWindow {
+function zonedWindow(window: ZonedWindow, timeZone: string, nowMs: number): CalendarWindow {
   const zone = zoneOf(timeZone)
   const local = new Date(nowMs + offsetMs(zone, nowMs))
-  const step = (by: number) =>
-    window === 'day'
-      ? Date.UTC(local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate() + by)
-      : Date.UTC(local.getUTCFullYear(), local.getUTCMonth() + by, 1)
+  const step = (by: number) => localStart(window, local, by)
   // Where a clock is set back across midnight the local date is ambiguous; boundaries decide.
   for (const by of [-1, 0, 1]) {
     const startMs = midnightMs(zone, step(by))
@@ -52,6 +90,15 @@ function zonedWindow(window: 'day' | 'month', timeZone: string, nowMs: number): 
     if (startMs <= nowMs && nowMs < endMs) return { id, startMs, endMs }
   }
   throw new RangeError(`Cannot find the ${window} of ${nowMs} in "${timeZone}"`)
+}
+
+/** First date of the window that lies `by` windows after that of `local`; local time written as UTC. */
+function localStart(window: ZonedWindow, local: Date, by: number): number {
+  const [year, month, date] = [local.getUTCFullYear(), local.getUTCMonth(), local.getUTCDate()]
+  if (window === 'month') return Date.UTC(year, month + by, 1)
+  if (window === 'day') return Date.UTC(year, month, date + by)
+  const sinceMonday = (local.getUTCDay() + 6) % 7
+  return Date.UTC(year, month, date - sinceMonday + 7 * by)
 }
 
 /**
