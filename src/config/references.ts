@@ -12,6 +12,7 @@ export interface ReferenceSources {
 const MAX_SECRET_CHARACTERS = 64 * 1024
 /** A bundle of all public authorities has some 200,000. */
 const MAX_PEM_CHARACTERS = 1024 * 1024
+const PEM_MEMBERS = new Set<string | number>(['ca', 'cert', 'key'])
 const PEM_START = /^-----BEGIN /
 
 /**
@@ -91,7 +92,7 @@ function holdsSecret(path: Path): boolean {
 
 /** True for members whose text is the path of a PEM file. */
 function holdsPem(path: Path): boolean {
-  return path[0] === 'ledger' && path[1] === 'tls' && path[2] !== 'serverName'
+  return path[0] === 'ledger' && path[1] === 'tls' && PEM_MEMBERS.has(path[2] ?? '')
 }
 
 /**

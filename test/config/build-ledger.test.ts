@@ -160,6 +160,15 @@ describe('TLS to Redis', () => {
     expect(await tlsOf({ ca: '${CA}' }, { CA: CERTIFICATE })).toEqual({ ca: CERTIFICATE })
   })
 
+  it('reads no file but for its own members', async () => {
+    expect(await problemsOf(configText({ state: 'redis://h', 'ledger.tls': 'k.pem' }))).toEqual([
+      'ledger.tls: must be a mapping',
+    ])
+    expect(await tlsProblems({ cer: 'missing.pem' })).toEqual([
+      'ledger.tls.cer: is unknown, did you mean "cert"?',
+    ])
+  })
+
   it('needs certificate and key together, and PEM in them', async () => {
     expect(await tlsProblems({ cert: '/abs/c.pem' })).toEqual([
       'ledger.tls.key: is required beside "cert"',
