@@ -19,10 +19,13 @@ const env = {
   ALICE_KEY_HASH: HASH,
   BOB_KEY_HASH: HASH,
   APP_SERVER_KEY_HASH: HASH,
+  REDIS_PASSWORD: 'redis-password',
+  SENTINEL_PASSWORD: 'sentinel-password',
 }
 const files = {
   'config/ticket.key': 'ticket-key-of-the-default-0123456789\n',
   'config/admin.token': 'admin-token-of-the-default-0123456789\n',
+  'config/examples/redis-ca.pem': '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n',
 }
 const open = async (file: string) =>
   loadConfig(await readFile(file, 'utf8'), file, sources({ env, files }))
@@ -32,6 +35,7 @@ describe('the configurations that come with Signet', () => {
     'config/signet.yaml',
     'config/examples/news-feed.yaml',
     'config/examples/container.yaml',
+    'config/examples/several-gateways.yaml',
   ])('%s loads without a warning', async (file) => {
     const { warnings } = await open(file)
     expect(warnings).toEqual([])
@@ -42,6 +46,7 @@ describe('the configurations that come with Signet', () => {
       ['config/signet.yaml', './signet.schema.json'],
       ['config/examples/news-feed.yaml', '../signet.schema.json'],
       ['config/examples/container.yaml', '../signet.schema.json'],
+      ['config/examples/several-gateways.yaml', '../signet.schema.json'],
     ] as const) {
       const text = await readFile(file, 'utf8')
       expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=${schema}`)
@@ -56,6 +61,12 @@ describe('the configurations that come with Signet', () => {
     const image = await readFile('Dockerfile', 'utf8')
     expect(image).toContain('--chown=65532:65532 /data /data')
     expect(image).toMatch(/^VOLUME \["\/data"\]$/m)
+  })
+
+  it('keep what several gateways promise on all replicas', async () => {
+    const { state, ledger } = (await open('config/examples/several-gateways.yaml')).config
+    expect(state).toMatchObject({ kind: 'redis', topology: 'sentinel', masterName: 'signet' })
+    expect(ledger).toMatchObject({ durability: 'strict', replicas: 2, gateways: 3 })
   })
 
   it('listen on loopback alone', async () => {
