@@ -55,6 +55,16 @@ async function ask(client: Client, command: string, reply: string): Promise<void
 const untilEnded = (client: Client) => until('the end', async () => client.ended())
 
 describeOnRedis('a fault proxy', () => {
+  it('counts an answer in many chunks as one round trip', async () => {
+    await using scene = await openScene()
+    const { redis, proxy } = scene
+    await redis.command('SETRANGE', 'big', 1_000_000, 'end')
+    expect(await sendCommand(proxy, ['GET', 'big'])).toHaveLength(1_000_003)
+    const { replyChunks, roundTrips } = proxy.traffic()
+    expect(replyChunks).toBeGreaterThan(1)
+    expect(roundTrips).toBe(1)
+  })
+
   it('passes, and counts a pipeline that is answered at once as one round trip', async () => {
     await using scene = await openScene()
     const { proxy, client } = scene
