@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { until } from '../until.ts'
 import { openFaultProxy } from './fault-proxy.ts'
+import { openRawClient, type RawClient } from './raw-client.ts'
 import { openRedisServer } from './redis-server.ts'
 import { describeOnRedis } from './redis-under-test.ts'
 import { sendCommand } from './resp-client.ts'
@@ -12,7 +11,7 @@ async function openScene() {
   await using opened = new AsyncDisposableStack()
   const redis = opened.use(await openRedisServer())
   const proxy = opened.use(await openFaultProxy({ targetPort: redis.port }))
-  const client = await openClient(proxy.port)
+  const client = await openRawClient(proxy.port)
   opened.defer(() => {
     client.socket.destroy()
   })
@@ -20,39 +19,14 @@ async function openScene() {
   return { redis, proxy, client, [Symbol.asyncDispose]: () => closing.disposeAsync() }
 }
 
-interface Client {
-  socket: Socket
-  /** All that it got so far. */
-  received(): string
-  /** How the connection ended, once it has. */
-  ended(): string | undefined
-}
-
-async function openClient(port: number): Promise<Client> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  let received = ''
-  let ended: string | undefined
-  socket.on('data', (chunk) => {
-    received += chunk
-  })
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    ended = error.code
-  })
-  socket.on('close', () => {
-    ended ??= 'closed'
-  })
-  await once(socket, 'connect')
-  return { socket, received: () => received, ended: () => ended }
-}
-
-async function ask(client: Client, command: string, reply: string): Promise<void> {
+async function ask(client: RawClient, command: string, reply: string): Promise<void> {
   const before = client.received().length
   client.socket.write(`${command}\r\n`)
   await until(`"${command}" is answered`, async () => client.received().length > before)
   expect(client.received().slice(before)).toBe(`${reply}\r\n`)
 }
 
-const untilEnded = (client: Client) => until('the end', async () => client.ended())
+const untilEnded = (client: RawClient) => until('the end', async () => client.ended())
 
 describeOnRedis('a fault proxy', () => {
   it('counts an answer in many chunks as one round trip', async () => {
@@ -106,7 +80,7 @@ describeOnRedis('a fault proxy', () => {
   it('swallows requests in a black hole, and resets who spoke into it when it heals', async () => {
     await using scene = await openScene()
     const { redis, proxy, client } = scene
-    const silent = await openClient(proxy.port)
+    const silent = await openRawClient(proxy.port)
     await proxy.setMode('blackhole')
     client.socket.write('INCR n\r\n')
     await expect(sendCommand(proxy, ['INCR', 'n'], 100)).rejects.toThrow('no answer')
