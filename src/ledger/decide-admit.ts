@@ -73,7 +73,9 @@ function chargeAll(state: LedgerState, command: AdmitCommand, nowMs: number): Ch
       const at = tatAt(subject, id)
       const top = nowUs + tau
       let tat = Math.max(subject[at] ?? 0, nowUs)
-      if (tat > top + MAX_AHEAD_US) tat = top
+      // The clock stepped back. A refusal writes nothing, so that a clamp to `top` would refuse until
+      // the clock is back where it was: one request passes instead, and leaves the burst used up.
+      if (tat > top + MAX_AHEAD_US) tat = Math.max(nowUs, top - inc)
       levels.push(top - tat)
       subject[at] = tat + inc
       // Who asks for nothing is not refused, even where a clock that stepped back left a debt.

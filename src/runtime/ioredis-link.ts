@@ -34,7 +34,10 @@ export function ioredisConnector(access: RedisAccess): ConnectLink {
   return (target, events) => openLink(new Redis(optionsOf(access, target)), events)
 }
 
-function optionsOf(access: RedisAccess, target: LinkTarget): RedisOptions {
+function optionsOf(
+  access: RedisAccess,
+  target: LinkTarget,
+): RedisOptions & { replyMapping: 'legacy' } {
   const { username, password, sentinelUsername, sentinelPassword, database, tls } = access
   const tlsFor = (host: string) => (tls === undefined ? {} : { tls: { servername: host, ...tls } })
   return {

@@ -275,8 +275,8 @@ function accountIn(accounts: Map<string, Account>, subject: string): Account {
 function roomOf(account: Account, rate: ModelRate, nowMs: number): number {
   const nowUs = (nowMs - EPOCH_2025) * 1000
   const room = rate.burstUs - Math.max(0, (account.rates.get(rate.id) ?? 0) - nowUs)
-  // More than a minute of debt beyond the burst: the clock stepped back, and nobody pays for that.
-  return room < -60_000_000 ? 0 : room
+  // More than a minute of debt beyond the burst: the clock stepped back, and nobody waits for that.
+  return room < -60_000_000 ? Math.min(rate.costUs, rate.burstUs) : room
 }
 
 /** The running counter, rolled forward when a new window begins; none for a window that is over. */

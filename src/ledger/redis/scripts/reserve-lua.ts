@@ -31,8 +31,8 @@ for s = 4, #KEYS do
     if S[c] ~= id or c > 1 + 2 * S[2] then c = rate(S, id) end
     local tat, top = S[c + 1], us + tau
     if tat < us then tat = us end
-    -- The clock stepped back: nobody pays more than the burst for it.
-    if tat > top + 60000000 then tat = top end
+    -- The clock stepped back: one request passes and leaves the burst used up.
+    if tat > top + 60000000 then tat = math.max(us, top - inc) end
     l, k = l + 1, k + 1
     levels[l], S[c + 1] = top - tat, tat + inc
     if inc > 0 and tat + inc > top then d = d + 1; denied[d] = k end
