@@ -17,6 +17,8 @@ export interface Telemetry {
   ticketRefused(facts: { bucket: string }): void
   /** A reply that must not happen (`CORRUPT`, a forged fingerprint): an alarm. */
   ledgerAlarmed(facts: { op: string; code: string }): void
+  /** A rate refused again, and the ledger was not asked. */
+  refusalRemembered(facts: { op: string }): void
   /** A fail policy let something pass that could not be counted. */
   failedOpen(facts: { what: string }): void
   /** A limit that only counts and reports would have refused. Policies are the operator's names. */
@@ -45,6 +47,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const signer = count('signet.alarm.signer', 'Grants withheld because the signer misbehaved')
   const tickets = count('signet.alarm.tickets', 'Objects with a forged or foreign ticket')
   const ledger = count('signet.alarm.ledger', 'Ledger replies that must not happen')
+  const known = count('signet.ledger.refusals_remembered', 'Refusals by rates without the ledger')
   const open = count('signet.failed_open', 'Requests let through by a fail policy')
   const shadow = count('signet.limits.shadow_refused', 'What shadow limits would have refused')
   const calls = count('signet.store.calls', 'Calls of the gateway to a store, by outcome')
@@ -63,6 +66,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     signerMisbehaved: (labels) => signer.add(1, labels),
     ticketRefused: (labels) => tickets.add(1, labels),
     ledgerAlarmed: (labels) => ledger.add(1, labels),
+    refusalRemembered: (labels) => known.add(1, labels),
     failedOpen: (labels) => open.add(1, labels),
     limitShadowRefused: (labels) => shadow.add(1, labels),
     storeCalled: (labels) => calls.add(1, labels),

@@ -44,7 +44,8 @@ export async function admit<C extends AdmitCommand>(
     const deadlineMs = Math.floor(nowMs) + LEDGER_BUDGET_MS
     const command = commandOf({ subjects, hold, check, partition, deadlineMs })
     const reply = await context.ledger.admit(command)
-    context.ledgerTime.learn(reply.nowMs)
+    const remembered = reply.code === 'DENIED' && reply.remembered === true
+    if (!remembered) context.ledgerTime.learn(reply.nowMs)
     if (reply.code === 'PERIOD') {
       periods += 1
       continue

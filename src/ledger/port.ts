@@ -144,13 +144,20 @@ interface Standing {
 /**
  * `levels` are as found before the charge: per subject, microseconds of room for each rate, then
  * `posted, pending` of each quota. `denied` holds 1-based positions of all limits that refuse,
- * counted per subject: rates, then quotas.
+ * counted per subject: rates, then quotas. `remembered`: given without asking the ledger, so that
+ * `nowMs` teaches nothing about its clock.
  */
 export type AdmitReply =
   | { code: 'OK'; nowMs: number; expMs: number; levels: readonly number[] }
   | ({ code: 'EXISTS' } & Standing)
   | { code: 'CONFLICT'; nowMs: number; state: ReservationState }
-  | { code: 'DENIED'; nowMs: number; denied: readonly number[]; levels: readonly number[] }
+  | {
+      code: 'DENIED'
+      nowMs: number
+      denied: readonly number[]
+      levels: readonly number[]
+      remembered?: true
+    }
   | { code: 'STALE'; nowMs: number }
   | { code: 'PERIOD'; nowMs: number }
   | { code: 'FENCED'; nowMs: number; epoch: string }

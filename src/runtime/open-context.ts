@@ -12,6 +12,7 @@ import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
+import { withDenyCache } from '../ledger/deny-cache.ts'
 import { openMemoryLedger } from '../ledger/memory.ts'
 import type { Ledger } from '../ledger/port.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
@@ -42,7 +43,10 @@ export async function openContext(
   const truth = createStoreTruth(config, log)
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
-  const ledger = overrides.ledger ?? openLedger(config, clock)
+  const ledgerTime = overrides.ledgerTime ?? new LedgerTime(clock)
+  const onHit = telemetry.refusalRemembered
+  const ledger =
+    overrides.ledger ?? withDenyCache(openLedger(config, clock), { clock, ledgerTime, onHit })
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
@@ -55,7 +59,7 @@ export async function openContext(
       return truth.config
     },
     clock,
-    ledgerTime: new LedgerTime(clock),
+    ledgerTime,
     hashing: nodeHashing,
     random: createPooledRandom(),
     ledger,

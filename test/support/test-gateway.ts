@@ -46,6 +46,8 @@ export interface TestGatewayOptions {
   /** Rules of a user's key, by `tenant/user`. Default: everything below `<tenant>/<user>/`. */
   readonly allow?: Readonly<Record<string, readonly TestAllow[]>>
   readonly clock?: TestClock
+  /** The ledger as `openContext` opens it, instead of a bare one in memory. Default false. */
+  readonly openedLedger?: boolean
   /** Ports to replace; the ledger is in memory unless one is given. */
   readonly overrides?: Partial<AppContext>
 }
@@ -147,7 +149,7 @@ export async function openTestGateway(options: TestGatewayOptions = {}): Promise
   const audited: Record<string, unknown>[] = []
   const context = await openContext(config, secrets, closing, {
     clock,
-    ledger: openMemoryLedger({ clock }),
+    ...(options.openedLedger !== true && { ledger: openMemoryLedger({ clock }) }),
     log: createLogger({ write: (line) => log.push(line), clock, level: 'debug' }),
     audit: {
       async append(event) {
