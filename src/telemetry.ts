@@ -20,7 +20,7 @@ export interface Telemetry {
   /** A rate refused again, and the ledger was not asked. */
   refusalRemembered(facts: { op: string }): void
   /** A fail policy let something pass that could not be counted. */
-  failedOpen(facts: { what: string }): void
+  failedOpen(facts: { what: string; reason: string }): void
   /** A limit that only counts and reports would have refused. Policies are the operator's names. */
   limitShadowRefused(facts: { policy: string }): void
   storeCalled(facts: { store: string; call: string; outcome: 'ok' | 'failed' }): void

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { ownUpload } from './own-upload.ts'
+import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent } from './settle.ts'
 import { statusOf } from './upload-view.ts'
@@ -32,6 +33,7 @@ export async function abortUpload(
     note: noteText(aborted),
   })
   context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('abort the upload')
   if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
   if (reply.code === 'OK') {
     await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))

@@ -11,6 +11,7 @@ export interface Account {
   readonly tenant: string
   readonly user: string
   readonly partition: number
+  /** Throws `LedgerUnavailable` until the ledger has told the salt that they are made with. */
   readonly subjects: { readonly user: string; readonly tenant: string }
   readonly limits: LimitSet
 }
@@ -33,13 +34,18 @@ export function createAccounts(config: Config, ledger: Ledger, hashing: Hashing)
     if (tenant === undefined || user === undefined) {
       throw new GatewayError('AccessDenied', 'Cannot act for this user: it is not configured')
     }
+    let subjects: Account['subjects'] | undefined
     return {
       tenant: tenantId,
       user: userId,
       partition: partitionOf(hashing, tenantId, ledger.partitions),
-      subjects: {
-        user: subjectId(hashing, ledger.salt, 'u', tenantId, userId),
-        tenant: subjectId(hashing, ledger.salt, 't', tenantId, ''),
+      // Made when they are first asked for: whoever acts while the ledger is away needs the limits.
+      get subjects() {
+        subjects ??= {
+          user: subjectId(hashing, ledger.salt, 'u', tenantId, userId),
+          tenant: subjectId(hashing, ledger.salt, 't', tenantId, ''),
+        }
+        return subjects
       },
       limits: compileLimits({
         user: user.plan,

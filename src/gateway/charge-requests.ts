@@ -1,17 +1,22 @@
 import type { Principal } from '../auth/principal.ts'
-import { GatewayError } from '../errors.ts'
+import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { LimitStatus } from '../limits/limit-report.ts'
 import { limitStatuses } from '../limits/limit-report.ts'
 import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
+import { chargeLocally } from './charge-locally.ts'
 import type { GatewayContext } from './context.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { reportShadow } from './shadow-limits.ts'
 
+/** Why the ledger gave no decision. */
+const UNANSWERED: readonly ErrorCode[] = ['LedgerUnavailable', 'Overloaded']
+
 /**
  * Charges `count` requests that hold nothing (downloads, listings, deletes) against rates and request
- * quotas. Open while the ledger is away: then a limiter of this process alone applies the rates.
- * Throws `SlowDown` or `QuotaExceeded`.
+ * quotas. When the ledger gives no answer (away, recovering, its queue full) the configuration says
+ * whether they pass: `open`, and this process alone keeps its share of the rates, or `closed`. Throws
+ * `SlowDown` or `QuotaExceeded`; `LedgerUnavailable` or `Overloaded` when closed.
  */
 export async function chargeRequests(
   context: GatewayContext,
@@ -22,10 +27,12 @@ export async function chargeRequests(
   try {
     return await charge(context, account, count)
   } catch (error) {
-    if (!(error instanceof GatewayError) || error.code !== 'LedgerUnavailable') throw error
-    context.log.warn('requests.failed_open', { error })
-    context.telemetry.failedOpen({ what: 'requests' })
-    chargeLocally(context, account, count)
+    const { gateways, whenAway } = context.config.ledger
+    const isUnanswered = error instanceof GatewayError && UNANSWERED.includes(error.code)
+    if (!isUnanswered || whenAway.requests === 'closed') throw error
+    context.failOpenLog.unanswered(error)
+    chargeLocally(context.localLimiter, { account, count, gateways })
+    context.telemetry.failedOpen({ what: 'requests', reason: error.code })
     return []
   }
 }
@@ -40,24 +47,15 @@ async function charge(
     commandOf: (asked) => ({ ...asked, op: 'C' }),
   })
   if (reply.code === 'OK') {
+    context.failOpenLog.answered()
     reportShadow(context, account, measured, reply)
     return limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)
   }
   if (reply.code === 'DENIED') {
+    if (reply.remembered !== true) context.failOpenLog.answered()
     throw refusal({ limits: account.limits, measured, reply }, 'take the request')
   }
   throw unanswered(reply, 'take the request')
-}
-
-function chargeLocally(context: GatewayContext, account: Account, count: number): void {
-  const tenant = context.config.tenants.get(account.tenant)
-  const plan = tenant?.users.get(account.user)?.plan
-  for (const rate of plan?.rates ?? []) {
-    if (rate.shadow === true) continue
-    const subject = JSON.stringify([rate.per, rate.policy, account.tenant, account.user])
-    const waitMs = context.localLimiter.take(subject, rate, count)
-    if (waitMs > 0) throw slowDown(rate.policy, waitMs)
-  }
 }
 
 /** The error for a limit of this process alone. */

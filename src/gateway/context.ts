@@ -9,6 +9,7 @@ import type { Presigner } from '../signing/presigner.ts'
 import type { StoreClient } from '../stores/store-client.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
+import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LocalLimiter } from './local-limiter.ts'
 import type { StoreTruth } from './store-truth.ts'
@@ -34,6 +35,8 @@ export interface GatewayContext {
   readonly accounts: Accounts
   /** Limits what the ledger does not see: dry runs, and downloads while the ledger is away. */
   readonly localLimiter: LocalLimiter
+  /** Told of requests that pass without the ledger. */
+  readonly failOpenLog: FailOpenLog
   /** Current first; older ones still verify. */
   readonly ticketKeys: readonly TicketKey[]
   /** Seals list cursors. */

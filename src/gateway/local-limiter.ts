@@ -10,8 +10,8 @@ export interface LocalRate {
 export interface LocalLimiter {
   /** Milliseconds to wait, 0 when allowed (and then taken). */
   take(subject: string, rate: LocalRate, cost?: number): number
-  /** Milliseconds until one more would be allowed, 0 when it is now; takes nothing. */
-  waitFor(subject: string, rate: LocalRate): number
+  /** Milliseconds until `cost` (default 1) would be allowed, 0 when it is now; takes nothing. */
+  waitFor(subject: string, rate: LocalRate, cost?: number): number
 }
 
 const MAX_SUBJECTS = 10_000
@@ -22,18 +22,22 @@ const MAX_SUBJECTS = 10_000
  */
 export function createLocalLimiter(clock: Clock): LocalLimiter {
   const arrivals = new Map<string, number>()
+
+  function arrivalAfter(subject: string, { requests, windowSeconds }: LocalRate, cost: number) {
+    const spacing = (windowSeconds * 1000) / requests
+    return Math.max(arrivals.get(subject) ?? 0, clock.nowMs()) + spacing * cost
+  }
+
+  function waitUntil(arrival: number, { requests, windowSeconds, burst }: LocalRate): number {
+    const spacing = (windowSeconds * 1000) / requests
+    return Math.max(0, arrival - (clock.nowMs() + spacing * burst))
+  }
+
   return {
-    waitFor(subject, { requests, windowSeconds, burst }) {
-      const spacing = (windowSeconds * 1000) / requests
-      const known = arrivals.get(subject) ?? 0
-      return Math.max(0, known + spacing - (clock.nowMs() + spacing * burst))
-    },
+    waitFor: (subject, rate, cost = 1) => waitUntil(arrivalAfter(subject, rate, cost), rate),
     take(subject, rate, cost = 1) {
-      const now = clock.nowMs()
-      const spacing = (rate.windowSeconds * 1000) / rate.requests
-      const known = arrivals.get(subject) ?? 0
-      const arrival = Math.max(known, now) + spacing * cost
-      const wait = arrival - (now + spacing * rate.burst)
+      const arrival = arrivalAfter(subject, rate, cost)
+      const wait = waitUntil(arrival, rate)
       if (wait > 0) return wait
       arrivals.delete(subject)
       arrivals.set(subject, arrival)

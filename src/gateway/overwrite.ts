@@ -6,6 +6,7 @@ import type { ObjectPlace } from '../stores/store-client.ts'
 import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { ownTicket } from './own-ticket.ts'
+import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { ticketPlace } from './ticket-place.ts'
 
@@ -43,7 +44,7 @@ export async function prepareOverwrite(
       oldBytes: head.sizeBytes,
       oldUpload: [ticket.partition, ticket.rid],
     }
-    await context.ledger.finish({
+    const reply = await context.ledger.finish({
       op: 'M',
       partition,
       rid,
@@ -51,6 +52,7 @@ export async function prepareOverwrite(
       subjects,
       note: noteText(replacing),
     })
+    if (reply.code === 'FENCED') throw recovering('replace the object')
   }
   const { ifMatch } = place.placement.store.capabilities
   if (ifMatch === 'quoted') return { ifMatch: head.etag }

@@ -58,8 +58,16 @@ function describe(violation: Violation, nowMs: number): string {
 
 /** The error for a reply that is neither an allow nor a refusal. */
 export function unanswered(reply: AdmitReply, what: string): GatewayError {
-  const reason = reply.code === 'STALE' ? 'the decision came too late' : 'the ledger is recovering'
+  if (reply.code === 'FENCED') return recovering(what)
+  const reason = reply.code === 'STALE' ? 'the decision came too late' : 'the ledger cannot decide'
   return new GatewayError('LedgerUnavailable', `Cannot ${what}: ${reason}`, {
     facts: { reply: reply.code },
+  })
+}
+
+/** The error for `FENCED`: the ledger is there, and knows that it may have lost something. */
+export function recovering(what: string): GatewayError {
+  return new GatewayError('LedgerUnavailable', `Cannot ${what}: the ledger is recovering`, {
+    facts: { reply: 'FENCED' },
   })
 }

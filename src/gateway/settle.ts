@@ -10,6 +10,7 @@ import type { GatewayContext } from './context.ts'
 import { creditDigest, creditId } from './credit-hold.ts'
 import { currentLimits } from './current-limits.ts'
 import { ownTicket } from './own-ticket.ts'
+import { recovering } from './refusal.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
@@ -88,6 +89,7 @@ async function record(
     return condemn(context, reservation, settled)
   }
   if (isSettled(reply)) return asSettledBefore(reply)
+  if (reply.code === 'FENCED') throw recovering('settle the upload')
   if (reply.code !== 'OK') {
     context.telemetry.ledgerAlarmed({ op: 'settle', code: reply.code })
     context.log.error('ledger.alarm', { op: 'settle', code: reply.code, uploadId: reservation.rid })
@@ -179,7 +181,15 @@ async function reject(
   const rejected: UploadNote = { ...note, rejected: true }
   const { subjects } = found.ticket
   const text = noteText(rejected)
-  await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects, note: text })
+  const reply = await context.ledger.finish({
+    op: 'V',
+    partition,
+    rid,
+    fingerprint,
+    subjects,
+    note: text,
+  })
+  if (reply.code === 'FENCED') throw recovering('settle the upload')
   context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
   await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
   return { how: 'rejected', note: rejected }

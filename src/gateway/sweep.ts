@@ -3,6 +3,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { postCredit } from './delete-object.ts'
+import { recovering } from './refusal.ts'
 import {
   type DeleteNote,
   noteText,
@@ -112,6 +113,7 @@ async function release(
   const op = note.aborted ? 'V' : 'X'
   const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
   context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('release the upload')
   if (reply.code === 'EARLY') {
     await lookAgain(context, reservation, reply.expMs - reply.nowMs + AGAIN_MS)
     return 'waiting'

@@ -28,6 +28,7 @@ const post = route({
     'QuotaExceeded',
     'UnsupportedByStore',
     'SlowDown',
+    'LedgerUnavailable',
     'Overloaded',
   ],
   async handle({ context, principal, requestId, body }) {

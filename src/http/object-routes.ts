@@ -15,7 +15,7 @@ const listing = route({
   summary: 'Objects of a bucket, within what the caller may list',
   query: listObjectsQuery,
   responses: { 200: { description: 'A page', schema: objectPageSchema } },
-  errors: ['AccessDenied', 'QuotaExceeded', 'SlowDown', 'StoreUnavailable'],
+  errors: ['AccessDenied', 'QuotaExceeded', 'SlowDown', 'LedgerUnavailable', 'StoreUnavailable'],
   async handle(call) {
     const { bucket } = targetOf(call)
     const { prefix, limit, cursor } = call.query as z.output<typeof listObjectsQuery>
@@ -45,6 +45,7 @@ const open = route({
     'QuotaExceeded',
     'UnsupportedByStore',
     'SlowDown',
+    'LedgerUnavailable',
     'StoreUnavailable',
   ],
   async handle(call) {

@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { createAccounts } from '../gateway/accounts.ts'
+import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
@@ -73,6 +74,7 @@ export async function openContext(
     telemetry,
     accounts: createAccounts(config, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
+    failOpenLog: createFailOpenLog({ clock, log }),
     ticketKeys,
     cursorKey: nodeHashing.hmacSha256(currentKey, 'signet cursor'),
     authenticate: createAuthenticator({
