@@ -256,6 +256,13 @@ describe('rates while the ledger is away', () => {
     clock.advance(1)
     expect(await signed(2)).toBe(1)
   })
+
+  it('a shadow limit refuses nothing here either', async () => {
+    const [mine, ours] = PLAN.rates
+    await open({ plan: { rates: [{ ...mine, shadow: true }, ours] } as typeof PLAN })
+    fault = 'away'
+    expect(await signed(12)).toBe(9)
+  })
 })
 
 describe('the log while the ledger comes and goes', () => {
