@@ -36,6 +36,7 @@ export async function admit<C extends AdmitCommand>(
 ): Promise<Admitted<C>> {
   const named = { ...account.subjects, ...(lock !== undefined && { lock }) }
   let forgiven: ReadonlySet<number> = new Set()
+  let stale = false
   for (let periods = 0; periods < 2; ) {
     const nowMs = context.ledgerTime.nowMs()
     const measured = measure(account.limits, named, demand, nowMs, forgiven)
@@ -48,6 +49,11 @@ export async function admit<C extends AdmitCommand>(
     if (!remembered) context.ledgerTime.learn(reply.nowMs)
     if (reply.code === 'PERIOD') {
       periods += 1
+      continue
+    }
+    // The reply is here, so whoever waits for it still does: only our idea of the time was late.
+    if (reply.code === 'STALE' && !stale) {
+      stale = true
       continue
     }
     const more = toForgive(account, reply, forgiven)

@@ -1,12 +1,8 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { createAdminAuthenticator } from '../auth/admin-token.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import { systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
-import { GatewayError } from '../errors.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
@@ -14,9 +10,6 @@ import { createLocalLimiter } from '../gateway/local-limiter.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
-import { openMemoryLedger } from '../ledger/memory.ts'
-import type { Ledger } from '../ledger/port.ts'
-import { openSqliteLedger } from '../ledger/sqlite.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createNativePresigner } from '../signing/native-presigner.ts'
@@ -25,9 +18,8 @@ import { createStoreClient } from '../stores/s3-client.ts'
 import { openAudit } from './audit-sink.ts'
 import { openTelemetry } from './metrics.ts'
 import { nodeHashing } from './node-hashing.ts'
+import { openLedger } from './open-ledger.ts'
 import { createPooledRandom } from './pooled-random.ts'
-
-const HOUR_MS = 3_600_000
 
 /**
  * Opens what a gateway needs and picks the drivers: everything that is closed again is given to
@@ -45,9 +37,11 @@ export async function openContext(
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
   const ledgerTime = overrides.ledgerTime ?? new LedgerTime(clock)
+  const learnTime = (nowMs: number) => ledgerTime.learn(nowMs)
   const onHit = telemetry.refusalRemembered
   const ledger =
-    overrides.ledger ?? withDenyCache(openLedger(config, clock), { clock, ledgerTime, onHit })
+    overrides.ledger ??
+    withDenyCache(await openLedger(config, { clock, log, learnTime }), { clock, ledgerTime, onHit })
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
@@ -98,27 +92,6 @@ export async function openContext(
 export function openLog(config: Pick<Config, 'log'>): Logger {
   const { level } = config.log
   return createLogger({ write: (line) => process.stderr.write(line), clock: systemClock, level })
-}
-
-function openLedger(
-  { state, ledger }: Pick<Config, 'state' | 'ledger'>,
-  clock: AppContext['clock'],
-): Ledger {
-  const retentionMs = ledger.retentionHours * HOUR_MS
-  if (state.kind === 'memory') return openMemoryLedger({ clock, retentionMs })
-  if (state.kind === 'redis') {
-    throw new GatewayError('LedgerUnavailable', 'Cannot open the ledger on Redis: not wired yet')
-  }
-  try {
-    mkdirSync(dirname(state.path), { recursive: true, mode: 0o700 })
-    // Owner only; SQLite gives the files beside it the same mode.
-    closeSync(openSync(state.path, 'a', 0o600))
-    const database = new DatabaseSync(state.path)
-    const schedule = (run: () => void) => void setImmediate(run)
-    return openSqliteLedger({ database, clock, schedule, retentionMs })
-  } catch (cause) {
-    throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${state.path}"`, { cause })
-  }
 }
 
 /** Ticket keys are derived from the secrets, so that any text makes a key of the right length. */

@@ -19,6 +19,7 @@ export interface NodeOptions {
   readonly partitions: () => readonly number[]
   readonly log: Logger
   readonly schedule: (run: () => void) => void
+  readonly learnTime: (nowMs: number) => void
   /** Called when the server is fit and its canaries have been looked at. Throws to try again. */
   readonly onPrepared: (node: RedisNode) => Promise<void>
 }
@@ -131,6 +132,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     if (facts?.runId !== first.runId) await loadScripts()
     facts = first
     const nowMs = await timeOf(links[1])
+    options.learnTime(nowMs)
     await fence.recover(fenced(first.replicationId), options.partitions(), nowMs)
     await options.onPrepared(node)
     started = true

@@ -33,6 +33,8 @@ export interface RedisLedgerOptions {
   /** Runs a function after the current turn of the event loop. */
   readonly schedule: (run: () => void) => void
   readonly log: Logger
+  /** Takes the servers' clock at each look. */
+  readonly learnTime?: (nowMs: number) => void
   /** Texts of the scripts. Default: those with Redis' own clock. */
   readonly scripts?: Readonly<Record<ScriptName, string>>
 }
@@ -168,7 +170,8 @@ function openTopology(
   },
 ): Topology {
   const { settings, connect, log, schedule, fence, onPrepared, scripts = scriptTexts() } = options
-  const defaults = { connect, settings, scripts, fence, log, schedule, onPrepared }
+  const { learnTime = () => {} } = options
+  const defaults = { connect, settings, scripts, fence, log, schedule, onPrepared, learnTime }
   return openSingleMaster(settings, defaults)
 }
 

@@ -1,0 +1,94 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../clock.ts'
+import type { Config, RedisState } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import { openMemoryLedger } from '../ledger/memory.ts'
+import type { Ledger } from '../ledger/port.ts'
+import { openRedisLedger } from '../ledger/redis/redis.ts'
+import type { RedisAddress } from '../ledger/redis/redis-link.ts'
+import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
+import { openSqliteLedger } from '../ledger/sqlite.ts'
+import type { Logger } from '../log.ts'
+import { ioredisConnector, type RedisAccess } from './ioredis-link.ts'
+
+const HOUR_MS = 3_600_000
+
+const schedule = (run: () => void) => void setImmediate(run)
+
+/** What a ledger is opened with. */
+export interface LedgerPorts {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Takes the clock of a ledger that has its own. */
+  readonly learnTime: (nowMs: number) => void
+}
+
+/** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
+export async function openLedger(
+  config: Pick<Config, 'state' | 'ledger'>,
+  { clock, log, learnTime }: LedgerPorts,
+): Promise<Ledger> {
+  const { state, ledger } = config
+  const retentionMs = ledger.retentionHours * HOUR_MS
+  switch (state.kind) {
+    case 'memory':
+      return openMemoryLedger({ clock, retentionMs })
+    case 'sqlite':
+      return openSqlite(state.path, { clock, retentionMs })
+    case 'redis': {
+      const settings = redisSettings(state, ledger)
+      const connect = ioredisConnector(redisAccess(state, ledger))
+      return openRedisLedger({ settings, connect, clock, schedule, log, learnTime })
+    }
+  }
+}
+
+function openSqlite(path: string, options: { clock: Clock; retentionMs: number }): Ledger {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // Owner only; SQLite gives the files beside it the same mode.
+    closeSync(openSync(path, 'a', 0o600))
+    return openSqliteLedger({ database: new DatabaseSync(path), schedule, ...options })
+  } catch (cause) {
+    throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${path}"`, { cause })
+  }
+}
+
+/** How the ledger uses the configured Redis. */
+export function redisSettings(state: RedisState, ledger: Config['ledger']): RedisLedgerSettings {
+  const { topology, nodes, masterName } = state
+  const { durability, replicas, commandTimeoutMs, waitTimeoutMs, retentionHours } = ledger
+  return {
+    topology,
+    nodes: nodes as [RedisAddress, ...RedisAddress[]],
+    ...(masterName !== undefined && { masterName }),
+    durability,
+    replicas,
+    commandTimeoutMs,
+    waitTimeoutMs,
+    retentionMs: retentionHours * HOUR_MS,
+  }
+}
+
+/** Who we are to the configured Redis. */
+export function redisAccess(state: RedisState, ledger: Config['ledger']): RedisAccess {
+  const { username, password, database, tls } = state
+  const { sentinelUsername, sentinelPassword, commandTimeoutMs, connectTimeoutMs } = ledger
+  return {
+    username,
+    password,
+    sentinelUsername,
+    sentinelPassword,
+    database,
+    tls: tls && {
+      ...(tls.ca !== undefined && { ca: tls.ca }),
+      ...(tls.cert !== undefined && { cert: tls.cert }),
+      ...(tls.key !== undefined && { key: tls.key.reveal() }),
+      ...(tls.serverName !== undefined && { servername: tls.serverName }),
+    },
+    commandTimeoutMs,
+    connectTimeoutMs,
+  }
+}
