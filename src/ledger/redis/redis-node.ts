@@ -20,6 +20,8 @@ export interface NodeOptions {
   readonly log: Logger
   readonly schedule: (run: () => void) => void
   readonly learnTime: (nowMs: number) => void
+  /** Called when a connection is lost. */
+  readonly onLost?: () => void
   /** Called when the server is fit and its canaries have been looked at. Throws to try again. */
   readonly onPrepared: (node: RedisNode) => Promise<void>
 }
@@ -28,6 +30,8 @@ export interface NodeOptions {
 export interface RedisNode {
   /** True while decisions can be sent. */
   readonly ready: boolean
+  /** True while plain commands can be sent, fit or not. */
+  readonly connected: boolean
   /** Why it cannot be used, for people; empty while it can. */
   readonly trouble: string
   /** What makes the server unfit, by its settings; empty while it is fit or not looked at. */
@@ -67,6 +71,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     onLost: () => {
       prepared = false
       trouble = durable?.trouble?.message ?? plain?.trouble?.message ?? 'the connection was lost'
+      options.onLost?.()
     },
   }
   let durable: RedisLink | undefined
@@ -159,6 +164,9 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   const node: RedisNode = {
     get ready() {
       return prepared
+    },
+    get connected() {
+      return links[1].ready
     },
     get trouble() {
       const rejection = links.find((link) => link.trouble?.kind === 'rejected')?.trouble

@@ -11,6 +11,7 @@ import type {
   ReserveCommand,
 } from '../port.ts'
 import type { BatchResult } from './batcher.ts'
+import { openCluster } from './cluster.ts'
 import { createFence, type Fence } from './fence.ts'
 import { META_KEY } from './keys.ts'
 import { parseMeta } from './meta.ts'
@@ -172,7 +173,9 @@ function openTopology(
   const { settings, connect, log, schedule, fence, onPrepared, scripts = scriptTexts() } = options
   const { learnTime = () => {} } = options
   const defaults = { connect, settings, scripts, fence, log, schedule, onPrepared, learnTime }
-  return openSingleMaster(settings, defaults)
+  return settings.topology === 'cluster'
+    ? openCluster(settings, defaults)
+    : openSingleMaster(settings, defaults)
 }
 
 /** Waits until the servers are fit, or are not there. Throws for those that must not be used. */
@@ -180,19 +183,24 @@ async function settleStart(topology: Topology, clock: Clock): Promise<void> {
   const untilMs = clock.nowMs() + START_MS
   while (clock.nowMs() < untilMs) {
     const nodes = topology.nodes()
-    if (nodes.length > 0 && nodes.every(({ ready }) => ready)) return
-    const unfit = nodes.find(({ problems, rejected }) => problems.length > 0 || rejected)
-    if (unfit !== undefined) {
+    if (topology.complete() && nodes.every(({ ready }) => ready)) return
+    const why = refusalIn(topology)
+    if (why !== undefined) {
       await topology.close()
-      throw new GatewayError(
-        'LedgerUnavailable',
-        `Cannot use the ledger's server: ${unfit.trouble}`,
-      )
+      throw new GatewayError('LedgerUnavailable', `Cannot use the ledger's server: ${why}`)
     }
     await new Promise((resolve) => {
       setTimeout(resolve, START_STEP_MS)
     })
   }
+}
+
+/** Why a server must not be used, or will not have us; `undefined` for one that is only away. */
+function refusalIn(topology: Topology): string | undefined {
+  const unfit = topology.nodes().find(({ problems, rejected }) => problems.length > 0 || rejected)
+  if (unfit !== undefined) return unfit.trouble
+  const unreached = topology.trouble()
+  return unreached?.kind === 'rejected' ? unreached.message : undefined
 }
 
 function wrote(result: BatchResult): boolean {

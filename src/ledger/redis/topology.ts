@@ -1,3 +1,4 @@
+import type { RedisTrouble } from './redis-link.ts'
 import type { NodeOptions, RedisNode } from './redis-node.ts'
 import { openRedisNode } from './redis-node.ts'
 import type { RedisLedgerSettings } from './settings.ts'
@@ -8,6 +9,10 @@ export interface Topology {
   /** `undefined` while nobody is known to have it. */
   nodeOf(partition: number): RedisNode | undefined
   nodes(): readonly RedisNode[]
+  /** Whether every partition is known to have a master. */
+  complete(): boolean
+  /** Why nobody could be asked where the masters are. */
+  trouble(): RedisTrouble | undefined
   /** A server said that a partition is elsewhere: looks at the map again. */
   moved(): void
   close(): Promise<void>
@@ -35,6 +40,8 @@ export function openSingleMaster(
   return {
     nodeOf: () => node,
     nodes: () => [node],
+    complete: () => true,
+    trouble: () => undefined,
     moved: () => void node.prepare(),
     close: () => node.close(),
   }

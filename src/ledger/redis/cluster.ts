@@ -1,0 +1,114 @@
+import type { Fence } from './fence.ts'
+import { openRedisNode, type RedisNode } from './redis-node.ts'
+import type { RedisLedgerSettings } from './settings.ts'
+import { addressText, readSlotMap, type SlotMap } from './slot-map.ts'
+import { PARTITIONS } from './tags.ts'
+import type { NodeDefaults, Topology } from './topology.ts'
+
+/** How often the map is read while every partition has a master, and while one has none. */
+const LOOK_MS = 5_000
+const LOOK_SOON_MS = 250
+
+/**
+ * A cluster: one plain client a master, and a slot map of our own. A client that follows redirections
+ * by itself would send commands twice (`ledger.md` section 9).
+ */
+export function openCluster(
+  settings: RedisLedgerSettings,
+  defaults: NodeDefaults & { readonly fence: Fence },
+): Topology {
+  const { connect, fence, log } = defaults
+  const nodes = new Map<string, RedisNode>()
+  const owners = new Array<string | undefined>(PARTITIONS).fill(undefined)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let looking: Promise<void> | undefined
+  let closed = false
+  const seeds = settings.nodes.map((address) => ({
+    host: address.host,
+    link: connect({ kind: 'server', ...address }, { onReady: look, onLost: () => {} }),
+  }))
+
+  function look(): void {
+    if (closed) return
+    looking ??= readOnce().finally(() => {
+      looking = undefined
+    })
+  }
+
+  async function readOnce(): Promise<void> {
+    clearTimeout(timer)
+    try {
+      const map = await readSlotMap(seedsAndNodes())
+      if (map !== undefined) await adopt(map)
+    } catch (error) {
+      log.warn('ledger.cluster_unread', { error })
+    }
+    if (closed) return
+    const healthy = owners.every((owner) => owner !== undefined && nodes.get(owner)?.ready)
+    timer = setTimeout(look, healthy ? LOOK_MS : LOOK_SOON_MS)
+  }
+
+  function seedsAndNodes() {
+    const own = [...nodes].map(([address, node]) => ({
+      host: address.slice(0, address.lastIndexOf(':')),
+      link: { ready: node.connected, send: node.send },
+    }))
+    return [...seeds, ...own]
+  }
+
+  async function adopt({ masters }: SlotMap): Promise<void> {
+    const moved = new Set<string>()
+    for (const [partition, master] of masters.entries()) {
+      if (master === undefined) continue
+      const address = addressText(master)
+      if (owners[partition] === address) continue
+      fence.close([partition])
+      owners[partition] = address
+      moved.add(address)
+    }
+    for (const address of moved) {
+      const known = nodes.get(address)
+      if (known === undefined) nodes.set(address, openMaster(address))
+      else void known.prepare()
+    }
+    const wanted = new Set(owners)
+    for (const [address, node] of nodes) {
+      if (wanted.has(address)) continue
+      nodes.delete(address)
+      await node.close()
+    }
+  }
+
+  function openMaster(address: string): RedisNode {
+    const colon = address.lastIndexOf(':')
+    return openRedisNode({
+      ...defaults,
+      target: {
+        kind: 'server',
+        host: address.slice(0, colon),
+        port: Number(address.slice(colon + 1)),
+      },
+      partitions: () =>
+        owners.flatMap((owner, partition) => (owner === address ? [partition] : [])),
+      onLost: look,
+    })
+  }
+
+  return {
+    nodeOf(partition) {
+      const owner = owners[partition]
+      return owner === undefined ? undefined : nodes.get(owner)
+    },
+    nodes: () => [...nodes.values()],
+    complete: () => owners.every((owner) => owner !== undefined),
+    trouble: () => seeds.find(({ link }) => link.trouble !== undefined)?.link.trouble,
+    moved: look,
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      await looking
+      await Promise.all([...nodes.values()].map((node) => node.close()))
+      await Promise.all(seeds.map(({ link }) => link.close()))
+    },
+  }
+}
