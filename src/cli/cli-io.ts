@@ -1,4 +1,6 @@
+import type { Config } from '../config/config.ts'
 import type { Hashing } from '../hashing.ts'
+import type { InitOptions, InitResult } from '../ledger/redis/init-ledger.ts'
 
 /** All that a command may touch: an entry file hands it over, a test makes its own. */
 export interface CliIo {
@@ -14,6 +16,11 @@ export interface CliIo {
   readonly hashing: Hashing
   /** Cryptographically random bytes. */
   readonly random: (length: number) => Uint8Array
+  /** Makes the ledger that a configuration names. Throws `LedgerUnavailable`. */
+  readonly initLedger: (
+    config: Pick<Config, 'state' | 'ledger'>,
+    options: InitOptions,
+  ) => Promise<InitResult>
   /** Signet's own, for `--version`. */
   readonly version: string
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { runCli } from '../cli/cli.ts'
+import { initRedis } from './init-redis.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { fail } from './run.ts'
 
@@ -15,6 +16,7 @@ runCli(process.argv.slice(2), {
   writeText: (path, text) => writeFile(path, text),
   hashing: nodeHashing,
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  initLedger: initRedis,
   version: JSON.parse(readFileSync(packageFile, 'utf8')).version,
 }).then((exitCode) => {
   process.exitCode = exitCode

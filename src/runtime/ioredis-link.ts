@@ -27,11 +27,12 @@ export interface RedisAccess {
 const SOCKET_TIMEOUT_MS = 1_000
 
 /**
- * Links on ioredis, with the options that `ledger.md` section 9 measured: nothing is queued, nothing
- * is sent twice, a command that timed out is not sent again.
+ * Links on ioredis, with the options of `ledger.md` section 9: nothing is queued, nothing is sent
+ * twice. Time limits are our own.
  */
 export function ioredisConnector(access: RedisAccess): ConnectLink {
-  return (target, events) => openLink(new Redis(optionsOf(access, target)), events)
+  return (target, events) =>
+    openLink(new Redis(optionsOf(access, target)), { ...events, ...access })
 }
 
 function optionsOf(
@@ -47,7 +48,6 @@ function optionsOf(
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: true,
     enableAutoPipelining: false,
-    commandTimeout: access.commandTimeoutMs,
     socketTimeout: SOCKET_TIMEOUT_MS,
     connectTimeout: access.connectTimeoutMs,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000) + Math.random() * 100,
@@ -71,7 +71,10 @@ function optionsOf(
   }
 }
 
-function openLink(redis: Redis, { onReady, onLost }: LinkEvents): RedisLink {
+function openLink(
+  redis: Redis,
+  { onReady, onLost, commandTimeoutMs }: LinkEvents & { readonly commandTimeoutMs: number },
+): RedisLink {
   let trouble: RedisTrouble | undefined
   let connected = false
   let closing = false
@@ -108,12 +111,8 @@ function openLink(redis: Redis, { onReady, onLost }: LinkEvents): RedisLink {
         const call = binary === true ? pipeline.callBuffer : pipeline.call
         call.call(pipeline, name, ...(args.map(writable) as [string, ...string[]]))
       }
-      const results = await pipeline.exec().catch((error: Error) => error)
-      if (!Array.isArray(results)) {
-        const message = results?.message ?? 'no answer'
-        return commands.map(() => ({ kind: 'unanswered', message }) as const)
-      }
-      return results.map(resultOf)
+      const results = await within(commandTimeoutMs, pipeline.exec())
+      return results?.map(resultOf) ?? commands.map(() => SILENCE)
     },
     reconnect() {
       if (!closing) redis.disconnect(true)
@@ -124,6 +123,24 @@ function openLink(redis: Redis, { onReady, onLost }: LinkEvents): RedisLink {
     },
   }
 }
+
+/**
+ * What comes in time, or nothing. Time is up only after the sockets have been read once more: where
+ * the process itself was busy, the answer has long been there. ioredis' own timeout does not look, and
+ * turns every stall of the process into silence of the server.
+ */
+function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => setImmediate(resolve, undefined), ms)
+    const settle = (value: T | undefined) => {
+      clearTimeout(timer)
+      resolve(value)
+    }
+    void answer.then(settle, () => settle(undefined))
+  })
+}
+
+const SILENCE: RedisResult = { kind: 'unanswered', message: 'the server does not answer' }
 
 const DROPPED: RedisTrouble = {
   kind: 'rejected',

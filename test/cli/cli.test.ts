@@ -4,6 +4,7 @@ import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo, ExitCode } from '../../src/cli/cli-io.ts'
 import { configJsonSchemaText } from '../../src/config/json-schema.ts'
+import { initRedis } from '../../src/runtime/init-redis.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
 import { bytesFrom } from '../auth/auth-fixture.ts'
@@ -29,6 +30,7 @@ async function run(args: readonly string[], { env = {}, files = {} }: World = {}
     hashing: nodeHashing,
     random: bytesFrom(args.join(' ')),
     version: '1.2.3',
+    initLedger: initRedis,
     stdout(text) {
       output.stdout += text
     },

@@ -27,20 +27,27 @@ export interface PreparedGateway {
   readonly apiKey: string
 }
 
-/** Writes a configuration with an SQLite ledger into a folder. One user: alice of acme. */
+/** Where the ledger of a prepared gateway is, and how it is kept. */
+export interface PreparedLedger {
+  /** Default: SQLite in the folder. */
+  readonly state?: string
+  readonly ledger?: Readonly<Record<string, unknown>>
+}
+
+/** Writes a configuration into a folder. One user: alice of acme. */
 export async function prepareGateway(
   directory: string,
   options: TestGatewayOptions = {},
+  { state = `sqlite:${join(directory, 'ledger.db')}`, ledger }: PreparedLedger = {},
 ): Promise<PreparedGateway> {
   const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
   const key = createApiKey(random, 'acmealice')
   const hash = hashApiKey(nodeHashing, { version: 1, secret: new Secret(TEST_PEPPER) }, key)
   const tenants = { acme: ['alice'] }
   const settings = parse(testConfig({ ...options, tenants }, new Map([['acme/alice', hash]])))
-  const state = `sqlite:${join(directory, 'ledger.db')}`
   const audit = { file: join(directory, 'audit.jsonl') }
   const file = join(directory, 'signet.json')
-  await writeFile(file, JSON.stringify({ ...settings, state, audit }))
+  await writeFile(file, JSON.stringify({ ...settings, state, ...(ledger && { ledger }), audit }))
   return { file, apiKey: key.reveal() }
 }
 

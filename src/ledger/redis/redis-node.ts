@@ -1,5 +1,7 @@
+import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
+import { createCircuitBreaker } from '../circuit-breaker.ts'
 import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
@@ -17,6 +19,8 @@ export interface NodeOptions {
   readonly fence: Fence
   /** Partitions that this server has now. */
   readonly partitions: () => readonly number[]
+  /** Paces the trials of a server that does not answer. */
+  readonly clock: Clock
   readonly log: Logger
   readonly schedule: (run: () => void) => void
   readonly learnTime: (nowMs: number) => void
@@ -86,6 +90,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     schedule,
   })
   const plainly = createBatcher({ link: links[1], replicas: 0, waitMs: 0, schedule })
+  const breaker = createCircuitBreaker({ clock: options.clock })
 
   function prepare(): Promise<void> {
     if (closed || links.some(({ ready }) => !ready)) return Promise.resolve()
@@ -99,6 +104,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     clearTimeout(timer)
     try {
       await prepareServer()
+      breaker.succeeded()
       prepared = true
       trouble = ''
     } catch (error) {
@@ -150,6 +156,14 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     for (const [index, name] of names.entries()) shas.set(name, textOf(results[index]))
   }
 
+  /** Silence opens the breaker, and has the server looked at at once: a look costs no caller's time. */
+  function told({ kind }: RedisResult): void {
+    if (kind === 'unanswered') {
+      breaker.failed()
+      void prepare()
+    } else if (kind !== 'unsent') breaker.succeeded()
+  }
+
   function fenced(replicationId: string): FencedServer {
     return {
       replicationId,
@@ -186,9 +200,13 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       if (!prepared || sha === undefined) {
         return { kind: 'unsent', message: trouble || 'not ready', acknowledged: false }
       }
+      if (!breaker.allow()) {
+        return { kind: 'unsent', message: 'the server has not answered', acknowledged: false }
+      }
       const batcher = waits ? durably : plainly
       const command = { name: 'EVALSHA', args: [sha, keys.length, ...keys, ...args] }
       const result = await batcher.run(command)
+      told(result)
       if (!isUnknownScript(result)) return result
       await loadScripts()
       return batcher.run(command)

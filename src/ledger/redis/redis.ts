@@ -170,9 +170,8 @@ function openTopology(
     readonly onPrepared: (node: RedisNode) => Promise<void>
   },
 ): Topology {
-  const { settings, connect, log, schedule, fence, onPrepared, scripts = scriptTexts() } = options
-  const { learnTime = () => {} } = options
-  const defaults = { connect, settings, scripts, fence, log, schedule, onPrepared, learnTime }
+  const { scripts = scriptTexts(), learnTime = () => {}, settings } = options
+  const defaults = { ...options, scripts, learnTime }
   return settings.topology === 'cluster'
     ? openCluster(settings, defaults)
     : openSingleMaster(settings, defaults)
