@@ -29,6 +29,7 @@ export interface SweepResult {
 }
 
 const LOOKS_AT_ONCE = 16
+const CLAIMS_AT_ONCE = 4
 const BACK_OFF_MS = 30_000
 const MAX_BACK_OFF_MS = 600_000
 /** Looks that the store may leave unanswered before an alarm; the reservation stays pending. */
@@ -47,13 +48,14 @@ export async function sweep(
   let claimed = 0
   let ended = 0
   let failed = 0
-  for (let partition = 0; partition < context.ledger.partitions; partition += 1) {
-    const due = await context.ledger.claim({ partition, limit: batch, leaseMs })
-    context.ledgerTime.learn(due.nowMs)
-    claimed += due.reservations.length
+  const share = await context.ledger.share()
+  for (let first = 0; first < share.length && !isStopped(); first += CLAIMS_AT_ONCE) {
+    const partitions = share.slice(first, first + CLAIMS_AT_ONCE)
+    const due = await claimAll(context, partitions, { limit: batch, leaseMs })
+    claimed += due.length
     // Some at a time: a store that hangs must not keep the others waiting for long.
-    for (let at = 0; at < due.reservations.length && !isStopped(); at += LOOKS_AT_ONCE) {
-      const some = due.reservations.slice(at, at + LOOKS_AT_ONCE)
+    for (let at = 0; at < due.length && !isStopped(); at += LOOKS_AT_ONCE) {
+      const some = due.slice(at, at + LOOKS_AT_ONCE)
       const outcomes = await Promise.all(some.map((each) => lookAt(context, each)))
       ended += outcomes.filter((outcome) => outcome === 'ended').length
       failed += outcomes.filter((outcome) => outcome === 'failed').length
@@ -61,6 +63,24 @@ export async function sweep(
   }
   context.telemetry.sweepFinished({ claimed, ended, failed })
   return { claimed, ended, failed }
+}
+
+/** What is due in some partitions. One that cannot be asked is left to the next sweep. */
+async function claimAll(
+  context: GatewayContext,
+  partitions: readonly number[],
+  request: { readonly limit: number; readonly leaseMs: number },
+): Promise<readonly Reservation[]> {
+  const claims = await Promise.allSettled(
+    partitions.map((partition) => context.ledger.claim({ partition, ...request })),
+  )
+  const refused = claims.filter((claim) => claim.status === 'rejected')
+  if (refused.length === claims.length) throw refused[0]?.reason
+  return claims.flatMap((claim) => {
+    if (claim.status === 'rejected') return []
+    context.ledgerTime.learn(claim.value.nowMs)
+    return claim.value.reservations
+  })
 }
 
 type Outcome = 'ended' | 'waiting' | 'failed'

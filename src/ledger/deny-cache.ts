@@ -92,6 +92,7 @@ export function withDenyCache(
       return reply
     },
     finish: (command) => ledger.finish(command),
+    share: () => ledger.share(),
     claim: (request) => ledger.claim(request),
     find: (ref) => ledger.find(ref),
     list: (request) => ledger.list(request),

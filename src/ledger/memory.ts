@@ -106,6 +106,7 @@ export function openMemoryLedger({
       apply(command, writes)
       return reply
     },
+    share: async () => [0],
     async claim({ partition, limit, leaseMs }: ClaimRequest) {
       prune()
       const nowMs = now()

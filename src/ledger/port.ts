@@ -221,6 +221,8 @@ export interface Ledger {
   readonly salt: string
   admit(command: AdmitCommand): Promise<AdmitReply>
   finish(command: FinishCommand): Promise<FinishReply>
+  /** Partitions that this gateway is to sweep now, of those that all gateways share. */
+  share(): Promise<readonly number[]>
   claim(request: ClaimRequest): Promise<{ nowMs: number; reservations: readonly Reservation[] }>
   find(ref: ReservationRef): Promise<Reservation | undefined>
   list(request: ListRequest): Promise<readonly Reservation[]>

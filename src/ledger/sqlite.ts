@@ -112,6 +112,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
         return reply
       })
     },
+    share: async () => [0],
     claim: ({ limit, leaseMs }) =>
       commits.run(() => {
         const nowMs = now()

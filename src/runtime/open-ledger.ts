@@ -6,6 +6,7 @@ import type { Config, RedisState } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { openMemoryLedger } from '../ledger/memory.ts'
 import type { Ledger } from '../ledger/port.ts'
+import { type Journal, openJournal } from '../ledger/redis/journal.ts'
 import { openRedisLedger } from '../ledger/redis/redis.ts'
 import type { RedisAddress } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
@@ -40,20 +41,34 @@ export async function openLedger(
     case 'redis': {
       const settings = redisSettings(state, ledger)
       const connect = ioredisConnector(redisAccess(state, ledger))
-      return openRedisLedger({ settings, connect, clock, schedule, log, learnTime })
+      const journal =
+        ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, clock)
+      return openRedisLedger({ settings, connect, clock, schedule, log, learnTime, journal })
     }
   }
 }
 
 function openSqlite(path: string, options: { clock: Clock; retentionMs: number }): Ledger {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    // Owner only; SQLite gives the files beside it the same mode.
-    closeSync(openSync(path, 'a', 0o600))
-    return openSqliteLedger({ database: new DatabaseSync(path), schedule, ...options })
+    return openSqliteLedger({ database: openDatabase(path), schedule, ...options })
   } catch (cause) {
     throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${path}"`, { cause })
   }
+}
+
+function openJournalAt(path: string, clock: Clock): Journal {
+  try {
+    return openJournal({ database: openDatabase(path), clock, schedule })
+  } catch (cause) {
+    throw new GatewayError('LedgerUnavailable', `Cannot open the journal "${path}"`, { cause })
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  // Owner only; SQLite gives the files beside it the same mode.
+  closeSync(openSync(path, 'a', 0o600))
+  return new DatabaseSync(path)
 }
 
 /** How the ledger uses the configured Redis. */

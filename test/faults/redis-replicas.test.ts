@@ -38,7 +38,8 @@ describeOnRedis('several gateways on one Redis', () => {
     const prepared: PreparedGateway = await prepareGateway(
       directory.path,
       { plan: PLAN },
-      { state: server.url },
+      // Exactness is shown here, not speed: a busy machine may be slow to sync.
+      { state: server.url, ledger: { commandTimeoutMs: 5_000 } },
     )
     await initialiseLedger(prepared)
     const gateways: GatewayProcess[] = []

@@ -16,5 +16,7 @@ export const recordKey = (partition: number, rid: string) => `v:{${tagOf(partiti
 /** State of a subject. */
 export const subjectKey = (partition: number, subject: string) =>
   `q:{${tagOf(partition)}}:${subject}`
+/** Gateways that sweep: id → when it was last heard of; beside partition 0. */
+export const MEMBERS_KEY = `g:{${tagOf(0)}}`
 /** What the ledger is as a whole, JSON; beside partition 0. */
 export const META_KEY = `m:{${tagOf(0)}}`

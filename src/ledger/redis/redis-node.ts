@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly onLost?: () => void
   /** Called when the server is fit and its canaries have been looked at. Throws to try again. */
   readonly onPrepared: (node: RedisNode) => Promise<void>
+  /** Called at each look when the server can be used, before it counts as fit for good. */
+  readonly onOpen: (partitions: readonly number[], nowMs: number) => Promise<void>
 }
 
 /** One master: a connection for what `WAIT` follows, and one for the rest. */
@@ -55,7 +57,7 @@ export interface RedisNode {
 
 /** How often a server is looked at that can be used, and one that cannot, in milliseconds. */
 const LOOK_MS = 5_000
-const LOOK_SOON_MS = 500
+const LOOK_SOON_MS = 250
 
 /** Connects to one master, checks it, loads the scripts, and keeps looking. Never throws. */
 export function openRedisNode(options: NodeOptions): RedisNode {
@@ -147,6 +149,8 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     await fence.recover(fenced(first.replicationId), options.partitions(), nowMs)
     await options.onPrepared(node)
     started = true
+    prepared = true
+    await options.onOpen(options.partitions(), nowMs)
   }
 
   async function loadScripts(): Promise<void> {

@@ -1,0 +1,41 @@
+import { partitionsOf } from '../rendezvous.ts'
+import { MEMBERS_KEY } from './keys.ts'
+import { noAnswer } from './redis-node.ts'
+import { PARTITIONS } from './tags.ts'
+import type { Topology } from './topology.ts'
+
+/** A gateway that has not been heard of for this long has no share, in milliseconds. */
+const GONE_MS = 15_000
+
+/** The gateways on one ledger, as far as sweeping is concerned. */
+export interface Members {
+  /** Says that this gateway is there, and gives its share. Throws `LedgerUnavailable`. */
+  share(nowMs: number): Promise<readonly number[]>
+  /** Takes this gateway out at once. Never throws: it would be forgotten by itself. */
+  leave(): Promise<void>
+}
+
+/**
+ * Gateways share the partitions to sweep. That two think a partition theirs, while one comes or goes,
+ * does no harm: leases keep them apart.
+ */
+export function openMembers(topology: Topology, self: string): Members {
+  return {
+    async share(nowMs) {
+      const node = topology.nodeOf(0)
+      if (node === undefined || !node.ready) throw noAnswer(node?.trouble ?? 'no server')
+      const results = await node.send([
+        { name: 'ZADD', args: [MEMBERS_KEY, nowMs, self] },
+        { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', nowMs - GONE_MS] },
+        { name: 'ZRANGE', args: [MEMBERS_KEY, 0, -1] },
+      ])
+      const last = results[2]
+      if (last?.kind !== 'reply') throw noAnswer(last?.message ?? 'no answer')
+      return partitionsOf(self, last.reply as string[], PARTITIONS)
+    },
+    async leave() {
+      const node = topology.nodeOf(0)
+      if (node?.ready) await node.send([{ name: 'ZREM', args: [MEMBERS_KEY, self] }])
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../../clock.ts'
+import type { AdmitReply, FinishReply, ReserveCommand, VoidCommand } from '../port.ts'
+import type { BatchResult } from './batcher.ts'
+import { parseEpoch } from './epoch.ts'
+import type { Fence } from './fence.ts'
+import { entryOf, type Journal } from './journal.ts'
+import { isNotExecuted } from './not-executed.ts'
+import { noAnswer } from './redis-node.ts'
+import { admitReplyOf } from './replies.ts'
+import type { RunFenced } from './run-fenced.ts'
+import { admitCall } from './script-calls.ts'
+
+export interface ReserveOptions {
+  readonly run: RunFenced
+  readonly fence: Fence
+  readonly clock: Clock
+  /** Of durability `async`. */
+  readonly journal: Journal | undefined
+  /** After this long there is no second try, in milliseconds. */
+  readonly patienceMs: number
+  readonly finish: (command: VoidCommand) => Promise<FinishReply>
+}
+
+/**
+ * Reserves, and answers only when what was reserved would survive what the durability promises. An
+ * outcome that is not known is no grant: throws `LedgerUnavailable`, after one more try with the same
+ * id where there is time (`ledger.md` section 6).
+ */
+export function createReserve(
+  options: ReserveOptions,
+): (command: ReserveCommand) => Promise<AdmitReply> {
+  const { run, fence, clock, journal, patienceMs } = options
+
+  async function keep(command: ReserveCommand, reply: AdmitReply): Promise<void> {
+    const { partition, rid } = command
+    if (journal === undefined) {
+      const pending = reply.code === 'OK' || (reply.code === 'EXISTS' && reply.state === 'P')
+      if (pending) fence.witness(partition, rid, reply.nowMs)
+      return
+    }
+    // A replay was written down by who was first.
+    if (reply.code !== 'OK') return
+    const place = fence.of(partition)
+    const epoch = place.state === 'closed' ? undefined : parseEpoch(place.epoch)
+    await journal.record(entryOf(command, reply.expMs), epoch?.generation ?? 0)
+  }
+
+  function voidUnknown({ partition, rid, fingerprint, subjects }: ReserveCommand): void {
+    options.finish({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {
+      // The sweeper finds it.
+    })
+  }
+
+  return async (command) => {
+    const { partition } = command
+    const call = (epoch: string) => admitCall(command, epoch)
+    const attempt = () => run({ partition, script: 'reserve', call, durable: true })
+    const startMs = clock.nowMs()
+    let result = await attempt()
+    const again = isNotExecuted(result) || isUnacknowledgedGrant(result)
+    if (again && clock.nowMs() - startMs < patienceMs) result = await attempt()
+    if (result.kind === 'reply' && !isUnacknowledgedGrant(result)) {
+      const reply = admitReplyOf(result.reply)
+      await keep(command, reply)
+      return reply
+    }
+    // Nobody has seen a URL for it; for a caller's key another gateway may have released one.
+    if (!isNotExecuted(result) && command.replayable !== true) voidUnknown(command)
+    throw noAnswer(result.kind === 'reply' ? 'too few replicas have it' : result.message)
+  }
+}
+
+/** Something was granted that a failover could still lose. */
+function isUnacknowledgedGrant(result: BatchResult): boolean {
+  if (result.kind !== 'reply' || result.acknowledged) return false
+  const [code] = result.reply as [string]
+  return code === 'OK' || code === 'EXISTS'
+}
