@@ -1,23 +1,33 @@
-import { decode, Encoder } from '@msgpack/msgpack'
+import { decodeMulti } from '@msgpack/msgpack'
 import type { LedgerRecord } from '../decision.ts'
 import type { ReservationState, SubjectState } from '../port.ts'
+import { packStream } from './msgpack-stream.ts'
 
 const SCHEMA = 1
 const STATES: ReadonlySet<unknown> = new Set(['P', 'S', 'V', 'X', 'D'])
-const encoder = new Encoder()
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** A stored value that is not what this ledger writes; `message` says what is wrong with it. */
 export class UnreadableValue extends Error {}
 
-/** Flat msgpack, as scripts unpack it (msgpack specification, array and int formats). */
-export function packNumbers(values: readonly number[]): Uint8Array {
-  return encoder.encode(values)
+/** Numbers of an argument or a value, as scripts unpack them. */
+export const packNumbers: (values: readonly number[]) => Uint8Array = packStream
+
+/**
+ * What a new record is made of between its `exp` and its hold; the script puts the rest around it. A
+ * record is the stream `1, state, exp, actual, over, fingerprint, note, n, subject × n, hold…`.
+ */
+export function packRecordBody({
+  fingerprint,
+  note,
+  subjects,
+}: Pick<LedgerRecord, 'fingerprint' | 'note' | 'subjects'>): Uint8Array {
+  return packStream([-1, 0, fingerprint, note, subjects.length, ...subjects])
 }
 
 /** A subject's state. Throws `UnreadableValue`. */
 export function unpackSubject(bytes: Uint8Array): SubjectState {
-  const state = numbersIn(unpack(bytes))
+  const state = unpack(bytes).map(numberOf)
   const rates = state[1] ?? -1
   const quotas = state.length - 2 - 2 * rates
   if (state[0] !== SCHEMA) throw new UnreadableValue('is of an unknown schema')
@@ -27,37 +37,31 @@ export function unpackSubject(bytes: Uint8Array): SubjectState {
 
 /** A record. Throws `UnreadableValue`. */
 export function unpackRecord(bytes: Uint8Array): LedgerRecord {
-  const parts = unpack(bytes)
-  if (!Array.isArray(parts)) throw new UnreadableValue('is no array')
-  const [schema, state, fingerprint, expMs, hold, note, actual, over, ...subjects] = parts
+  const [schema, state, expMs, actual, over, fingerprint, note, count, ...rest] = unpack(bytes)
   if (schema !== SCHEMA) throw new UnreadableValue('is of an unknown schema')
   const stateText = textOf(state)
   if (!STATES.has(stateText)) throw new UnreadableValue('has an unknown state')
-  const held = hold instanceof Uint8Array && hold.length > 0 ? numbersIn(unpack(hold)) : []
+  const subjects = numberOf(count)
+  if (subjects < 0 || subjects > rest.length) throw new UnreadableValue('has a wrong length')
   return {
     state: stateText as ReservationState,
     fingerprint: textOf(fingerprint),
     expMs: numberOf(expMs),
-    hold: held,
-    subjects: subjects.map(textOf),
+    hold: rest.slice(subjects).map(numberOf),
+    subjects: rest.slice(0, subjects).map(textOf),
     note: textOf(note),
     actual: numberOf(actual),
     over: numberOf(over),
   }
 }
 
-// Strings stay bytes until somebody knows whether they are text: a hold is none.
-function unpack(bytes: Uint8Array): unknown {
+// Texts stay bytes, so that what is no UTF-8 is noticed.
+function unpack(bytes: Uint8Array): unknown[] {
   try {
-    return decode(bytes, { rawStrings: true })
+    return [...decodeMulti(bytes, { rawStrings: true })]
   } catch (cause) {
     throw new UnreadableValue('is no msgpack', { cause })
   }
-}
-
-function numbersIn(value: unknown): number[] {
-  if (!Array.isArray(value)) throw new UnreadableValue('is no array')
-  return value.map(numberOf)
 }
 
 function numberOf(value: unknown): number {

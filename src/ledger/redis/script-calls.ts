@@ -1,5 +1,5 @@
 import type { AdmitCommand, ClaimRequest, FinishCommand } from '../port.ts'
-import { packNumbers } from './codec.ts'
+import { packNumbers, packRecordBody } from './codec.ts'
 import { epochKey, indexKey, recordKey, subjectKey } from './keys.ts'
 import type { RedisArgument } from './redis-link.ts'
 
@@ -13,28 +13,24 @@ const NOTHING = new Uint8Array()
 
 /** `reserve` with its epoch: see `scripts/reserve-lua.ts` for the places. */
 export function admitCall(command: AdmitCommand, epoch: string): ScriptCall {
-  const { op, partition, hold, check, deadlineMs } = command
-  const record = command.op === 'R' ? command : NO_RECORD
-  const { rid, fingerprint, ttlMs, lookMs, note } = record
+  const { op, partition, subjects, hold, check, deadlineMs } = command
+  const { rid, fingerprint, ttlMs, lookMs } = command.op === 'R' ? command : NO_RECORD
   return {
-    keys: keysOf(partition, rid, command.subjects),
+    keys: keysOf(partition, rid, subjects),
     args: [
       op,
       rid,
       fingerprint,
       epoch,
-      deadlineMs,
-      ttlMs,
-      lookMs,
       packNumbers(hold),
-      packNumbers(check),
-      note,
+      packNumbers([deadlineMs, ttlMs, lookMs, ...check]),
+      command.op === 'R' ? packRecordBody(command) : NOTHING,
     ],
   }
 }
 
 // A look and a charge have no record: its key is one that nobody writes.
-const NO_RECORD = { rid: '', fingerprint: '', ttlMs: 0, lookMs: 0, note: '' }
+const NO_RECORD = { rid: '', fingerprint: '', ttlMs: 0, lookMs: 0 }
 
 /** `finish` with its epoch: see `scripts/finish-lua.ts` for the places. */
 export function finishCall(
@@ -61,6 +57,7 @@ export function finishCall(
       carried === undefined ? NOTHING : packNumbers(carried.hold),
       carried === undefined ? NOTHING : packNumbers(carried.limits),
       retentionMs,
+      command.op === 'A' ? packRecordBody(command) : NOTHING,
     ],
   }
 }

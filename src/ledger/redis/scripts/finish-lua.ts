@@ -1,51 +1,55 @@
-import { openingLua, REDIS_TIME, SUBJECT_LUA } from './opening-lua.ts'
+import {
+  ENTRY_LUA,
+  FOREIGN_LUA,
+  IDLE_LUA,
+  openingLua,
+  REDIS_TIME,
+  STANDS_LUA,
+} from './opening-lua.ts'
 
 /**
  * All that ends or changes a reservation: `decideFinish` once more. Runs when memory is full as well:
  * settling and releasing must go on then.
  *
  * ARGV 5 look ms ('': as it is) 6 exp ms ('': as it is) 7 actual bytes 8 stored delta 9 objects delta
- * 10 note 11 '1': take the note 12 hold 13 limits 14 retention ms.
+ * 10 note 11 '1': take the note 12 hold 13 limits 14 retention ms 15 the record from `actual` to its
+ * subjects (A only).
  */
 export function finishLua(time: string = REDIS_TIME): string {
   return `#!lua flags=allow-oom
-${openingLua(time)}${SUBJECT_LUA}
-local op = ARGV[1]
-if rec and rec[3] ~= ARGV[3] then return {'CONFLICT', now, rec[2]} end
+${openingLua(time)}${STANDS_LUA}
+if rec and rec[6] ~= ARGV[3] then return {'CONFLICT', now, rec[2]} end
 local state = rec and rec[2]
-local note = ARGV[11] == '1' and ARGV[10] or rec and rec[6] or ''
-local first = #KEYS[1] + 2
-local function record(state, exp, hold, actual, over, owner)
-  return {1, state, ARGV[3], exp, hold, note, actual, over, owner}
-end
+local note = ARGV[11] == '1' and ARGV[10] or rec and rec[7] or ''
 
 if op == 'M' or op == 'G' then
   if not rec then return {'UNKNOWN', now} end
   if state ~= (op == 'M' and 'P' or 'D') then return stands('TERMINAL') end
-  rec[6] = note
+  rec[7] = note
   if op == 'M' then
-    if ARGV[6] ~= '' then rec[4] = math.max(rec[4], tonumber(ARGV[6])) end
+    if ARGV[6] ~= '' then rec[3] = math.max(rec[3], tonumber(ARGV[6])) end
     if ARGV[5] ~= '' then redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2]) end
-    redis.call('SET', KEYS[3], cmsgpack.pack(rec))
+    redis.call('SET', KEYS[3], cmsgpack.pack(unpack(rec)))
   else
     redis.call('ZREM', KEYS[1], ARGV[2])
-    redis.call('SET', KEYS[3], cmsgpack.pack(rec), 'PX', ARGV[14])
+    redis.call('SET', KEYS[3], cmsgpack.pack(unpack(rec)), 'PX', ARGV[14])
   end
   return {'OK', now, 0}
 end
 
-local H, L
+local H, L, h = nil, nil, 1
 if op == 'L' or op == 'A' then
   if rec and (op == 'A' or state ~= 'V' and state ~= 'X') then return stands('EXISTS') end
-  H, L = cmsgpack.unpack(ARGV[12]), cmsgpack.unpack(ARGV[13])
+  H, L = {cmsgpack.unpack(ARGV[12])}, {cmsgpack.unpack(ARGV[13])}
 else
   if not rec then return {'UNKNOWN', now} end
   if state ~= 'P' then
-    local same = state == op and (op ~= 'S' or rec[7] == tonumber(ARGV[7]))
+    local same = state == op and (op ~= 'S' or rec[4] == tonumber(ARGV[7]))
     return stands(same and 'DUP' or 'TERMINAL')
   end
-  if op == 'X' and now < rec[4] then return {'EARLY', now, rec[4]} end
-  H = cmsgpack.unpack(rec[5])
+  if op == 'X' and now < rec[3] then return {'EARLY', now, rec[3]} end
+  -- The hold lies at the end of the record, behind its subjects.
+  H, h = rec, 9 + rec[8]
 end
 
 local settled = op == 'S' or op == 'L'
@@ -59,10 +63,14 @@ local function becomes(kind, amount)
   if kind == 5 then return tonumber(ARGV[9]) end
   return 0
 end
-local h, k, w, gone, denied, excess, reserved = 1, 0, {}, {}, {}, 0, nil
+local k, w, gone, denied, excess, reserved = 0, {}, {}, {}, 0, nil
+${ENTRY_LUA}${IDLE_LUA}
 for s = 4, #KEYS do
-  local packed = got[s - 1]
-  local S = packed and read(packed) or {1, 0}
+  local packed, S = got[s - 1], {1, 0}
+  if packed then
+    S = {cmsgpack.unpack(packed)}
+    if S[1] ~= 1 then error('unknown schema: ' .. KEYS[s]) end
+  end
   local last = h + 4 * (H[h] or 0)
   for e = h + 1, last, 4 do
     local id, window, amount, kind = H[e], H[e + 1], H[e + 2], H[e + 3]
@@ -89,34 +97,37 @@ for s = 4, #KEYS do
     if packed then gone[#gone + 1] = KEYS[s] end
   else
     w[#w + 1] = KEYS[s]
-    w[#w + 1] = cmsgpack.pack(S)
+    w[#w + 1] = cmsgpack.pack(unpack(S))
   end
 end
 -- Entries of a subject that was not named would stay pending for ever.
 if h <= #H then return {'CORRUPT', now, k + 1} end
+${FOREIGN_LUA}
 if foreign(rec and 4 or 3) then error('a key of another program') end
 
+-- An ended record keeps of its subjects the first, whose it is, and no hold.
+local owner = rec and rec[9]
+if op == 'L' then owner = string.sub(KEYS[4], #KEYS[1] + 2) end
 if op == 'L' and #denied > 0 then
   redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2])
-  local kept = record('D', rec and rec[4] or now, '', actual, 0, string.sub(KEYS[4], first))
-  redis.call('SET', KEYS[3], cmsgpack.pack(kept))
+  local exp = rec and rec[3] or now
+  redis.call('SET', KEYS[3], cmsgpack.pack(1, 'D', exp, actual, 0, ARGV[3], note, 1, owner))
   return {'DENIED', now, denied}
 end
 local kept, over
 if op == 'A' then
   over = excess
-  kept = record('P', tonumber(ARGV[6]), ARGV[12], -1, 0)
-  for s = 4, #KEYS do kept[s + 5] = string.sub(KEYS[s], first) end
   redis.call('ZADD', KEYS[1], now + ARGV[5], ARGV[2])
+  kept = cmsgpack.pack(1, 'P', tonumber(ARGV[6])) .. ARGV[15] .. ARGV[12]
 else
   over = op == 'S' and reserved and math.max(0, actual - reserved) or 0
-  local exp, owner = rec and rec[4] or now, op == 'L' and string.sub(KEYS[4], first) or rec[9]
-  local state, size = op == 'L' and 'S' or op, settled and actual or rec[7]
-  kept = record(state, exp, '', size, over, owner)
+  local exp, ended = rec and rec[3] or now, op == 'L' and 'S' or op
+  local size = settled and actual or rec[4]
+  kept = cmsgpack.pack(1, ended, exp, size, over, ARGV[3], note, 1, owner)
   redis.call('ZREM', KEYS[1], ARGV[2])
 end
 w[#w + 1] = KEYS[3]
-w[#w + 1] = cmsgpack.pack(kept)
+w[#w + 1] = kept
 redis.call('MSET', unpack(w))
 if #gone > 0 then redis.call('DEL', unpack(gone)) end
 if op ~= 'A' then redis.call('PEXPIRE', KEYS[3], ARGV[14]) end
