@@ -34,6 +34,7 @@ if now < C[4] or now >= C[5] then return {'PERIOD', now} end
 local us = (seconds - 1735689600) * 1000000 + micros
 local levels = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 local w, denied, gone = {0, 0, 0, 0, 0, 0}, nil, nil
+local fresh = false
 local l, d, k, h, q, nw, charge = 0, 0, 0, 1, 6, 0, op == 'C'
 for s = 4, #KEYS do
   local packed, S, c = got[s - 1], nil, 3
@@ -41,7 +42,7 @@ for s = 4, #KEYS do
     S = {cmsgpack.unpack(packed)}
     if S[1] ~= 1 then error('unknown schema: ' .. KEYS[s]) end
   else
-    S = {1, 0}
+    S, fresh = {1, 0}, true
   end
   for _ = 1, C[q] do
     local id, inc, tau = C[q + 1], C[q + 2], C[q + 3]
@@ -101,8 +102,15 @@ end
 levels[l + 1] = nil
 if denied then return {'DENIED', now, denied, levels} end
 if op == 'Q' then return {'OK', now, 0, levels} end
-${FOREIGN_LUA}
-if foreign(op == 'R' and 3 or 4) then error('a key of another program') end
+-- As a rule nothing but the record is new.
+local first, taken = op == 'R' and 3 or 4, false
+if fresh then
+  ${FOREIGN_LUA}
+  taken = foreign(first)
+elseif op == 'R' then
+  taken = redis.call('EXISTS', KEYS[3]) > 0
+end
+if taken then error('a key of another program') end
 local exp = 0
 if op == 'R' then
   redis.call('ZADD', KEYS[1], now + C[3], ARGV[2])
