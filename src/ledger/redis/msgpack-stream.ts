@@ -2,70 +2,90 @@ const encoder = new TextEncoder()
 const BYTE = 0x100
 const WORD = 0x10000
 const DOUBLE_WORD = 0x1_0000_0000
+const NUMBER_BYTES = 9
+const HEAD_BYTES = 3
 const MAX_BYTES_PER_UNIT = 3
-const START_BYTES = 512
+/** Texts up to this are written here as long as they are ASCII: handing them over costs more. */
+const SHORT = 32
+const CHUNK_BYTES = 65_536
 
-let scratch = new Uint8Array(START_BYTES)
-let view = new DataView(scratch.buffer)
+// Answers lie behind each other in one chunk until it is full: memory of its own for each of them
+// costs several times what it takes to fill it.
+let chunk = new Uint8Array(CHUNK_BYTES)
+let view = new DataView(chunk.buffer)
 let at = 0
 
 /**
- * Packs whole numbers from -32 to 2^53 - 1 and texts one behind the other, without an array around
- * them, as scripts unpack them (msgpack specification, int and str formats). The answer is a copy.
+ * Packs whole numbers from -32 to 2^53 - 1 and texts below 64 KiB one behind the other, without an
+ * array around them, as scripts unpack them (msgpack specification, int and str formats).
  */
 export function packStream(values: readonly (number | string)[]): Uint8Array {
-  at = 0
+  makeRoom(values)
+  const start = at
   for (const value of values) {
     if (typeof value === 'number') putNumber(value)
     else putText(value)
   }
-  return scratch.slice(0, at)
+  return chunk.subarray(start, at)
+}
+
+function makeRoom(values: readonly (number | string)[]): void {
+  let bytes = NUMBER_BYTES * values.length
+  for (const value of values) {
+    if (typeof value === 'string') bytes += HEAD_BYTES + value.length * MAX_BYTES_PER_UNIT
+  }
+  if (at + bytes <= chunk.length) return
+  chunk = new Uint8Array(Math.max(CHUNK_BYTES, bytes))
+  view = new DataView(chunk.buffer)
+  at = 0
 }
 
 function putNumber(value: number): void {
-  makeRoom(9)
   if (value < 0x80) {
-    view.setInt8(at, value)
+    chunk[at] = value
     at += 1
   } else if (value < BYTE) {
-    scratch[at] = 0xcc
-    scratch[at + 1] = value
+    chunk[at] = 0xcc
+    chunk[at + 1] = value
     at += 2
   } else if (value < WORD) {
-    scratch[at] = 0xcd
+    chunk[at] = 0xcd
     view.setUint16(at + 1, value)
     at += 3
   } else if (value < DOUBLE_WORD) {
-    scratch[at] = 0xce
+    chunk[at] = 0xce
     view.setUint32(at + 1, value)
     at += 5
   } else {
-    scratch[at] = 0xcf
+    chunk[at] = 0xcf
     view.setUint32(at + 1, Math.floor(value / DOUBLE_WORD))
     view.setUint32(at + 5, value % DOUBLE_WORD)
-    at += 9
+    at += NUMBER_BYTES
   }
 }
 
 function putText(text: string): void {
-  makeRoom(3 + text.length * MAX_BYTES_PER_UNIT)
+  if (text.length < SHORT && putAscii(text)) return
   // The head is as long as the bytes want it, which are counted by writing them behind the longest.
-  const { written } = encoder.encodeInto(text, scratch.subarray(at + 3))
-  const head = written < 0x20 ? 1 : written < BYTE ? 2 : 3
-  if (head < 3) scratch.copyWithin(at + head, at + 3, at + 3 + written)
-  if (head === 1) scratch[at] = 0xa0 | written
+  const { written } = encoder.encodeInto(text, chunk.subarray(at + HEAD_BYTES))
+  const head = written < 0x20 ? 1 : written < BYTE ? 2 : HEAD_BYTES
+  if (head < HEAD_BYTES) chunk.copyWithin(at + head, at + HEAD_BYTES, at + HEAD_BYTES + written)
+  if (head === 1) chunk[at] = 0xa0 | written
   else if (head === 2) view.setUint16(at, 0xd900 | written)
   else {
-    scratch[at] = 0xda
+    chunk[at] = 0xda
     view.setUint16(at + 1, written)
   }
   at += head + written
 }
 
-function makeRoom(bytes: number): void {
-  if (at + bytes <= scratch.length) return
-  const larger = new Uint8Array((at + bytes) * 2)
-  larger.set(scratch.subarray(0, at))
-  scratch = larger
-  view = new DataView(larger.buffer)
+function putAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index)
+    if (unit >= 0x80) return false
+    chunk[at + 1 + index] = unit
+  }
+  chunk[at] = 0xa0 | text.length
+  at += 1 + text.length
+  return true
 }
