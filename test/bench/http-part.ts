@@ -1,5 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { initialise } from '../ledger/redis-fixture.ts'
+import { openRedisServer } from '../support/redis/redis-server.ts'
+import { requireRedis } from './bench-redis.ts'
 import { type Child, type ChildOptions, startServer } from './children.ts'
 import { figuresOf, type Report } from './figure.ts'
 import { prepareGateway } from './gateway-process.ts'
@@ -18,9 +21,10 @@ const UPLOAD = {
   contentType: 'image/jpeg',
 }
 // A gateway that serves uploads joins here with its state; the baselines are the same for all.
-const GATEWAYS = [
+const gateways = (redisPort: number) => [
   { name: 'http.uploads.memory', state: 'memory:' },
   { name: 'http.uploads.sqlite', state: 'sqlite:./signet.db' },
+  { name: 'http.uploads.redis', state: `redis://127.0.0.1:${redisPort}` },
 ]
 const BASELINES = ['http.echo', 'http.companion']
 
@@ -30,6 +34,7 @@ const BASELINES = ['http.echo', 'http.companion']
  */
 export async function httpPart(report: Report): Promise<void> {
   ensurePeers()
+  await requireRedis()
   const folder = temporaryFolder()
   await using servers = new AsyncDisposableStack()
   async function start(options: ChildOptions): Promise<Child> {
@@ -38,7 +43,11 @@ export async function httpPart(report: Report): Promise<void> {
     return child
   }
   const targets = new Map<string, Target>()
-  for (const { name, state } of GATEWAYS) {
+  // Of one server alone the gateway wants that it has all on disk before it answers.
+  const redis = servers.use(await openRedisServer({ appendOnly: 'always' }))
+  await initialise(redis.port)
+  const uploads = gateways(redis.port)
+  for (const { name, state } of uploads) {
     const { child, apiKey } = prepareGateway(folder, { name, state })
     const { url } = await start(child)
     const authorization = { authorization: `Bearer ${apiKey}` }
@@ -57,7 +66,7 @@ export async function httpPart(report: Report): Promise<void> {
   }))
   const measured = await interleave(contenders, ROUNDS)
   const unit = 'per second'
-  for (const { name } of GATEWAYS) {
+  for (const { name } of uploads) {
     for (const figure of figuresOf(measured, { name, unit, baselines: BASELINES })) report(figure)
   }
   for (const name of BASELINES) {
