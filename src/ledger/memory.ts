@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { toBase64Url } from '../hashing.ts'
+import type { AuditRequest } from './audit.ts'
+import { auditPartition } from './audit-partition.ts'
 import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
@@ -14,6 +16,7 @@ import type {
   ReservationRef,
   SubjectState,
 } from './port.ts'
+import { flawOfRecord, readableRecord, readableState } from './readable.ts'
 import { steadyClock } from './steady-clock.ts'
 
 export interface MemoryLedgerOptions {
@@ -22,6 +25,23 @@ export interface MemoryLedgerOptions {
   readonly salt?: string
   /** How long an ended reservation is remembered, in milliseconds. Default 24 h. */
   readonly retentionMs?: number
+  /** Where it is all kept. Default: new and empty. */
+  readonly state?: MemoryState
+}
+
+/** All that a memory ledger keeps: a test may look at it, damage it, or open it once more. */
+export interface MemoryState {
+  readonly subjects: Map<string, SubjectState>
+  readonly records: Map<string, LedgerRecord>
+  /** When the sweeper looks next, in ledger time. */
+  readonly due: Map<string, number>
+  /** When reservations ended, longest ago first. */
+  readonly ended: Map<string, number>
+}
+
+/** An empty state. */
+export function newMemoryState(): MemoryState {
+  return { subjects: new Map(), records: new Map(), due: new Map(), ended: new Map() }
 }
 
 /** What the memory ledger lets tests look at. */
@@ -39,18 +59,18 @@ export function openMemoryLedger({
   clock,
   salt = toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES))),
   retentionMs = DAY_MS,
+  state = newMemoryState(),
 }: MemoryLedgerOptions): MemoryLedger {
   const now = steadyClock(clock)
-  const subjects = new Map<string, SubjectState>()
-  const records = new Map<string, LedgerRecord>()
-  const due = new Map<string, number>()
-  /** Ended reservations, longest first. */
-  const ended = new Map<string, number>()
+  const { subjects, records, due, ended } = state
 
   function stateOf(rid: string | undefined, ids: readonly string[]) {
     return {
-      record: rid === undefined ? undefined : records.get(rid),
-      subjects: ids.map((id) => subjects.get(id)),
+      record: rid === undefined ? undefined : recordOf(rid),
+      subjects: ids.map((id) => {
+        const state = subjects.get(id)
+        return state === undefined ? undefined : readableState(nameOf('subject', id), state)
+      }),
     }
   }
 
@@ -74,9 +94,20 @@ export function openMemoryLedger({
     else if (writes.dueMs !== undefined) due.set(rid, writes.dueMs)
   }
 
-  function reservation(rid: string, partition: number): Reservation | undefined {
+  function recordOf(rid: string): LedgerRecord | undefined {
     const record = records.get(rid)
+    return record && readableRecord(nameOf('reservation', rid), record)
+  }
+
+  function reservation(rid: string, partition: number): Reservation | undefined {
+    const record = recordOf(rid)
     return record === undefined ? undefined : { ...record, rid, partition }
+  }
+
+  /** The claimed ones; what cannot be read is left to the auditor, or nothing would be swept. */
+  function readableOnes(rids: readonly string[], partition: number): Reservation[] {
+    const readable = rids.filter((rid) => flawOfRecord(records.get(rid)) === undefined)
+    return readable.flatMap((rid) => reservation(rid, partition) ?? [])
   }
 
   function prune(): void {
@@ -115,7 +146,8 @@ export function openMemoryLedger({
         .sort(([aRid, a], [bRid, b]) => a - b || (aRid < bRid ? -1 : 1))
         .slice(0, limit)
       for (const [rid] of claimed) due.set(rid, nowMs + leaseMs)
-      return { nowMs, reservations: claimed.flatMap(([rid]) => reservation(rid, partition) ?? []) }
+      const rids = claimed.map(([rid]) => rid)
+      return { nowMs, reservations: readableOnes(rids, partition) }
     },
     async find({ partition, rid }: ReservationRef) {
       return reservation(rid, partition)
@@ -136,7 +168,24 @@ export function openMemoryLedger({
         .sort((a, b) => (a < b ? -1 : 1))
       return rids.slice(0, limit).flatMap((rid) => reservation(rid, partition) ?? [])
     },
+    async audit({ partition, repair }: AuditRequest) {
+      const nowMs = now()
+      const open = [...records].map(([rid, record]) => [rid, record, ended.has(rid)] as const)
+      const found = { subjects, records: open, due, nameOf }
+      const { audit, repairs } = auditPartition(found, { repair })
+      for (const [id, mended] of repairs.subjects) {
+        if (mended === undefined) subjects.delete(id)
+        else subjects.set(id, mended)
+      }
+      for (const rid of repairs.missing) due.set(rid, nowMs)
+      for (const rid of repairs.stray) due.delete(rid)
+      return { partition, nowMs, ...audit }
+    },
     async close() {},
     subjects: () => new Map(subjects),
   }
+}
+
+function nameOf(what: 'subject' | 'reservation', id: string): string {
+  return `${what} ${id}`
 }

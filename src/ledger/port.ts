@@ -1,3 +1,5 @@
+import type { AuditRequest, PartitionAudit } from './audit.ts'
+
 /**
  * The ledger's port. All limits of one request are decided in one atomic step; every command may be
  * repeated, reordered, delayed or lost, and counts once. `decide.ts` is the specification that every
@@ -226,6 +228,11 @@ export interface Ledger {
   claim(request: ClaimRequest): Promise<{ nowMs: number; reservations: readonly Reservation[] }>
   find(ref: ReservationRef): Promise<Reservation | undefined>
   list(request: ListRequest): Promise<readonly Reservation[]>
+  /**
+   * Compares a partition with itself, and with `repair` mends it, in one step. What cannot be read is
+   * reported and left as it is.
+   */
+  audit(request: AuditRequest): Promise<PartitionAudit>
   /** Finishes what is under way, then lets go of files and connections. */
   close(): Promise<void>
 }

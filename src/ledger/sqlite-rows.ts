@@ -1,5 +1,7 @@
+import { GatewayError } from '../errors.ts'
 import type { LedgerRecord } from './decision.ts'
 import type { Hold, Reservation, ReservationState, SubjectState } from './port.ts'
+import { decoded, readableRecord, readableState } from './readable.ts'
 import type { SqlDatabase, SqlRow } from './sql-database.ts'
 
 const COLUMNS = 'rid, state, fp, exp, hold, subjects, note, actual, over'
@@ -30,7 +32,7 @@ export function openRows(database: SqlDatabase) {
   return {
     subject(id: string): SubjectState | undefined {
       const row = getSubject.get(id)
-      return row === undefined ? undefined : (JSON.parse(String(row.state)) as number[])
+      return row && readableState(`subject ${id}`, decoded(row.state))
     },
     writeSubject(id: string, state: SubjectState | undefined): void {
       if (state === undefined) dropSubject.run(id)
@@ -38,7 +40,18 @@ export function openRows(database: SqlDatabase) {
     },
     reservation(rid: string): Reservation | undefined {
       const row = getRecord.get(rid)
-      return row === undefined ? undefined : reservationOf(row)
+      return row && reservationOf(row)
+    },
+    /** The same, but for one that cannot be read: it is left to the auditor. */
+    readable(rid: string): Reservation | undefined {
+      try {
+        const row = getRecord.get(rid)
+        return row && reservationOf(row)
+      } catch (error) {
+        // A number that is too large for JavaScript is a `RangeError` of the database's.
+        if (error instanceof GatewayError || error instanceof RangeError) return undefined
+        throw error
+      }
     },
     /** `dueMs`: as in `Writes`; undefined leaves it as it is. */
     writeRecord(
@@ -97,14 +110,18 @@ export function openRows(database: SqlDatabase) {
 export type Rows = ReturnType<typeof openRows>
 
 function reservationOf(row: SqlRow): Reservation {
+  return readableRecord(`reservation ${row.rid}`, recordIn(row))
+}
+
+function recordIn(row: SqlRow): Reservation {
   return {
     partition: 0,
     rid: String(row.rid),
     state: String(row.state) as ReservationState,
     fingerprint: String(row.fp),
     expMs: Number(row.exp),
-    hold: JSON.parse(String(row.hold)) as Hold,
-    subjects: JSON.parse(String(row.subjects)) as string[],
+    hold: decoded(row.hold) as Hold,
+    subjects: decoded(row.subjects) as string[],
     note: String(row.note),
     actual: Number(row.actual),
     over: Number(row.over),

@@ -7,6 +7,7 @@ import type { LedgerState, Writes } from './decision.ts'
 import { createGroupCommit, unavailable } from './group-commit.ts'
 import type { AdmitCommand, FinishCommand, Ledger, SubjectState } from './port.ts'
 import type { SqlDatabase } from './sql-database.ts'
+import { openSqliteAudit } from './sqlite-audit.ts'
 import { openRows } from './sqlite-rows.ts'
 import { prepareDatabase } from './sqlite-schema.ts'
 import { steadyClock } from './steady-clock.ts'
@@ -36,6 +37,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
   const newSalt = () => toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES)))
   const salt = prepareDatabase(database, newSalt)
   const rows = openRows(database)
+  const audit = openSqliteAudit(database, rows)
   // Subjects of the transaction under way: many of its commands share them.
   const subjects = new Map<string, SubjectState | undefined>()
   const changed = new Set<string>()
@@ -44,14 +46,15 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     subjects.clear()
     changed.clear()
   }
+  const flush = () => {
+    for (const id of changed) rows.writeSubject(id, subjects.get(id))
+    forget()
+  }
   const commits = createGroupCommit({
     database,
     schedule,
     forget,
-    flush() {
-      for (const id of changed) rows.writeSubject(id, subjects.get(id))
-      forget()
-    },
+    flush,
   })
 
   function subject(id: string): SubjectState | undefined {
@@ -119,11 +122,17 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
         rows.prune(nowMs - retentionMs, PRUNED_AT_ONCE)
         const rids = rows.due(nowMs, limit)
         for (const rid of rids) rows.setDue(rid, nowMs + leaseMs)
-        return { nowMs, reservations: rids.flatMap((rid) => rows.reservation(rid) ?? []) }
+        return { nowMs, reservations: rids.flatMap((rid) => rows.readable(rid) ?? []) }
       }),
     find: ({ rid }) => read(() => rows.reservation(rid)),
     list: ({ owner, states, ridPrefix, after = '', limit }) =>
       read(() => rows.list({ owner, states, ridPrefix, after, limit })),
+    audit: (request) =>
+      commits.run(() => {
+        // Rows alone are audited: what earlier commands of the transaction left is written first.
+        flush()
+        return audit(request, now())
+      }),
     close() {
       closing ??= commits.close().then(() => database.close())
       return closing

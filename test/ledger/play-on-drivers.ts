@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'vitest'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
-import type { SubjectState } from '../../src/ledger/port.ts'
+import type { Ledger, SubjectState } from '../../src/ledger/port.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
 import { Decider, isAdmit } from './decider.ts'
 import {
@@ -34,6 +34,10 @@ export async function playOnDrivers(list: readonly Step[], directory: string): P
       expect(digestOfSubjects(subjectsIn(database))).toBe(digestOfSubjects(decider.subjects))
       expect(digestOfSubjects(memory.subjects())).toBe(digestOfSubjects(decider.subjects))
       expect(digestOfRecords(recordsIn(database))).toBe(digestOfRecords(decider.known()))
+      if (step.pick % 8 === 0) {
+        steadyMs = Math.max(steadyMs, clockMs)
+        await assertAudited(sqlite, memory)
+      }
     }
     clockMs += moveMs
     const ask = stepper.askOf(step, Math.max(steadyMs, clockMs))
@@ -49,12 +53,20 @@ export async function playOnDrivers(list: readonly Step[], directory: string): P
   }
   await Promise.all(waiting)
   waiting = []
+  await assertAudited(sqlite, memory)
   for (const { rid, due: _, ...record } of decider.known()) {
     expect(await memory.find({ partition: 0, rid })).toMatchObject(record)
     expect(await sqlite.find({ partition: 0, rid })).toEqual({ ...record, rid, partition: 0 })
   }
   await sqlite.close()
   rmSync(path, { force: true })
+}
+
+/** I1, I4: whatever happened, the auditor finds nothing to mend, and both drivers count the same. */
+async function assertAudited(sqlite: Ledger, memory: Ledger): Promise<void> {
+  const audit = await sqlite.audit({ partition: 0, repair: true })
+  expect(audit).toMatchObject({ drifts: [], index: [], negative: [], unreadable: [] })
+  expect(await memory.audit({ partition: 0, repair: true })).toEqual(audit)
 }
 
 function subjectsIn(database: DatabaseSync): Map<string, SubjectState> {
