@@ -12,6 +12,8 @@ export interface AuditEvent {
     | 'object.deleted'
     | 'object.listed'
     | 'request.refused'
+    | 'usage.adjusted'
+    | 'usage.adjustment_refused'
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
@@ -29,6 +31,10 @@ export interface AuditEvent {
   /** Limits that only count and report, and would have refused what was granted. */
   readonly shadowPolicies?: readonly string[]
   readonly expiresAt?: string
+  /** The operator's own id of an adjustment, what it adds to the limit, and why. */
+  readonly adjustmentId?: string
+  readonly delta?: number
+  readonly reason?: string
 }
 
 /** Where audit events go. */

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { type Hashing, toHex } from '../hashing.ts'
 import type { Grant } from '../signing/grant.ts'
 import type { GatewayContext } from './context.ts'
-import type { UploadNote } from './reservation-note.ts'
+import type { AdjustNote, UploadNote } from './reservation-note.ts'
 
 interface Asked {
   readonly principal: Principal
@@ -42,6 +42,26 @@ export function uploadGranted(
     keyHash: keyHash(context.hashing, note.key),
     sizeBytes: note.sizeBytes,
     expiresAt: toTimestamp(grant.expiresAtMs),
+  }
+}
+
+/** The event of an adjustment: recorded before it is posted, and once more when it is refused. */
+export function adjustmentEvent(
+  context: Pick<GatewayContext, 'clock'>,
+  event: 'usage.adjusted' | 'usage.adjustment_refused',
+  { tenant, user, id, policy, delta, reason }: AdjustNote,
+  requestId?: string,
+): AuditEvent {
+  return {
+    event,
+    at: toTimestamp(context.clock.nowMs()),
+    ...(requestId !== undefined && { requestId }),
+    tenant,
+    ...(user !== undefined && { user }),
+    policies: [policy],
+    adjustmentId: id,
+    delta,
+    reason,
   }
 }
 

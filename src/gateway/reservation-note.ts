@@ -47,7 +47,23 @@ export interface DeleteNote {
   readonly failures?: number
 }
 
-export type ReservationNote = UploadNote | DeleteNote
+/** What the ledger keeps of an adjustment, so that a sweeper can finish one that a crash cut off. */
+export interface AdjustNote {
+  readonly kind: 'adjust'
+  readonly tenant: string
+  /** Absent for a limit of the whole tenant that was adjusted without naming a user. */
+  readonly user?: string
+  /** The operator's own name of it. */
+  readonly id: string
+  readonly policy: string
+  readonly counts: 'stored-bytes' | 'stored-objects'
+  /** Added to what the total has posted: signed. */
+  readonly delta: number
+  readonly reason: string
+  readonly failures?: number
+}
+
+export type ReservationNote = UploadNote | DeleteNote | AdjustNote
 
 /**
  * A note as the ledger keeps it: a JSON array whose places have the meaning, as millions of them lie
@@ -59,6 +75,10 @@ export function noteText(note: ReservationNote): string {
     const { createdMs, afterUrlMs, ...rare } = more
     const usual = [tenant, user, bucket, ...place, key, sizeBytes, contentType]
     return JSON.stringify(['u', ...usual, createdMs, afterUrlMs, ...rest(rare)])
+  }
+  if (note.kind === 'adjust') {
+    const { kind: _, tenant, id, policy, counts, delta, reason, ...rare } = note
+    return JSON.stringify(['a', tenant, id, policy, counts, delta, reason, ...rest(rare)])
   }
   const { kind: _, tenant, bucket, place, key, sizeBytes, uploadId, deadAtMs, ...rare } = note
   const usual = [tenant, bucket, ...place, key, sizeBytes, uploadId, deadAtMs]
@@ -85,6 +105,12 @@ function deleteNote(parts: readonly unknown[]): DeleteNote {
   return { kind: 'delete', ...usual, ...(rare as object) } as unknown as DeleteNote
 }
 
+function adjustNote(parts: readonly unknown[]): AdjustNote {
+  const [, tenant, id, policy, counts, delta, reason, rare] = parts
+  const usual = { tenant, id, policy, counts, delta, reason }
+  return { kind: 'adjust', ...usual, ...(rare as object) } as unknown as AdjustNote
+}
+
 /** Reads a note back; throws `InternalError` for one that this version did not write. */
 export function parseNote(text: string): ReservationNote {
   let value: unknown
@@ -95,6 +121,7 @@ export function parseNote(text: string): ReservationNote {
   }
   if (Array.isArray(value) && value[0] === 'u') return uploadNote(value)
   if (Array.isArray(value) && value[0] === 'd') return deleteNote(value)
+  if (Array.isArray(value) && value[0] === 'a') return adjustNote(value)
   // Ledgers of version 0.1.0 hold objects.
   const kind = (value as { kind?: unknown } | null)?.kind
   if (kind !== 'upload' && kind !== 'delete') {

@@ -3,6 +3,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { postCredit } from './delete-object.ts'
+import { finishAdjustment } from './finish-adjustment.ts'
 import { recovering } from './refusal.ts'
 import {
   type DeleteNote,
@@ -88,9 +89,15 @@ type Outcome = 'ended' | 'waiting' | 'failed'
 async function lookAt(context: GatewayContext, reservation: Reservation): Promise<Outcome> {
   try {
     const note = parseNote(reservation.note)
-    return note.kind === 'upload'
-      ? await lookAtUpload(context, reservation, note)
-      : await lookAtDeletion(context, reservation, note)
+    switch (note.kind) {
+      case 'upload':
+        return await lookAtUpload(context, reservation, note)
+      case 'delete':
+        return await lookAtDeletion(context, reservation, note)
+      case 'adjust':
+        await finishAdjustment(context, reservation, note)
+        return 'ended'
+    }
   } catch (error) {
     context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
     if (error instanceof GatewayError && error.code === 'LedgerUnavailable') return 'failed'

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema, plansSchema, storesSchema, tenantsSchema } from './admin-schemas.ts'
+import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
 
@@ -129,4 +130,5 @@ export const ADMIN_ROUTES: readonly Route<Call>[] = [
   tenants,
   usage,
   sweepNow,
+  ...LEDGER_ROUTES,
 ]

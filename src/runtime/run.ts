@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { probeAtStart } from '../gateway/probe-at-start.ts'
+import { startAuditor } from '../gateway/start-auditor.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
@@ -44,6 +45,7 @@ export async function run({ env, file, onRunning }: RunOptions): Promise<void> {
   closing.defer(() => probing.stop())
   await probing.settled
   closing.defer(startSweeper(context))
+  closing.defer(startAuditor(context))
   const { server } = config
   const drainMs = server.drainSeconds * 1000
   const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)

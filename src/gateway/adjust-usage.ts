@@ -1,0 +1,142 @@
+import type { Config } from '../config/config.ts'
+import { type FieldProblem, GatewayError } from '../errors.ts'
+import { toBase64Url } from '../hashing.ts'
+import { partitionOf } from '../ledger/partitions.ts'
+import { KIND, MAX_AMOUNT, type ReassertCommand, TOTAL_WINDOW } from '../ledger/port.ts'
+import { subjectId } from '../ledger/subject-id.ts'
+import { limitId } from '../limits/limit-id.ts'
+import type { Quota } from '../limits/plan.ts'
+import type { GatewayContext } from './context.ts'
+import { finishAdjustment } from './finish-adjustment.ts'
+import { type AdjustNote, noteText } from './reservation-note.ts'
+
+/** A credit or debit of one stored total, by an operator. */
+export interface Adjustment {
+  /** Of the operator's choice, unique within the tenant: 1 to 255 visible ASCII characters. */
+  readonly id: string
+  readonly tenant: string
+  /** Needed for a limit that is counted per user. */
+  readonly user?: string
+  readonly policy: string
+  /** Bytes or objects to add: a whole number from -2^50 to 2^50, not 0. */
+  readonly delta: number
+  /** For the audit log. */
+  readonly reason: string
+}
+
+export interface Adjusted extends Adjustment {
+  readonly unit: 'stored-bytes' | 'stored-objects'
+  /** True when the same adjustment had been posted before, and this call changed nothing. */
+  readonly repeated: boolean
+}
+
+/** How long a sweeper leaves an adjustment to the call that made it, in milliseconds. */
+const LOOK_MS = 60_000
+const DIGEST_BYTES = 16
+const STORED = { 'stored-bytes': KIND.stored, 'stored-objects': KIND.objects } as const
+
+/**
+ * Adds to what a stored total has posted: a reservation of nothing, settled with the delta
+ * (`ledger.md` section 2). The same id counts once for as long as ended reservations are remembered
+ * (a day); with other content it is an `IdempotencyMismatch`. Throws `InvalidRequest` for a limit
+ * that is not there or no stored total, and for a debit below zero, which changes nothing and uses the
+ * id up.
+ */
+export async function adjustUsage(
+  context: GatewayContext,
+  wanted: Adjustment,
+  requestId?: string,
+): Promise<Adjusted> {
+  const { quota, counts } = quotaOf(context.config, wanted)
+  const note: AdjustNote = { kind: 'adjust', counts, ...wanted }
+  const command = commandOf(context, quota, note)
+  const reply = await context.ledger.finish(command)
+  context.ledgerTime.learn(reply.nowMs)
+  const done = (repeated: boolean): Adjusted => ({ ...wanted, unit: counts, repeated })
+  if (reply.code === 'CONFLICT') {
+    const why = `the id "${wanted.id}" was used for another one`
+    throw new GatewayError('IdempotencyMismatch', `Cannot adjust the usage: ${why}`)
+  }
+  if (reply.code === 'EXISTS' && reply.state === 'S') return done(true)
+  if (reply.code === 'EXISTS' && reply.state === 'V') throw belowZero(wanted)
+  if (reply.code !== 'OK' && reply.code !== 'EXISTS') {
+    throw new GatewayError('LedgerUnavailable', 'Cannot adjust the usage: the ledger disagrees', {
+      facts: { reply: reply.code },
+    })
+  }
+  const end = await finishAdjustment(context, command, note, requestId)
+  if (end === 'refused') throw belowZero(wanted)
+  return done(end === 'repeated')
+}
+
+function commandOf(
+  { hashing, ledger, ledgerTime }: GatewayContext,
+  quota: Quota,
+  note: AdjustNote,
+): ReassertCommand {
+  const { tenant, user, id, policy, counts, delta, reason } = note
+  const digest = (parts: readonly unknown[]) =>
+    toBase64Url(hashing.sha256(JSON.stringify(parts)).slice(0, DIGEST_BYTES))
+  const subject =
+    quota.per === 'user'
+      ? subjectId(hashing, ledger.salt, 'u', tenant, user ?? '')
+      : subjectId(hashing, ledger.salt, 't', tenant, '')
+  return {
+    op: 'A',
+    partition: partitionOf(hashing, tenant, ledger.partitions),
+    rid: `adj_${digest([tenant, id])}`,
+    fingerprint: digest([1, tenant, user ?? null, policy, delta, reason]),
+    subjects: [subject],
+    hold: [1, limitId(hashing, policy), TOTAL_WINDOW, 0, STORED[counts]],
+    limits: [MAX_AMOUNT],
+    expMs: Math.floor(ledgerTime.nowMs()) + LOOK_MS,
+    lookMs: LOOK_MS,
+    note: noteText(note),
+  }
+}
+
+/** The quota that is meant. Throws `InvalidRequest` that says which member is wrong. */
+function quotaOf(
+  { tenants }: Config,
+  wanted: Adjustment,
+): { quota: Quota; counts: AdjustNote['counts'] } {
+  const tenant = tenants.get(wanted.tenant)
+  if (tenant === undefined) throw invalid({ path: 'tenant', message: 'is not configured' })
+  const user = wanted.user === undefined ? undefined : tenant.users.get(wanted.user)
+  if (wanted.user !== undefined && user === undefined) {
+    throw invalid({ path: 'user', message: 'is not configured for this tenant' })
+  }
+  const plans = [
+    { per: 'user', plan: user?.plan ?? tenant.plan },
+    { per: 'tenant', plan: tenant.plan },
+  ]
+  const quota = plans
+    .flatMap(({ per, plan }) => plan.quotas.filter((each) => each.per === per))
+    .find(({ policy }) => policy === wanted.policy)
+  if (quota === undefined) {
+    throw invalid({ path: 'policy', message: 'is no quota of this tenant or user' })
+  }
+  if (quota.unit !== 'stored-bytes' && quota.unit !== 'stored-objects') {
+    throw invalid({
+      path: 'policy',
+      message: `counts ${quota.unit}: only stored totals can be adjusted`,
+    })
+  }
+  if (quota.per === 'user' && user === undefined) {
+    throw invalid({ path: 'user', message: 'is needed: this limit is counted per user' })
+  }
+  return { quota, counts: quota.unit }
+}
+
+function belowZero({ policy }: Adjustment): GatewayError {
+  const message = `would take "${policy}" below zero; for another amount use another id`
+  return invalid({ path: 'delta', message })
+}
+
+function invalid(field: FieldProblem): GatewayError {
+  return new GatewayError(
+    'InvalidRequest',
+    `Cannot adjust the usage: "${field.path}" ${field.message}`,
+    { fields: [field] },
+  )
+}

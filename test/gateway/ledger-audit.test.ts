@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { GatewayError } from '../../src/errors.ts'
+import { auditLedger } from '../../src/gateway/audit-ledger.ts'
+import { startAuditor } from '../../src/gateway/start-auditor.ts'
+import { type MemoryState, newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
+import { postAdmin } from '../support/admin-call.ts'
+import { expectRefused } from '../support/expect-refused.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
+
+describe('the audit of a ledger', () => {
+  let gateway: TestGateway
+  let state: MemoryState
+  beforeEach(async () => {
+    state = newMemoryState()
+    const clock = new TestClock()
+    gateway = await openTestGateway({
+      clock,
+      overrides: { ledger: openMemoryLedger({ clock, state }) },
+    })
+  })
+  afterEach(() => gateway.close())
+
+  const audit = async (body: unknown = {}) => {
+    const answer = await postAdmin(gateway, '/admin/v1/ledger/audit', body)
+    expect(answer.status).toBe(200)
+    return answer.json()
+  }
+  async function upload(key: string): Promise<string> {
+    const answer = await gateway.call(
+      'POST',
+      '/v1/uploads',
+      uploadBody({ key: `acme/alice/${key}` }),
+    )
+    expect(answer.status).toBe(201)
+    return ((await answer.json()) as { id: string }).id
+  }
+  /** One more pending upload than is held, for alice. */
+  function bend(): () => void {
+    const found = [...state.subjects].find(([id]) => id.startsWith('u'))
+    if (found === undefined) throw new Error('Cannot bend: there is no user')
+    const [id, before] = found
+    state.subjects.set(id, before.with(-1, (before.at(-1) ?? 0) + 1))
+    return () => state.subjects.set(id, before)
+  }
+  const alarms = () =>
+    gateway.log
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ event }) => event === 'ledger.alarm')
+
+  it('200: nothing is wrong with a ledger that was only used', async () => {
+    await upload('a')
+    await upload('b')
+    const report = await audit({ repair: true })
+    expect(report).toMatchObject({
+      clean: true,
+      counts: { partitions: 1, pending: 2, condemned: 0, subjects: 2 },
+      found: { drifts: 0, index: 0, negative: 0, unreadable: 0 },
+    })
+    expect(report).not.toHaveProperty('stored')
+    expect(alarms()).toEqual([])
+  })
+
+  it('200: names what is wrong in the words of the configuration, and alarms once', async () => {
+    const id = await upload('a')
+    bend()
+    state.due.delete(id)
+    const report = await audit()
+    expect(report).toMatchObject({
+      clean: false,
+      found: { drifts: 1, index: 1 },
+      drifts: [
+        {
+          partition: 0,
+          tenant: 'acme',
+          user: 'alice',
+          policy: 'user-pending',
+          window: 0,
+          pending: 2,
+          held: 1,
+          repaired: false,
+        },
+      ],
+      index: [{ partition: 0, rid: id, what: 'missing', repaired: false }],
+    })
+    expect(alarms()).toMatchObject([
+      { op: 'audit', code: 'DRIFT', partition: 0, found: 1 },
+      { op: 'audit', code: 'INDEX', partition: 0, found: 1 },
+    ])
+    const metrics = await (await gateway.admin.request('/metrics')).text()
+    expect(metrics).toMatch(/signet_alarm_ledger_total\{[^}]*op="audit"[^}]*code="DRIFT"[^}]*\} 1/)
+  })
+
+  it('200: repairs on demand, says so, and is clean from then on', async () => {
+    const id = await upload('a')
+    bend()
+    state.due.delete(id)
+    expect(await audit({ repair: true })).toMatchObject({
+      clean: true,
+      drifts: [{ repaired: true }],
+      index: [{ repaired: true }],
+    })
+    expect(await audit()).toMatchObject({ clean: true, found: { drifts: 0, index: 0 } })
+  })
+
+  it('200: what cannot be read or is below zero stays unclean after a repair', async () => {
+    await upload('a')
+    const [user = ''] = [...state.subjects.keys()]
+    state.subjects.set(user, [7])
+    const report = await audit({ repair: true })
+    expect(report).toMatchObject({ clean: false, unreadable: [{ name: `subject ${user}` }] })
+  })
+
+  it('no alarm for what only one of two looks shows', async () => {
+    await upload('a')
+    const mend = bend()
+    const pause = async () => void mend()
+    const { partitions } = await auditLedger(gateway.context, { pause })
+    expect(partitions).toMatchObject([{ drifts: [] }])
+    expect(alarms()).toEqual([])
+    // Another reservation, dropped from the index between the looks: only the second one shows it.
+    state.due.delete(await upload('b'))
+    const third = await upload('c')
+    const later = await auditLedger(gateway.context, {
+      pause: async () => {
+        state.due.delete(third)
+        bend()
+      },
+    })
+    expect(later.partitions).toMatchObject([{ drifts: [], index: [{ what: 'missing' }] }])
+    expect(later.partitions[0]?.index.map(({ rid }) => rid)).not.toContain(third)
+  })
+
+  it('an alarm although the counter moved on between the two looks', async () => {
+    await upload('a')
+    bend()
+    const pause = async () => void (await upload('b'))
+    const { partitions } = await auditLedger(gateway.context, { pause })
+    expect(partitions).toMatchObject([{ drifts: [{ pending: 3, held: 2 }] }])
+    expect(alarms()).toHaveLength(1)
+  })
+
+  it('503 without an answer of the ledger', async () => {
+    const away = new GatewayError('LedgerUnavailable', 'Cannot audit: the ledger is away')
+    Object.assign(gateway.context.ledger, { audit: () => Promise.reject(away) })
+    const answer = await postAdmin(gateway, '/admin/v1/ledger/audit', {})
+    await expectRefused(answer, { status: 503, code: 'LedgerUnavailable' }, { gateway })
+  })
+
+  it('400: members that it does not know', async () => {
+    const answer = await postAdmin(gateway, '/admin/v1/ledger/audit', { repiar: true })
+    expect(answer.status).toBe(400)
+  })
+
+  it('goes on in the background until it is stopped, and repairs nothing', async () => {
+    await upload('a')
+    bend()
+    const stop = startAuditor(gateway.context, { roundMs: 1, minPauseMs: 1, secondLookMs: 1 })
+    await expect.poll(() => alarms().length).toBeGreaterThan(1)
+    await stop()
+    const looked = alarms().length
+    expect(await audit()).toMatchObject({ found: { drifts: 1 } })
+    expect(alarms()).toHaveLength(looked + 1)
+  })
+
+  it('goes on in the background when the ledger does not answer', async () => {
+    const { ledger } = gateway.context
+    const { audit: working } = ledger
+    await upload('a')
+    bend()
+    Object.assign(ledger, { audit: () => Promise.reject(new Error('away')) })
+    const stop = startAuditor(gateway.context, { roundMs: 1, minPauseMs: 1, secondLookMs: 1 })
+    await expect.poll(() => gateway.log.join()).toContain('audit.failed')
+    Object.assign(ledger, { audit: working })
+    await expect.poll(() => alarms().length).toBeGreaterThan(0)
+    await stop()
+  })
+})
