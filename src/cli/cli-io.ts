@@ -13,6 +13,8 @@ export interface CliIo {
   readonly readText: (path: string) => Promise<string>
   /** Replaces a file, or makes it; rejects when it cannot. */
   readonly writeText: (path: string, text: string) => Promise<void>
+  /** HTTP to a running gateway; rejects when there is no answer. */
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>
   readonly hashing: Hashing
   /** Cryptographically random bytes. */
   readonly random: (length: number) => Uint8Array

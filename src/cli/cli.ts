@@ -3,9 +3,17 @@ import { type CliIo, type Command, type ExitCode, UsageError } from './cli-io.ts
 import { configCheck } from './config-check.ts'
 import { configSchemaCommand } from './config-schema.ts'
 import { keysCreate } from './keys-create.ts'
+import { ledgerAudit, ledgerRepair } from './ledger-audit.ts'
 import { ledgerInit } from './ledger-init.ts'
 
-const COMMANDS: readonly Command[] = [configCheck, configSchemaCommand, keysCreate, ledgerInit]
+const COMMANDS: readonly Command[] = [
+  configCheck,
+  configSchemaCommand,
+  keysCreate,
+  ledgerInit,
+  ledgerAudit,
+  ledgerRepair,
+]
 
 /**
  * The command line: runs one command and resolves with the exit code. Rejects only for errors of the

@@ -14,6 +14,7 @@ runCli(process.argv.slice(2), {
   stderr: (text) => process.stderr.write(text),
   readText: (path) => readFile(path, 'utf8'),
   writeText: (path, text) => writeFile(path, text),
+  fetch: (url, init) => fetch(url, init),
   hashing: nodeHashing,
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
   initLedger: initRedis,

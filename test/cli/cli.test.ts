@@ -27,6 +27,7 @@ async function run(args: readonly string[], { env = {}, files = {} }: World = {}
   const written: Record<string, string> = {}
   const io: CliIo = {
     env,
+    fetch: () => Promise.reject(new Error('no network')),
     hashing: nodeHashing,
     random: bytesFrom(args.join(' ')),
     version: '1.2.3',
@@ -54,7 +55,7 @@ describe('the command line', () => {
   it.each([[[]], [['--help']], [['-h']], [['help']]])('%j lists all commands', async (args) => {
     const { code, stdout } = await run(args)
     expect(code).toBe(0)
-    for (const name of ['config check FILE', 'config schema', 'keys create']) {
+    for (const name of ['config check FILE', 'config schema', 'keys create', 'ledger audit']) {
       expect(stdout).toContain(`signet ${name}`)
     }
   })
@@ -63,6 +64,8 @@ describe('the command line', () => {
     ['config', 'check'],
     ['config', 'schema'],
     ['keys', 'create'],
+    ['ledger', 'audit'],
+    ['ledger', 'repair'],
   ])('explains %s %s and does nothing', async (...command) => {
     const { code, stdout, written } = await run([...command, '--write', '--help'])
     expect(code).toBe(0)
@@ -96,6 +99,9 @@ describe('the command line', () => {
     [['config', 'schema', '--wirte'], "Unknown option '--wirte'"],
     [['keys', 'create'], 'Which id? Give --id'],
     [['keys', 'create', '--id', 'k_1'], 'The id must be 1 to 64 letters and digits'],
+    [['ledger', 'audit', 'a', 'b'], 'Unexpected argument "b"'],
+    [['ledger', 'repair', '--repair'], "Unknown option '--repair'"],
+    [['ledger', 'audit', '--url', 'localhost:9090'], '--url must be an origin'],
     [['keys', 'create', '--id'], "Option '--id <value>' argument missing"],
   ])('exits with 2 for %j', async (args, message) => {
     const { code, stderr } = await run(args)

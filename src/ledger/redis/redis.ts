@@ -132,6 +132,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     share: () => members.share(clock.nowMs() + offsetMs),
     find: ({ partition, rid }) => reads.find(partition, rid),
     list: (request) => reads.list(request),
+    audit: () => Promise.reject(noAnswer('this version cannot audit Redis')),
     async close() {
       await members.leave()
       await topology.close()
