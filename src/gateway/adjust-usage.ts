@@ -8,6 +8,7 @@ import { limitId } from '../limits/limit-id.ts'
 import type { Quota } from '../limits/plan.ts'
 import type { GatewayContext } from './context.ts'
 import { finishAdjustment } from './finish-adjustment.ts'
+import { recovering } from './refusal.ts'
 import { type AdjustNote, noteText } from './reservation-note.ts'
 
 /** A credit or debit of one stored total, by an operator. */
@@ -57,6 +58,7 @@ export async function adjustUsage(
     const why = `the id "${wanted.id}" was used for another one`
     throw new GatewayError('IdempotencyMismatch', `Cannot adjust the usage: ${why}`)
   }
+  if (reply.code === 'FENCED') throw recovering('adjust the usage')
   if (reply.code === 'EXISTS' && reply.state === 'S') return done(true)
   if (reply.code === 'EXISTS' && reply.state === 'V') throw belowZero(wanted)
   if (reply.code !== 'OK' && reply.code !== 'EXISTS') {

@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { FinishReply, Reservation } from '../ledger/port.ts'
 import { adjustmentEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { recovering } from './refusal.ts'
 import type { AdjustNote } from './reservation-note.ts'
 
 /** `repeated`: posted before; `refused`: the total would go below zero, and nothing has changed. */
@@ -35,6 +36,7 @@ export async function finishAdjustment(
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') return 'posted'
   if (reply.code === 'DUP') return 'repeated'
+  if (reply.code === 'FENCED') throw recovering('adjust the usage')
   const taken = reply.code === 'CORRUPT' ? await context.ledger.finish({ op: 'V', ...ref }) : reply
   if (!isVoid(taken)) {
     context.telemetry.ledgerAlarmed({ op: 'adjust', code: taken.code })

@@ -176,6 +176,19 @@ describe('adjustments', () => {
     expect(gateway.audited.map(({ event }) => event)).toEqual(['usage.adjusted'])
   })
 
+  it.each(['A', 'S'])('503: while the ledger recovers, at %s; later once', async (op) => {
+    const { finish } = ledger
+    Object.assign(ledger, {
+      finish: async (command: Parameters<Ledger['finish']>[0]) =>
+        command.op === op ? { code: 'FENCED', nowMs: 0, epoch: '' } : finish(command),
+    })
+    await expectRefused(await adjust(CREDIT), { status: 503, code: 'LedgerUnavailable' })
+    Object.assign(ledger, { finish })
+    expect((await adjust(CREDIT)).status).toBe(201)
+    expect(await used('user-stored')).toBe(400)
+    expect(gateway.log.join()).not.toContain('ledger.alarm')
+  })
+
   it('a crash before it is posted: the sweeper, or the same call again, finishes it once', async () => {
     for (const finisher of ['sweeper', 'caller']) {
       const wanted = { ...CREDIT, id: finisher }
