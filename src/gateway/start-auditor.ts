@@ -1,7 +1,7 @@
 import { auditOne } from './audit-ledger.ts'
 import type { GatewayContext } from './context.ts'
 
-/** All partitions take at least this long, in milliseconds. */
+/** The partitions of this gateway's share take at least this long together, in milliseconds. */
 const ROUND_MS = 600_000
 const MIN_PAUSE_MS = 2_000
 /** The auditor rests this many times as long as it worked: it takes one percent of a ledger at most. */
@@ -10,29 +10,35 @@ const REST_FACTOR = 100
 const SECOND_LOOK_MS = 1_000
 
 /**
- * Audits one partition after the other, for ever and slowly, and raises an alarm for what is wrong
- * twice; it repairs nothing. Returns what stops it: it resolves when the audit under way is done.
+ * Audits one partition of this gateway's share after the other, for ever and slowly, and raises an
+ * alarm for what is wrong twice; it repairs nothing. Returns what stops it: it resolves when the audit
+ * under way is done.
  */
 export function startAuditor(
   context: GatewayContext,
   { roundMs = ROUND_MS, minPauseMs = MIN_PAUSE_MS, secondLookMs = SECOND_LOOK_MS } = {},
 ): () => Promise<void> {
   const stopping = new AbortController()
-  let partition = 0
+  let audited = -1
 
   async function run(): Promise<void> {
-    await pause(Math.max(minPauseMs, roundMs / context.ledger.partitions))
+    let restMs = Math.max(minPauseMs, roundMs / context.ledger.partitions)
+    await pause(restMs)
     while (!stopping.signal.aborted) {
-      const { partitions } = context.ledger
       const startedMs = context.clock.nowMs()
       try {
-        await auditOne(context, partition % partitions, { pause: () => pause(secondLookMs) })
+        const share = await context.ledger.share()
+        restMs = Math.max(minPauseMs, roundMs / Math.max(1, share.length))
+        const partition = nextOf(share, audited)
+        if (partition !== undefined) {
+          audited = partition
+          await auditOne(context, partition, { pause: () => pause(secondLookMs) })
+        }
       } catch (error) {
-        context.log.warn('audit.failed', { partition, error })
+        context.log.warn('audit.failed', { partition: audited, error })
       }
-      partition = (partition + 1) % partitions
       const workedMs = Math.max(0, context.clock.nowMs() - startedMs)
-      await pause(Math.max(minPauseMs, roundMs / partitions, workedMs * REST_FACTOR))
+      await pause(Math.max(restMs, workedMs * REST_FACTOR))
     }
   }
 
@@ -54,4 +60,10 @@ export function startAuditor(
     stopping.abort()
     await running
   }
+}
+
+/** The partition after this one, or the first again; `undefined` where there is none. */
+function nextOf(share: readonly number[], last: number): number | undefined {
+  const sorted = [...share].sort((a, b) => a - b)
+  return sorted.find((partition) => partition > last) ?? sorted[0]
 }

@@ -37,7 +37,17 @@ export interface AuditOutcome {
   readonly repairs: Repairs
 }
 
-type Readable = readonly [rid: string, record: LedgerRecord]
+/** Takes a partition piece by piece: whoever must not stop others audits between their turns. */
+export interface PartitionAuditor {
+  /** A record; all of them come before the first subject. See `PartitionFound`. */
+  record(rid: string, value: unknown, at: { closed: boolean; indexed: boolean }): void
+  /** A rid that is in the index and has no record. */
+  lonely(rid: string): void
+  /** A subject, once each. */
+  subject(id: string, value: unknown): void
+  /** What is wrong; nothing comes after it. */
+  finish(): AuditOutcome
+}
 
 /**
  * Compares a partition with itself (`ledger.md` section 14: I1, I4): every counter's pending with the
@@ -45,121 +55,117 @@ type Readable = readonly [rid: string, record: LedgerRecord]
  * be read is listed and left alone; while a record is among it, no counter is lowered, for that record
  * may hold the difference.
  */
-export function auditPartition(
-  found: PartitionFound,
-  { repair }: { repair: boolean },
-): AuditOutcome {
-  const unreadable = [...(found.unreadable ?? [])]
-  const { states, broken } = readSubjects(found, unreadable)
-  const { open, unknown } = readRecords(found, unreadable)
-  const held = heldBy(open)
+export function auditPartition(found: PartitionFound, options: { repair: boolean }): AuditOutcome {
+  const auditor = createPartitionAuditor({ ...options, ...found })
+  const known = new Set<string>()
+  for (const [rid, record, closed] of found.records) {
+    known.add(rid)
+    auditor.record(rid, record, { closed, indexed: found.due.has(rid) })
+  }
+  for (const rid of found.due.keys()) if (!known.has(rid)) auditor.lonely(rid)
+  for (const [id, state] of found.subjects) auditor.subject(id, state)
+  return auditor.finish()
+}
+
+/** The same, piece by piece. */
+export function createPartitionAuditor({
+  nameOf,
+  unreadable: before = [],
+  repair,
+}: Pick<PartitionFound, 'nameOf' | 'unreadable'> & { readonly repair: boolean }): PartitionAuditor {
+  const unreadable = [...before]
+  const held = new Map<string, HeldAmount[]>()
+  const index: IndexDrift[] = []
   const drifts: CounterDrift[] = []
   const negative: PartitionAudit['negative'][number][] = []
   const totals: PartitionAudit['totals'][number][] = []
-  const repaired = new Map<string, SubjectState | undefined>()
-  const mayLower = unknown.size === 0
-  for (const subject of sorted(new Set([...states.keys(), ...held.keys()]))) {
-    if (broken.has(subject)) continue
-    const compared = compareSubject(subject, states.get(subject), held.get(subject) ?? [], mayLower)
+  const mended = new Map<string, SubjectState | undefined>()
+  const counts = { pending: 0, condemned: 0, subjects: 0 }
+  let unknownRecords = 0
+
+  function compare(subject: string, state: SubjectState | undefined): void {
+    const mayLower = unknownRecords === 0
+    const compared = compareSubject(subject, state, held.get(subject) ?? [], mayLower)
+    held.delete(subject)
     negative.push(...compared.negative)
     totals.push(...compared.totals)
-    drifts.push(
-      ...compared.drifts.map((drift) => ({ ...drift, repaired: repair && drift.repaired })),
-    )
-    const mends = repair && compared.drifts.some((drift) => drift.repaired)
-    if (mends) repaired.set(subject, compared.mended)
+    for (const drift of compared.drifts) {
+      drifts.push({ ...drift, repaired: repair && drift.repaired })
+      if (repair && drift.repaired) mended.set(subject, compared.mended)
+    }
   }
-  const { missing, stray } = compareIndex(found.due, open, unknown)
-  const condemned = open.filter(([, { state }]) => state === 'D').length
+
   return {
-    audit: {
-      counts: { pending: open.length - condemned, condemned, subjects: states.size },
-      drifts,
-      index: indexDrifts({ missing, stray }, repair),
-      negative,
-      unreadable,
-      totals,
-    },
-    repairs: repair
-      ? { subjects: repaired, missing, stray }
-      : { subjects: new Map(), missing: [], stray: [] },
-  }
-}
-
-function readSubjects({ subjects, nameOf }: PartitionFound, unreadable: UnreadableValue[]) {
-  const states = new Map<string, SubjectState>()
-  const broken = new Set<string>()
-  for (const [id, value] of subjects) {
-    const reason = flawOfSubject(value)
-    if (reason === undefined) {
-      states.set(id, value as SubjectState)
-      continue
-    }
-    broken.add(id)
-    unreadable.push({ name: nameOf('subject', id), reason })
-  }
-  return { states, broken }
-}
-
-/** The records that are not ended, and the rids of those that cannot be read. */
-function readRecords({ records, nameOf }: PartitionFound, unreadable: UnreadableValue[]) {
-  const open: Readable[] = []
-  const unknown = new Set<string>()
-  for (const [rid, value, closed] of records) {
-    const reason = flawOfRecord(value)
-    if (reason !== undefined) {
-      unknown.add(rid)
-      unreadable.push({ name: nameOf('reservation', rid), reason })
-      continue
-    }
-    const record = value as LedgerRecord
-    if (record.state === 'P' || (record.state === 'D' && !closed)) open.push([rid, record])
-  }
-  return { open, unknown }
-}
-
-/** What pending reservations hold, by subject, with one sum for each limit and window. */
-function heldBy(open: readonly Readable[]): Map<string, readonly HeldAmount[]> {
-  const sums = new Map<string, Map<string, HeldAmount>>()
-  for (const [, { state, hold, subjects }] of open) {
-    if (state !== 'P') continue
-    let h = 0
-    for (const subject of subjects) {
-      const own = sums.get(subject) ?? new Map<string, HeldAmount>()
-      sums.set(subject, own)
-      const entries = hold[h++] ?? 0
-      for (let entry = 0; entry < entries; entry += 1, h += 4) {
-        const [limitId = 0, window = 0, amount = 0] = [hold[h], hold[h + 1], hold[h + 2]]
-        const name = `${limitId} ${window}`
-        own.set(name, { limitId, window, amount: (own.get(name)?.amount ?? 0) + amount })
+    record(rid, value, { closed, indexed }) {
+      const reason = flawOfRecord(value)
+      if (reason !== undefined) {
+        unknownRecords += 1
+        unreadable.push({ name: nameOf('reservation', rid), reason })
+        return
       }
+      const { state, hold, subjects } = value as LedgerRecord
+      if (state === 'P') {
+        counts.pending += 1
+        addHold(held, subjects, hold)
+      }
+      if (state === 'D' && !closed) counts.condemned += 1
+      const isOpen = state === 'P' || (state === 'D' && !closed)
+      if (isOpen && !indexed) index.push({ rid, what: 'missing', repaired: repair })
+      if (!isOpen && indexed) index.push({ rid, what: 'stray', repaired: repair })
+    },
+    lonely(rid) {
+      index.push({ rid, what: 'stray', repaired: repair })
+    },
+    subject(id, value) {
+      const reason = flawOfSubject(value)
+      if (reason === undefined) {
+        counts.subjects += 1
+        compare(id, value as SubjectState)
+        return
+      }
+      unreadable.push({ name: nameOf('subject', id), reason })
+      held.delete(id)
+    },
+    finish() {
+      for (const lost of [...held.keys()]) compare(lost, undefined)
+      const repaired = index.filter((each) => each.repaired)
+      const ridsOf = (what: IndexDrift['what']) =>
+        repaired.filter((each) => each.what === what).map(({ rid }) => rid)
+      return {
+        audit: {
+          counts,
+          drifts: sortedBy(drifts, ({ subject }) => subject),
+          index: sortedBy(index, ({ rid }) => rid),
+          negative: sortedBy(negative, ({ subject }) => subject),
+          unreadable,
+          totals: sortedBy(totals, ({ subject }) => subject),
+        },
+        repairs: { subjects: mended, missing: ridsOf('missing'), stray: ridsOf('stray') },
+      }
+    },
+  }
+}
+
+/** Adds what a pending reservation holds: one sum for each subject, limit and window. */
+function addHold(
+  held: Map<string, HeldAmount[]>,
+  subjects: readonly string[],
+  hold: readonly number[],
+): void {
+  let h = 0
+  for (const subject of subjects) {
+    const sums = held.get(subject) ?? []
+    if (sums.length === 0) held.set(subject, sums)
+    const entries = hold[h++] ?? 0
+    for (let entry = 0; entry < entries; entry += 1, h += 4) {
+      const [limitId = 0, window = 0, amount = 0] = [hold[h], hold[h + 1], hold[h + 2]]
+      const sum = sums.find((each) => each.limitId === limitId && each.window === window)
+      if (sum === undefined) sums.push({ limitId, window, amount })
+      else sum.amount += amount
     }
   }
-  return new Map([...sums].map(([subject, own]) => [subject, [...own.values()]]))
 }
 
-function compareIndex(
-  due: PartitionFound['due'],
-  open: readonly Readable[],
-  unknown: ReadonlySet<string>,
-): { missing: string[]; stray: string[] } {
-  const rids = new Set(open.map(([rid]) => rid))
-  return {
-    missing: sorted([...rids].filter((rid) => !due.has(rid))),
-    stray: sorted([...due.keys()].filter((rid) => !rids.has(rid) && !unknown.has(rid))),
-  }
-}
-
-function indexDrifts(
-  { missing, stray }: { missing: readonly string[]; stray: readonly string[] },
-  repaired: boolean,
-): IndexDrift[] {
-  return [
-    ...missing.map((rid) => ({ rid, what: 'missing' as const, repaired })),
-    ...stray.map((rid) => ({ rid, what: 'stray' as const, repaired })),
-  ]
-}
-
-function sorted(names: Iterable<string>): string[] {
-  return [...names].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+function sortedBy<Item>(items: Item[], nameOf: (item: Item) => string): Item[] {
+  return items.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0))
 }

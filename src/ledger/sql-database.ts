@@ -8,6 +8,8 @@ export interface SqlStatement {
   run(...values: SqlValue[]): unknown
   get(...values: SqlValue[]): SqlRow | undefined
   all(...values: SqlValue[]): SqlRow[]
+  /** Row by row; nothing else may run on the database until it is done. */
+  iterate(...values: SqlValue[]): Iterable<SqlRow>
 }
 
 /** A synchronous SQLite database, as far as the ledger needs it; `node:sqlite` is one. */

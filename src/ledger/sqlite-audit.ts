@@ -1,5 +1,5 @@
 import type { AuditRequest, PartitionAudit } from './audit.ts'
-import { auditPartition } from './audit-partition.ts'
+import { createPartitionAuditor, type PartitionAuditor } from './audit-partition.ts'
 import { decoded } from './readable.ts'
 import type { SqlDatabase, SqlRow } from './sql-database.ts'
 import type { Rows } from './sqlite-rows.ts'
@@ -8,6 +8,8 @@ import type { Rows } from './sqlite-rows.ts'
 const COLUMNS = `r.rid, r.state, r.fp, CAST(r.exp AS TEXT) AS exp, CAST(r.hold AS TEXT) AS hold,
   CAST(r.subjects AS TEXT) AS subjects, CAST(r.actual AS TEXT) AS actual,
   CAST(r.over AS TEXT) AS over, r.due IS NOT NULL AS indexed, r.ended IS NOT NULL AS closed`
+
+const SUBJECTS = 'SELECT id, CAST(state AS TEXT) AS state FROM subject'
 
 // Owner by owner along the index, as ended reservations can be a thousand times as many; and whatever
 // the sweeper would look at.
@@ -21,27 +23,95 @@ const OPEN_OR_INDEXED = `
   UNION ALL
   SELECT ${COLUMNS} FROM reservation r WHERE r.due IS NOT NULL AND r.state NOT IN ('P', 'D')`
 
-/** The auditor's part of the SQLite ledger: it runs within a transaction, on rows that are written. */
-export function openSqliteAudit(database: SqlDatabase, rows: Rows) {
-  const allSubjects = database.prepare('SELECT id, CAST(state AS TEXT) AS state FROM subject')
-  const openOrIndexed = database.prepare(OPEN_OR_INDEXED)
+/** Rows of one turn of the event loop: about a millisecond. */
+const SLICE = 64
 
-  return function audit({ partition, repair }: AuditRequest, nowMs: number): PartitionAudit {
-    const records = openOrIndexed.all()
-    const { audit, repairs } = auditPartition(
-      {
-        subjects: allSubjects.all().map(({ id, state }) => [String(id), decoded(state)] as const),
-        records: records.map((row) => [String(row.rid), recordIn(row), row.closed === 1] as const),
-        due: new Set(records.filter(({ indexed }) => indexed === 1).map(({ rid }) => String(rid))),
-        nameOf: (what, id) => `${what} ${id}`,
-      },
-      { repair },
-    )
-    for (const [id, mended] of repairs.subjects) rows.writeSubject(id, mended)
-    for (const rid of repairs.missing) rows.setDue(rid, nowMs)
-    for (const rid of repairs.stray) rows.setDue(rid, null)
-    return { partition, nowMs, ...audit }
+export interface SqliteAudit {
+  /** Audits within the transaction under way, on rows that are written. */
+  atOnce(request: AuditRequest, nowMs: number): PartitionAudit
+  /** Audits what is committed by now, a slice a turn. Repairs nothing. */
+  inSlices(partition: number, nowMs: number): Promise<PartitionAudit>
+  /** Ends an audit under way with an error, and lets go of the second connection. */
+  close(): Promise<void>
+}
+
+/** The auditor's part of the SQLite ledger. */
+export function openSqliteAudit({
+  database,
+  rows,
+  schedule,
+  openReader,
+}: {
+  readonly database: SqlDatabase
+  readonly rows: Rows
+  readonly schedule: (run: () => void) => void
+  /** Opens a connection that only reads: its transaction is a snapshot that holds nobody up. */
+  readonly openReader: () => SqlDatabase
+}): SqliteAudit {
+  let reader: SqlDatabase | undefined
+  let queue: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  async function slices(partition: number, nowMs: number): Promise<PartitionAudit> {
+    if (closed) throw new Error('the ledger is closed')
+    reader ??= openReader()
+    const auditor = createPartitionAuditor({ nameOf, repair: false })
+    const work = readAll(reader, auditor)
+    reader.exec('BEGIN')
+    try {
+      let read = 0
+      while (work.next().done !== true) {
+        read += 1
+        if (read % SLICE !== 0) continue
+        await new Promise<void>((resolve) => schedule(resolve))
+        if (closed) throw new Error('the ledger is closed')
+      }
+      return { partition, nowMs, ...auditor.finish().audit }
+    } finally {
+      work.return()
+      reader.exec('ROLLBACK')
+    }
   }
+
+  return {
+    atOnce({ partition, repair }, nowMs) {
+      const auditor = createPartitionAuditor({ nameOf, repair })
+      for (const _ of readAll(database, auditor));
+      const { audit, repairs } = auditor.finish()
+      for (const [id, mended] of repairs.subjects) rows.writeSubject(id, mended)
+      for (const rid of repairs.missing) rows.setDue(rid, nowMs)
+      for (const rid of repairs.stray) rows.setDue(rid, null)
+      return { partition, nowMs, ...audit }
+    },
+    inSlices(partition, nowMs) {
+      // One after the other: there is one connection.
+      const audit = queue.then(() => slices(partition, nowMs))
+      queue = audit.catch(() => {})
+      return audit
+    },
+    async close() {
+      closed = true
+      await queue
+      reader?.close()
+    },
+  }
+}
+
+/** Hands every row over; it stops after each, for whoever wants to pause. */
+function* readAll(database: SqlDatabase, auditor: PartitionAuditor): Generator<void, void> {
+  for (const row of database.prepare(OPEN_OR_INDEXED).iterate()) {
+    const at = { closed: row.closed === 1, indexed: row.indexed === 1 }
+    auditor.record(String(row.rid), recordIn(row), at)
+    yield
+  }
+  for (const { id, state } of database.prepare(SUBJECTS).iterate()) {
+    auditor.subject(String(id), decoded(state))
+    yield
+  }
+}
+
+function nameOf(what: 'subject' | 'reservation', id: string): string {
+  return `${what} ${id}`
 }
 
 /** A row as a record; the note stays where it is. */

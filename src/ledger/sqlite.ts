@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { toBase64Url } from '../hashing.ts'
+import type { PartitionAudit } from './audit.ts'
 import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
@@ -20,6 +21,11 @@ export interface SqliteLedgerOptions {
   readonly schedule: (run: () => void) => void
   /** How long an ended reservation is remembered, in milliseconds, 2 h and up. Default 24 h. */
   readonly retentionMs?: number
+  /**
+   * Opens the same file once more, to read alone: then audits stop nobody. Default: an audit is one
+   * turn of the event loop, however long it takes.
+   */
+  readonly openReader?: () => SqlDatabase
 }
 
 const DAY_MS = 86_400_000
@@ -32,12 +38,12 @@ const PRUNED_AT_ONCE = 5_000
  * when the file cannot be used.
  */
 export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
-  const { database, clock, schedule, retentionMs = DAY_MS } = options
+  const { database, clock, schedule, retentionMs = DAY_MS, openReader } = options
   const now = steadyClock(clock)
   const newSalt = () => toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES)))
   const salt = prepareDatabase(database, newSalt)
   const rows = openRows(database)
-  const audit = openSqliteAudit(database, rows)
+  const audits = openSqliteAudit({ database, rows, schedule, openReader: openReader ?? noReader })
   // Subjects of the transaction under way: many of its commands share them.
   const subjects = new Map<string, SubjectState | undefined>()
   const changed = new Set<string>()
@@ -127,15 +133,33 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     find: ({ rid }) => read(() => rows.reservation(rid)),
     list: ({ owner, states, ridPrefix, after = '', limit }) =>
       read(() => rows.list({ owner, states, ridPrefix, after, limit })),
-    audit: (request) =>
-      commits.run(() => {
+    async audit(request) {
+      if (openReader !== undefined) {
+        const seen = await audits.inSlices(request.partition, now()).catch(rethrowUnavailable)
+        if (!request.repair || isInOrder(seen)) return seen
+      }
+      return commits.run(() => {
         // Rows alone are audited: what earlier commands of the transaction left is written first.
         flush()
-        return audit(request, now())
-      }),
+        return audits.atOnce(request, now())
+      })
+    },
     close() {
-      closing ??= commits.close().then(() => database.close())
+      closing ??= Promise.all([commits.close(), audits.close()]).then(() => database.close())
       return closing
     },
   }
+}
+
+/** True when there is nothing that a repair could mend. */
+function isInOrder({ drifts, index }: PartitionAudit): boolean {
+  return drifts.length + index.length === 0
+}
+
+function rethrowUnavailable(cause: unknown): never {
+  throw unavailable(cause)
+}
+
+function noReader(): never {
+  throw new Error('there is no second connection')
 }

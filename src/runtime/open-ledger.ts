@@ -50,7 +50,8 @@ export async function openLedger(
 
 function openSqlite(path: string, options: { clock: Clock; retentionMs: number }): Ledger {
   try {
-    return openSqliteLedger({ database: openDatabase(path), schedule, ...options })
+    const openReader = () => new DatabaseSync(path, { readOnly: true })
+    return openSqliteLedger({ database: openDatabase(path), openReader, schedule, ...options })
   } catch (cause) {
     throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${path}"`, { cause })
   }

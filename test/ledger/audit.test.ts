@@ -2,9 +2,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { LedgerRecord } from '../../src/ledger/decision.ts'
 import { newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
-import type { SubjectState } from '../../src/ledger/port.ts'
-import { auditContract } from '../contract/ledger-audit.contract.ts'
+import { KIND, type SubjectState } from '../../src/ledger/port.ts'
+import { auditContract, type DamageableLedger } from '../contract/ledger-audit.contract.ts'
 import { finishOf, START_MS } from '../contract/ledger-commands.ts'
+import { reserve } from '../contract/reservation-commands.ts'
 import { reserved } from '../contract/reserved.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openSqliteFixture, removeSqliteFiles } from './sqlite-fixture.ts'
@@ -57,8 +58,15 @@ auditContract('memory', async () => {
 const run = (database: DatabaseSync, sql: string) => async (name: string) =>
   void database.prepare(sql).run(name)
 
-auditContract('SQLite', async () => {
-  const { ledger, clock, database } = openSqliteFixture()
+for (const [name, reads] of [
+  ['SQLite', false],
+  ['SQLite with a second connection', true],
+] as const) {
+  auditContract(name, () => openDamageable(reads))
+}
+
+async function openDamageable(reads: boolean): Promise<DamageableLedger> {
+  const { ledger, clock, database } = openSqliteFixture(undefined, { reads })
   const rawSubject = async (id: string) =>
     String(database.prepare('SELECT state FROM subject WHERE id = ?').get(id)?.state)
   const set = (offset: number) => async (id: string, limit: number, window: number, to: number) => {
@@ -81,6 +89,53 @@ auditContract('SQLite', async () => {
       rawSubject,
     },
   }
+}
+
+describe('an audit of many rows', () => {
+  /** Some 60 slices, each a turn of the event loop. */
+  const ROWS = 4_000
+
+  /** As many pending reservations of one user as take many turns. */
+  function fill(database: DatabaseSync, count: number): void {
+    const hold = JSON.stringify([1, 7, 0, 1, KIND.stored])
+    database.exec('BEGIN')
+    const insert = database.prepare(
+      `INSERT INTO reservation (rid, state, fp, exp, due, hold, subjects, note, actual, over, owner)
+       VALUES (?, 'P', 'fp', 1, 1, ?, '["u-alice"]', '{}', -1, 0, 'u-alice')`,
+    )
+    for (let n = 0; n < count; n += 1) insert.run(`up_${n}`, hold)
+    const put = database.prepare("INSERT INTO subject VALUES ('u-alice', ?)")
+    put.run(JSON.stringify([1, 0, 7, 0, 0, count]))
+    database.exec('COMMIT')
+  }
+
+  it('lets others decide between its slices, and still sees one instant', async () => {
+    const { ledger, database } = openSqliteFixture(undefined, { reads: true })
+    fill(database, ROWS)
+    const ends: string[] = []
+    const audit = ledger.audit({ partition: 0, repair: true }).finally(() => ends.push('audit'))
+    for (let n = 0; n < 10; n += 1) {
+      const quota = { id: 7, kind: KIND.stored, amount: 1, limit: 10_000 }
+      const command = reserve(`new_${n}`, [{ subject: 'u-alice', quotas: [quota] }])
+      expect(await ledger.admit(command)).toMatchObject({ code: 'OK' })
+      ends.push('decision')
+    }
+    expect(await audit).toMatchObject({ counts: { pending: ROWS }, drifts: [], index: [] })
+    expect(ends.at(-1)).toBe('audit')
+    const next = await ledger.audit({ partition: 0, repair: false })
+    expect(next).toMatchObject({ counts: { pending: ROWS + 10 }, drifts: [], index: [] })
+    await ledger.close()
+  })
+
+  it('ends with LedgerUnavailable when the ledger is closed meanwhile', async () => {
+    const { ledger, database } = openSqliteFixture(undefined, { reads: true })
+    fill(database, ROWS)
+    const audit = ledger.audit({ partition: 0, repair: false })
+    const outcome = expect(audit).rejects.toMatchObject({ code: 'LedgerUnavailable' })
+    await new Promise((resolve) => setImmediate(resolve))
+    await ledger.close()
+    await outcome
+  })
 })
 
 describe('rows of SQLite that nobody of ours wrote', () => {

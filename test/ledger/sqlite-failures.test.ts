@@ -34,6 +34,10 @@ function failing(fails: (sql: string, value: unknown) => boolean) {
           check(sql, values[0])
           return statement.all(...values)
         },
+        iterate(...values) {
+          check(sql, values[0])
+          return statement.iterate(...values)
+        },
       }
     },
     close: () => database.close(),

@@ -35,6 +35,7 @@ export function newDatabasePath(): string {
 /** `wrap` stands between the ledger and the database, to make it fail. */
 export function openSqliteFixture(
   wrap: (database: DatabaseSync) => SqlDatabase = (database) => database,
+  { reads = false }: { readonly reads?: boolean } = {},
 ): SqliteFixture {
   const path = newDatabasePath()
   const clock = new TestClock()
@@ -44,6 +45,7 @@ export function openSqliteFixture(
       database: wrap(database),
       clock,
       schedule: (run) => void setImmediate(run),
+      ...(reads && { openReader: () => new DatabaseSync(path, { readOnly: true }) }),
       ...options,
     })
   let ledger = open()
