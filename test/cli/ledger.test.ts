@@ -47,6 +47,7 @@ stores: { main: { credentials: { secretAccessKey: "\${NOT_HERE_EITHER}" } } }
       },
       hashing: nodeHashing,
       random: (length) => new Uint8Array(length),
+      initLedger: () => Promise.reject(new Error('nothing is made')),
       version: '1.2.3',
       stdout(text) {
         output.stdout += text

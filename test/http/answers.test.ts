@@ -3,6 +3,7 @@ import { ADMIN_ROUTES } from '../../src/http/admin-routes.ts'
 import { PUBLIC_API } from '../../src/http/create-app.ts'
 import { createOpenApi } from '../../src/http/openapi.ts'
 import { type GatewayOnStore, gatewayOnStore } from '../gateway/gateway-on-store.ts'
+import { postAdmin } from '../support/admin-call.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { uploadBody } from '../support/test-gateway.ts'
@@ -107,6 +108,17 @@ describe('answers', () => {
       await expectDescribed(id, admin(path))
     }
     await expectDescribed('sweep', admin('sweep', 'POST'))
+    const credit = { id: 'a', tenant: 'acme', policy: 'stored', delta: 5, reason: 'moved in' }
+    for (const body of [credit, credit]) {
+      await expectDescribed('adjustUsage', postAdmin(gateway, '/admin/v1/adjustments', body))
+    }
+    const asked = { stored: true }
+    const report = await expectDescribed(
+      'auditLedger',
+      postAdmin(gateway, '/admin/v1/ledger/audit', asked),
+    )
+    expect(report).toMatchObject({ clean: false, stored: [{ tenant: 'acme', policy: 'stored' }] })
+    await expectDescribed('auditLedger', admin('ledger/audit', 'POST'))
 
     const promised = DOCUMENTS.flatMap(({ paths }) =>
       Object.values(paths as Record<string, Record<string, Operation>>)
