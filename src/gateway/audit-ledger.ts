@@ -1,11 +1,4 @@
-import type {
-  CounterDrift,
-  IndexDrift,
-  NegativeCounter,
-  PartitionAudit,
-  StoredTotal,
-  UnreadableValue,
-} from '../ledger/audit.ts'
+import type { CounterDrift, IndexDrift, NegativeCounter, PartitionAudit } from '../ledger/audit.ts'
 import type { GatewayContext } from './context.ts'
 import { compareStored, type StoredDifference } from './stored-at-rest.ts'
 
@@ -20,17 +13,8 @@ export interface AuditLedgerOptions {
   readonly isStopped?: () => boolean
 }
 
-/** What is wrong in a partition. */
-export interface PartitionFindings {
-  readonly partition: number
-  readonly nowMs: number
-  readonly counts: PartitionAudit['counts']
-  readonly drifts: readonly CounterDrift[]
-  readonly index: readonly IndexDrift[]
-  readonly negative: readonly NegativeCounter[]
-  readonly unreadable: readonly UnreadableValue[]
-  readonly totals: readonly StoredTotal[]
-}
+/** What is wrong in a partition: an audit without what only one of two looks has shown. */
+export type PartitionFindings = PartitionAudit
 
 export interface LedgerFindings {
   readonly partitions: readonly PartitionFindings[]

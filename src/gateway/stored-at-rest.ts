@@ -22,7 +22,6 @@ export interface StoredDifference {
 
 const PAGE = 1_000
 const HEADS_AT_ONCE = 16
-const CREDITS_PAGE = 256
 const ENTRY = 4
 
 /** Sums by subject and limit. */
@@ -36,10 +35,10 @@ type Sums = Map<string, { subject: string; limitId: number; amount: number }>
  */
 export async function compareStored(
   context: GatewayContext,
-  partitions: readonly Pick<PartitionFindings, 'totals'>[],
+  partitions: readonly PartitionFindings[],
 ): Promise<StoredDifference[]> {
   const sums: Sums = new Map()
-  const credits = await pendingCredits(context)
+  const credits = await pendingCredits(context, partitions)
   for (const placement of placementsOf(context)) {
     await sumPlacement(context, placement, sums, credits)
   }
@@ -147,30 +146,17 @@ interface Credit {
 }
 
 /** Deletions whose bytes still count: they wait until the object cannot come back. By rid. */
-async function pendingCredits(context: GatewayContext): Promise<Map<string, Credit>> {
+async function pendingCredits(
+  context: GatewayContext,
+  partitions: readonly PartitionFindings[],
+): Promise<Map<string, Credit>> {
   const credits = new Map<string, Credit>()
-  for (const [tenant, { users }] of context.config.tenants) {
-    for (const user of users.keys()) {
-      const { partition, subjects } = context.accounts.of(tenant, user)
-      let after = ''
-      for (;;) {
-        const page = await context.ledger.list({
-          partition,
-          owner: subjects.user,
-          states: ['P'],
-          ridPrefix: 'del_',
-          after,
-          limit: CREDITS_PAGE,
-        })
-        for (const reservation of page) {
-          const note = parseNote(reservation.note)
-          if (note.kind !== 'delete') continue
-          credits.set(reservation.rid, { reservation, sizeBytes: note.sizeBytes })
-        }
-        const last = page.at(-1)
-        if (last === undefined || page.length < CREDITS_PAGE) break
-        after = last.rid
-      }
+  for (const { partition, credits: rids } of partitions) {
+    for (const rid of rids) {
+      const reservation = await context.ledger.find({ partition, rid })
+      if (reservation?.state !== 'P') continue
+      const note = parseNote(reservation.note)
+      if (note.kind === 'delete') credits.set(rid, { reservation, sizeBytes: note.sizeBytes })
     }
   }
   return credits

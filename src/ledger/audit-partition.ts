@@ -1,7 +1,7 @@
 import type { CounterDrift, IndexDrift, PartitionAudit, UnreadableValue } from './audit.ts'
 import { compareSubject, type HeldAmount } from './compare-subject.ts'
 import type { LedgerRecord } from './decision.ts'
-import type { SubjectState } from './port.ts'
+import { KIND, type SubjectState } from './port.ts'
 import { flawOfRecord, flawOfSubject } from './readable.ts'
 
 /** What a driver found in one partition, at one instant. */
@@ -80,6 +80,7 @@ export function createPartitionAuditor({
   const negative: PartitionAudit['negative'][number][] = []
   const totals: PartitionAudit['totals'][number][] = []
   const mended = new Map<string, SubjectState | undefined>()
+  const credits: string[] = []
   const counts = { pending: 0, condemned: 0, subjects: 0 }
   let unknownRecords = 0
 
@@ -106,7 +107,7 @@ export function createPartitionAuditor({
       const { state, hold, subjects } = value as LedgerRecord
       if (state === 'P') {
         counts.pending += 1
-        addHold(held, subjects, hold)
+        if (addHold(held, subjects, hold)) credits.push(rid)
       }
       if (state === 'D' && !closed) counts.condemned += 1
       const isOpen = state === 'P' || (state === 'D' && !closed)
@@ -139,6 +140,7 @@ export function createPartitionAuditor({
           negative: sortedBy(negative, ({ subject }) => subject),
           unreadable,
           totals: sortedBy(totals, ({ subject }) => subject),
+          credits: sortedBy(credits, (rid) => rid),
         },
         repairs: { subjects: mended, missing: ridsOf('missing'), stray: ridsOf('stray') },
       }
@@ -146,13 +148,18 @@ export function createPartitionAuditor({
   }
 }
 
-/** Adds what a pending reservation holds: one sum for each subject, limit and window. */
+/**
+ * Adds what a pending reservation holds: one sum for each subject, limit and window. True for one that
+ * names stored totals and holds nothing at all.
+ */
 function addHold(
   held: Map<string, HeldAmount[]>,
   subjects: readonly string[],
   hold: readonly number[],
-): void {
+): boolean {
   let h = 0
+  let largest = 0
+  let stored = false
   for (const subject of subjects) {
     const sums = held.get(subject) ?? []
     if (sums.length === 0) held.set(subject, sums)
@@ -162,8 +169,11 @@ function addHold(
       const sum = sums.find((each) => each.limitId === limitId && each.window === window)
       if (sum === undefined) sums.push({ limitId, window, amount })
       else sum.amount += amount
+      largest = Math.max(largest, amount)
+      stored ||= hold[h + 3] === KIND.stored || hold[h + 3] === KIND.objects
     }
   }
+  return stored && largest === 0
 }
 
 function sortedBy<Item>(items: Item[], nameOf: (item: Item) => string): Item[] {

@@ -73,4 +73,6 @@ export interface PartitionAudit {
   readonly negative: readonly NegativeCounter[]
   readonly unreadable: readonly UnreadableValue[]
   readonly totals: readonly StoredTotal[]
+  /** Pending reservations that will change a stored total and hold nothing of it: credits. */
+  readonly credits: readonly string[]
 }

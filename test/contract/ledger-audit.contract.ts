@@ -281,6 +281,17 @@ export function auditContract(name: string, open: () => Promise<DamageableLedger
         expect(reservations.map(({ rid }) => rid)).toEqual(['up_1'])
       }))
 
+    it('lists what is pending, holds nothing, and will still change a stored total', () =>
+      within(async ({ ledger }) => {
+        await pending(ledger, 'up_1', 10)
+        const credit = await pending(ledger, 'del_1', 0)
+        const window = [{ subject: USER, quotas: [bytesIn(10, 0)] }]
+        expect(await ledger.admit(reserve('up_2', window))).toMatchObject({ code: 'OK' })
+        expect((await audited(ledger)).credits).toEqual(['del_1'])
+        await ledger.finish({ ...ref(credit), op: 'S', ...landed(0) })
+        expect((await audited(ledger)).credits).toEqual([])
+      }))
+
     it('sees all that was answered before it, and nothing half done, beside traffic', () =>
       within(async ({ ledger }) => {
         const rounds = Array.from({ length: 40 }, async (_, n) => {
