@@ -163,6 +163,24 @@ describe('the audit of a ledger', () => {
     expect(alarms()).toHaveLength(looked + 1)
   })
 
+  it('looks in the background at its own share of the partitions alone, in turn', async () => {
+    const { ledger } = gateway.context
+    const { audit: working } = ledger
+    const looked: number[] = []
+    const shares = [[5, 2], [5, 2], [5, 2], [], [7]]
+    Object.assign(ledger, {
+      share: async () => shares.shift() ?? [7],
+      audit(request: Parameters<typeof working>[0]) {
+        looked.push(request.partition)
+        return working(request)
+      },
+    })
+    const stop = startAuditor(gateway.context, { roundMs: 1, minPauseMs: 1, secondLookMs: 1 })
+    await expect.poll(() => looked.length).toBeGreaterThan(4)
+    await stop()
+    expect(looked.slice(0, 5)).toEqual([2, 5, 2, 7, 7])
+  })
+
   it('goes on in the background when the ledger does not answer', async () => {
     const { ledger } = gateway.context
     const { audit: working } = ledger
