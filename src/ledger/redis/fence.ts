@@ -52,7 +52,9 @@ export function createFence(durability: Durability): Fence {
     const fence = judge(partition, text, replicationId)
     fences.set(partition, fence)
     const epoch = parseEpoch(text)
-    if (epoch !== undefined && fence.state !== 'closed') seen.set(partition, epoch.generation)
+    // A move that no replica had yet may be undone by the next failover: `witness` tells when they had.
+    const lasting = durability !== 'strict' && fence.state !== 'closed'
+    if (epoch !== undefined && lasting) seen.set(partition, epoch.generation)
     // The loss is known and told; what comes after it is the operator's word.
     if (fence.state === 'closed' && fence.why !== 'unknown') witnesses.delete(partition)
     return fence
@@ -103,7 +105,12 @@ export function createFence(durability: Durability): Fence {
 
   return {
     of: (partition) => fences.get(partition) ?? CLOSED,
-    witness: (partition, rid, atMs) => void witnesses.set(partition, { rid, atMs }),
+    witness(partition, rid, atMs) {
+      witnesses.set(partition, { rid, atMs })
+      const fence = fences.get(partition)
+      const epoch = fence?.state === 'open' ? parseEpoch(fence.epoch) : undefined
+      if (epoch !== undefined) seen.set(partition, epoch.generation)
+    },
     close(partitions) {
       for (const partition of partitions) fences.set(partition, CLOSED)
     },
@@ -112,11 +119,13 @@ export function createFence(durability: Durability): Fence {
       const gets = partitions.map((partition) => ({ name: 'GET', args: [epochKey(partition)] }))
       const texts = (await server.send(gets)).map((result) => String(reply(result) ?? ''))
       const epochs = texts.map(parseEpoch)
-      const changed = partitions.filter((partition, index) => {
+      const suspects = partitions.filter((partition, index) => {
         const fence = fences.get(partition)
-        return fence === undefined || fence.state === 'closed' || fence.epoch !== texts[index]
+        if (fence === undefined || fence.state === 'closed') return true
+        // A promoted replica still has its old master's canary, just as we know it.
+        return fence.epoch !== texts[index] || epochs[index]?.replicationId !== replicationId
       })
-      const lost = await losses(server, changed, nowMs)
+      const lost = await losses(server, suspects, nowMs)
       const moves = partitions.flatMap((partition, index) => {
         const epoch = epochs[index]
         if (epoch === undefined || epoch.phase === 'lost') return []

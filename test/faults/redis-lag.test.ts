@@ -1,0 +1,113 @@
+import { expect, it } from 'vitest'
+import { openGatewayBeforeReplicas, rejoin } from '../support/redis/gateway-before-replicas.ts'
+import { ledgerAtRest } from '../support/redis/ledger-at-rest.ts'
+import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+import { until } from '../support/until.ts'
+import { askUpload, keepAsking, type UploadLoad } from '../support/upload-load.ts'
+
+const GRANTS = 60
+const REFUSALS = 20
+
+const statusesOf = ({ answers }: UploadLoad) => new Set(answers.map(({ status }) => status))
+
+async function untilCount(load: UploadLoad, status: number, more: number): Promise<void> {
+  const wanted = load.count(status) + more
+  await until(`${more} answers are ${status}`, async () => load.count(status) >= wanted)
+}
+
+describeOnRedis('a master that dies while its replica lags', () => {
+  it('R08 strict: every upload that was granted is on the promoted replica', async () => {
+    await using setUp = await openGatewayBeforeReplicas({ proxied: true })
+    const { gateway, replication, promote } = setUp
+    const { master, replicas, links } = replication
+    const [replica, link] = [replicas[0], links[0]]
+    if (replica === undefined || link === undefined) throw new Error('no replica')
+    const load = keepAsking([gateway.call])
+    await untilCount(load, 201, GRANTS)
+    await link.setMode('hold')
+    await untilCount(load, 503, REFUSALS)
+    await master.kill()
+    await link.setMode('reset')
+    await promote(replica)
+    const grantedBefore = load.count(201)
+    await untilCount(load, 503, 1)
+    await rejoin(master, replica)
+    await untilCount(load, 201, GRANTS)
+    await load.stop()
+    expect(grantedBefore).toBeGreaterThanOrEqual(GRANTS)
+    expect(statusesOf(load)).toEqual(new Set([201, 503]))
+    const { records, drift } = await ledgerAtRest(replica)
+    expect(load.granted().filter((id) => records.get(id)?.state !== 'P')).toEqual([])
+    expect(drift).toEqual([])
+  })
+
+  it('without WAIT the same death loses granted uploads, and the fence closes the ledger', async () => {
+    await using setUp = await openGatewayBeforeReplicas({
+      proxied: true,
+      server: { appendOnly: 'always' },
+      ledger: { durability: 'disk', replicas: undefined },
+    })
+    const { gateway, replication, promote } = setUp
+    const { master, replicas, links } = replication
+    const [replica, link] = [replicas[0], links[0]]
+    if (replica === undefined || link === undefined) throw new Error('no replica')
+    const load = keepAsking([gateway.call])
+    await untilCount(load, 201, GRANTS)
+    await link.setMode('hold')
+    await untilCount(load, 201, GRANTS)
+    await master.kill()
+    await link.setMode('reset')
+    await promote(replica)
+    await until('the loss is known', async () => {
+      const keys = (await replica.command('KEYS', 'e:*')) as string[]
+      return String(await replica.command('MGET', ...keys)).includes('x:')
+    })
+    const grantedBefore = load.count(201)
+    await untilCount(load, 503, REFUSALS)
+    await load.stop()
+    const { records } = await ledgerAtRest(replica)
+    const lost = load.granted().filter((id) => !records.has(id))
+    expect(lost.length).toBeGreaterThanOrEqual(GRANTS)
+    expect(load.count(201)).toBe(grantedBefore)
+  })
+})
+
+describeOnRedis('a replica that does not answer', () => {
+  it('503 and no URL: the reservation of an id of our own is void', async () => {
+    await using setUp = await openGatewayBeforeReplicas()
+    const { gateway, replication } = setUp
+    await replication.replicas[0]?.kill('SIGSTOP')
+    const answer = await askUpload(gateway.call, 'cat.txt')
+    expect(answer).toMatchObject({ status: 503, code: 'LedgerUnavailable', uploadId: undefined })
+    await until('it is void', async () => {
+      const { ids, drift } = await ledgerAtRest(replication.master)
+      return ids('V').length === 1 && ids('P').length === 0 && drift.length === 0
+    })
+    await replication.replicas[0]?.kill('SIGCONT')
+    await until('the service is back', async () => {
+      return (await askUpload(gateway.call, 'dog.txt')).status === 201
+    })
+  })
+
+  it('503 and no URL: that of a caller’s key stays, and the same key gets it later', async () => {
+    await using setUp = await openGatewayBeforeReplicas()
+    const { gateway, replication } = setUp
+    const key = { 'idempotency-key': 'a-key-of-the-caller' }
+    await replication.replicas[0]?.kill('SIGSTOP')
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const answer = await askUpload(gateway.call, 'cat.txt', key)
+      expect(answer).toMatchObject({ status: 503, uploadId: undefined })
+    }
+    const stays = await ledgerAtRest(replication.master)
+    expect([stays.ids('P').length, stays.ids('V').length, stays.drift]).toEqual([1, 0, []])
+    await replication.replicas[0]?.kill('SIGCONT')
+    const granted = await until('the service is back', async () => {
+      const answer = await askUpload(gateway.call, 'cat.txt', key)
+      return answer.status === 201 && answer
+    })
+    await replication.waitUntilSynced()
+    for (const server of [replication.master, ...replication.replicas]) {
+      expect((await ledgerAtRest(server)).ids('P')).toEqual([granted.uploadId])
+    }
+  })
+})
