@@ -3,7 +3,7 @@ import { openGatewayBeforeReplicas, rejoin } from '../support/redis/gateway-befo
 import { ledgerAtRest } from '../support/redis/ledger-at-rest.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { until } from '../support/until.ts'
-import { askUpload, keepAsking, type UploadLoad } from '../support/upload-load.ts'
+import { keepAsking, type UploadLoad } from '../support/upload-load.ts'
 
 const GRANTS = 60
 const REFUSALS = 20
@@ -69,45 +69,5 @@ describeOnRedis('a master that dies while its replica lags', () => {
     const lost = load.granted().filter((id) => !records.has(id))
     expect(lost.length).toBeGreaterThanOrEqual(GRANTS)
     expect(load.count(201)).toBe(grantedBefore)
-  })
-})
-
-describeOnRedis('a replica that does not answer', () => {
-  it('503 and no URL: the reservation of an id of our own is void', async () => {
-    await using setUp = await openGatewayBeforeReplicas()
-    const { gateway, replication } = setUp
-    await replication.replicas[0]?.kill('SIGSTOP')
-    const answer = await askUpload(gateway.call, 'cat.txt')
-    expect(answer).toMatchObject({ status: 503, code: 'LedgerUnavailable', uploadId: undefined })
-    await until('it is void', async () => {
-      const { ids, drift } = await ledgerAtRest(replication.master)
-      return ids('V').length === 1 && ids('P').length === 0 && drift.length === 0
-    })
-    await replication.replicas[0]?.kill('SIGCONT')
-    await until('the service is back', async () => {
-      return (await askUpload(gateway.call, 'dog.txt')).status === 201
-    })
-  })
-
-  it('503 and no URL: that of a caller’s key stays, and the same key gets it later', async () => {
-    await using setUp = await openGatewayBeforeReplicas()
-    const { gateway, replication } = setUp
-    const key = { 'idempotency-key': 'a-key-of-the-caller' }
-    await replication.replicas[0]?.kill('SIGSTOP')
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const answer = await askUpload(gateway.call, 'cat.txt', key)
-      expect(answer).toMatchObject({ status: 503, uploadId: undefined })
-    }
-    const stays = await ledgerAtRest(replication.master)
-    expect([stays.ids('P').length, stays.ids('V').length, stays.drift]).toEqual([1, 0, []])
-    await replication.replicas[0]?.kill('SIGCONT')
-    const granted = await until('the service is back', async () => {
-      const answer = await askUpload(gateway.call, 'cat.txt', key)
-      return answer.status === 201 && answer
-    })
-    await replication.waitUntilSynced()
-    for (const server of [replication.master, ...replication.replicas]) {
-      expect((await ledgerAtRest(server)).ids('P')).toEqual([granted.uploadId])
-    }
   })
 })
