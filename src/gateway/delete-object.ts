@@ -14,9 +14,12 @@ import type { GatewayContext } from './context.ts'
 import { creditDigest, creditHold, creditId, unlimitedCheck } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
 import { type DeleteNote, noteText } from './reservation-note.ts'
+import { placeOf } from './settle.ts'
 
 /** A little past the last possible byte, so that the first look already finds the truth. */
 const LOOK_MARGIN_MS = 5_000
+/** What a store's clock may be behind when it does not tell. */
+const UNDATED_MS = 60_000
 
 export interface DeleteObjectRequest {
   readonly principal: Principal
@@ -58,9 +61,8 @@ export async function deleteObject(
     keyHash: keyHash(context.hashing, key.text),
     sizeBytes: head.sizeBytes,
   })
-  if (credit !== undefined && credit.note.deadAtMs <= context.ledgerTime.nowMs()) {
-    await postCredit(context, credit.reservation, credit.note, place)
-  }
+  if (credit !== undefined && credit.note.deadAtMs <= credit.nowMs)
+    await postCredit(context, credit)
 }
 
 interface Deleted {
@@ -71,11 +73,18 @@ interface Deleted {
   readonly ticket: Ticket
 }
 
+/** A recorded credit, and the ledger's own time when it was looked at. */
+interface Credit {
+  readonly reservation: Reservation
+  readonly note: DeleteNote
+  readonly nowMs: number
+}
+
 /** Records the coming credit before the object goes, so that a crash in between forgets nothing. */
 async function reserveCredit(
   context: GatewayContext,
   { principal, bucket, place, head, ticket }: Deleted,
-): Promise<{ reservation: Reservation; note: DeleteNote }> {
+): Promise<Credit> {
   const { placement, key } = place
   const { store } = placement
   const digest = creditDigest(context, place, ticket.rid)
@@ -105,6 +114,8 @@ async function reserveCredit(
     ttlMs: waitMs,
     lookMs: waitMs,
     note: noteText(note),
+    // The id comes from the object: another gateway may be about to delete it for the same credit.
+    replayable: true,
   }
   const reply = await context.ledger.admit(command)
   context.ledgerTime.learn(reply.nowMs)
@@ -117,20 +128,23 @@ async function reserveCredit(
   const state = reply.code === 'EXISTS' ? reply.state : 'P'
   const { subjects } = command
   const reservation = { partition, rid, fingerprint, state, hold, subjects, over: 0, actual: -1 }
-  return { reservation: { ...reservation, expMs: nowMs + waitMs, note: command.note }, note }
+  const expMs = nowMs + waitMs
+  return { reservation: { ...reservation, expMs, note: command.note }, note, nowMs: reply.nowMs }
 }
 
 /**
- * Credits a deleted object, when it is really gone. One that is (still or again) there, with the same
- * ticket, stays charged. Returns whether the credit was posted.
+ * Credits a deleted object, when it is really gone for good: by the store's own clock, which judges
+ * the object's URL, as for a release. One that is (still or again) there, with the same ticket, stays
+ * charged. `nowMs` is the ledger's time, or earlier: it stands in for a store that sends no `Date`.
+ * Returns whether the credit was posted.
  */
 export async function postCredit(
   context: GatewayContext,
-  reservation: Reservation,
-  note: DeleteNote,
-  place: ObjectPlace,
+  { reservation, note, nowMs }: Credit,
 ): Promise<boolean> {
+  const place = placeOf(context, note)
   const head = await context.storeClient.head(place)
+  if ((head.storeNowMs ?? nowMs - UNDATED_MS) < note.deadAtMs) return false
   if (head.found && ownTicket(context, place, head)?.rid === note.uploadId) return false
   const { partition, rid, fingerprint, subjects } = reservation
   const reply = await context.ledger.finish({

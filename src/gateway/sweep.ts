@@ -12,7 +12,7 @@ import {
   type UploadNote,
   urlExpiryMs,
 } from './reservation-note.ts'
-import { condemn, endEvent, placeOf, settle } from './settle.ts'
+import { condemn, endEvent, settle } from './settle.ts'
 
 export interface SweepOptions {
   /** Reservations claimed at once, 1 to 256. Default 64. */
@@ -66,12 +66,18 @@ export async function sweep(
   return { claimed, ended, failed }
 }
 
+/** A claimed reservation, and the ledger's time of the claim. */
+interface Due {
+  readonly reservation: Reservation
+  readonly nowMs: number
+}
+
 /** What is due in some partitions. One that cannot be asked is left to the next sweep. */
 async function claimAll(
   context: GatewayContext,
   partitions: readonly number[],
   request: { readonly limit: number; readonly leaseMs: number },
-): Promise<readonly Reservation[]> {
+): Promise<readonly Due[]> {
   const claims = await Promise.allSettled(
     partitions.map((partition) => context.ledger.claim({ partition, ...request })),
   )
@@ -79,21 +85,26 @@ async function claimAll(
   if (refused.length === claims.length) throw refused[0]?.reason
   return claims.flatMap((claim) => {
     if (claim.status === 'rejected') return []
-    context.ledgerTime.learn(claim.value.nowMs)
-    return claim.value.reservations
+    const { nowMs, reservations } = claim.value
+    context.ledgerTime.learn(nowMs)
+    return reservations.map((reservation) => ({ reservation, nowMs }))
   })
 }
 
 type Outcome = 'ended' | 'waiting' | 'failed'
 
-async function lookAt(context: GatewayContext, reservation: Reservation): Promise<Outcome> {
+/**
+ * Goes by the ledger's time of the claim: it is earlier than now, which is safe, and a jump of this
+ * machine's clock cannot touch it.
+ */
+async function lookAt(context: GatewayContext, { reservation, nowMs }: Due): Promise<Outcome> {
   try {
     const note = parseNote(reservation.note)
     switch (note.kind) {
       case 'upload':
-        return await lookAtUpload(context, reservation, note)
+        return await lookAtUpload(context, reservation, note, nowMs)
       case 'delete':
-        return await lookAtDeletion(context, reservation, note)
+        return await lookAtDeletion(context, reservation, note, nowMs)
       case 'adjust':
         await finishAdjustment(context, reservation, note)
         return 'ended'
@@ -110,6 +121,7 @@ async function lookAtUpload(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
+  nowMs: number,
 ): Promise<Outcome> {
   if (reservation.state === 'D') {
     await condemn(context, reservation, note)
@@ -117,7 +129,6 @@ async function lookAtUpload(
   }
   const settlement = await settle(context, reservation, note)
   if (settlement.how !== 'absent') return 'ended'
-  const nowMs = context.ledgerTime.nowMs()
   const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
   // A store that sends no `Date` is believed after `exp`, which lies a minute past the last byte.
   const storeNowMs = settlement.storeNowMs ?? nowMs - 60_000
@@ -164,10 +175,10 @@ async function lookAtDeletion(
   context: GatewayContext,
   reservation: Reservation,
   note: DeleteNote,
+  nowMs: number,
 ): Promise<Outcome> {
-  const waitMs = note.deadAtMs - context.ledgerTime.nowMs()
-  const posted =
-    waitMs <= 0 && (await postCredit(context, reservation, note, placeOf(context, note)))
+  const waitMs = note.deadAtMs - nowMs
+  const posted = waitMs <= 0 && (await postCredit(context, { reservation, note, nowMs }))
   if (posted) return 'ended'
   const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
   await lookAgain(context, reservation, next)
