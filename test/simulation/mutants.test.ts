@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { MUTANTS } from './mutants.ts'
+import { simulateRun } from './simulate-run.ts'
+import { simulatedConfig } from './simulated-config.ts'
+import { Violation } from './violation.ts'
+
+/** A twentieth of what a whole run of the simulation takes. */
+const MAX_SEEDS = 15
+const STEPS = 5_000
+
+describe('the simulation finds', async () => {
+  const config = await simulatedConfig()
+  it.each(MUTANTS)('a $name', async ({ breaks, defects }) => {
+    let found: unknown
+    for (let seed = 1; seed <= MAX_SEEDS && found === undefined; seed += 1) {
+      try {
+        await simulateRun({ seed, config, steps: STEPS, defects: defects() })
+      } catch (error) {
+        found = error
+      }
+    }
+    expect(found).toBeInstanceOf(Violation)
+    expect(breaks).toContain((found as Violation).invariant)
+  })
+})

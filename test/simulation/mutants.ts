@@ -1,0 +1,178 @@
+import { decideAdmit } from '../../src/ledger/decide-admit.ts'
+import { decideFinish } from '../../src/ledger/decide-finish.ts'
+import type { LedgerState } from '../../src/ledger/decision.ts'
+import type { AdmitCommand, FinishCommand, Hold, Ledger } from '../../src/ledger/port.ts'
+import { placedKey } from '../../src/stores/object-url.ts'
+import type { ServerDefects } from './ledger-server.ts'
+import type { Defects } from './world.ts'
+
+type Decide = NonNullable<ServerDefects['decide']>
+
+/** A gateway or a ledger with one defect, put around the real code. Each must be found. */
+export interface Mutant {
+  /** Completes "a … that". */
+  readonly name: string
+  /** Fresh for every run: some remember what they have seen. */
+  readonly defects: () => Defects
+  /** Invariants that may show it. */
+  readonly breaks: readonly string[]
+}
+
+const FAR_AWAY_MS = Number.MAX_SAFE_INTEGER
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'gateway that takes a store’s 5xx for a 404',
+    breaks: ['I6', 'I7'],
+    defects: () => ({
+      storeClient: (client) => ({
+        ...client,
+        async head(place) {
+          try {
+            return await client.head(place)
+          } catch {
+            return { found: false, storeNowMs: FAR_AWAY_MS }
+          }
+        },
+      }),
+    }),
+  },
+  {
+    name: 'gateway that releases at its first look, before exp',
+    breaks: ['I6'],
+    defects: () => ({
+      ledger: withFinish((command) => {
+        const looksAgain = command.op === 'M' && command.note === undefined
+        if (!looksAgain) return command
+        const { partition, rid, fingerprint, subjects } = command
+        return { op: 'V', partition, rid, fingerprint, subjects }
+      }),
+    }),
+  },
+  {
+    name: 'gateway that does not ask for the store’s own clock',
+    breaks: ['I6', 'I7'],
+    defects: () => ({
+      storeClient: (client) => ({
+        ...client,
+        head: async (place) => ({ ...(await client.head(place)), storeNowMs: FAR_AWAY_MS }),
+      }),
+    }),
+  },
+  {
+    name: 'gateway that ignores whose ticket an object carries',
+    breaks: ['I7'],
+    defects: () => ({
+      storeClient: (client, world) => ({
+        ...client,
+        async head(place) {
+          const head = await client.head(place)
+          const put = world.truth.lastGranted.get(`${place.placement.bucket}/${placedKey(place)}`)
+          const ticket = put?.headers['x-amz-meta-signet']
+          if (!head.found || ticket === undefined) return head
+          return { ...head, metadata: new Map([['signet', ticket]]) }
+        },
+      }),
+    }),
+  },
+  {
+    name: 'driver that voids an unknown reservation although another gateway may know it',
+    breaks: ['I6'],
+    defects: () => ({
+      ledger: (ledger) =>
+        wrapped(ledger, {
+          admit: (command) =>
+            ledger.admit(command.op === 'R' ? { ...command, replayable: false } : command),
+        }),
+    }),
+  },
+  {
+    name: 'ledger that answers before its replica has the write',
+    breaks: ['I6'],
+    defects: () => ({ server: { acknowledgesEarly: true } }),
+  },
+  {
+    name: 'ledger that answers a replay before its replica has the first write',
+    breaks: ['I6'],
+    defects: () => ({ server: { acknowledgesReplaysEarly: true } }),
+  },
+  {
+    name: 'ledger that gives pending reservations a bare TTL',
+    breaks: ['I3'],
+    defects: () => ({ server: { forgetsPending: true } }),
+  },
+  {
+    name: 'ledger that does not compare fingerprints',
+    breaks: ['I6'],
+    defects: () => ({
+      server: {
+        decide: (state, command, nowMs) =>
+          'fingerprint' in command && state.record !== undefined
+            ? decided(state, { ...command, fingerprint: state.record.fingerprint }, nowMs)
+            : decided(state, command, nowMs),
+      },
+    }),
+  },
+  {
+    name: 'ledger that settles what is settled once more',
+    breaks: ['I3', 'I1', 'I7'],
+    defects: () => ({ server: { decide: settlingTwice() } }),
+  },
+  {
+    name: 'ledger that takes any window for the current one',
+    breaks: ['I2'],
+    defects: () => ({
+      server: {
+        decide: (state, command, nowMs) =>
+          'check' in command
+            ? decided(
+                state,
+                { ...command, check: [0, FAR_AWAY_MS, ...command.check.slice(2)] },
+                nowMs,
+              )
+            : decided(state, command, nowMs),
+      },
+    }),
+  },
+]
+
+function decided(state: LedgerState, command: AdmitCommand | FinishCommand, nowMs: number) {
+  return command.op === 'R' || command.op === 'Q' || command.op === 'C'
+    ? decideAdmit(state, command, nowMs)
+    : decideFinish(state, command, nowMs)
+}
+
+function settlingTwice(): Decide {
+  const holds = new Map<string, { hold: Hold; subjects: readonly string[] }>()
+  return (state, command, nowMs, decision) => {
+    if (command.op === 'R') holds.set(command.rid, command)
+    const held = command.op === 'S' ? holds.get(command.rid) : undefined
+    if (state.record?.state !== 'S' || held === undefined) return decision
+    const { hold, subjects } = held
+    return decided(
+      { ...state, record: { ...state.record, state: 'P', hold, subjects } },
+      command,
+      nowMs,
+    )
+  }
+}
+
+function withFinish(change: (command: FinishCommand) => FinishCommand) {
+  return (ledger: Ledger) =>
+    wrapped(ledger, { finish: (command) => ledger.finish(change(command)) })
+}
+
+/** A ledger with some methods replaced; it is an object with private members. */
+function wrapped(ledger: Ledger, methods: Partial<Ledger>): Ledger {
+  return {
+    partitions: ledger.partitions,
+    salt: ledger.salt,
+    admit: (command) => ledger.admit(command),
+    finish: (command) => ledger.finish(command),
+    claim: (request) => ledger.claim(request),
+    find: (ref) => ledger.find(ref),
+    list: (request) => ledger.list(request),
+    close: () => ledger.close(),
+    ...methods,
+  }
+}

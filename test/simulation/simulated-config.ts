@@ -1,0 +1,80 @@
+import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
+import { OPERATIONS, type Principal } from '../../src/auth/principal.ts'
+import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { Secret } from '../../src/secret.ts'
+import { TEST_PEPPER } from '../support/test-config.ts'
+import { testConfig } from '../support/test-gateway.ts'
+
+/** Two tenants, so that one can be seen to leave the other alone. */
+export const TENANTS = { acme: ['alice', 'bob'], globex: ['carol'] }
+/** Shorter than in life, so that a simulated minute sees a whole upload. */
+export const GRANT_SECONDS = 30
+export const MAX_TRANSFER_SECONDS = 40
+
+/** Limits that callers meet all the time: more than a third of what is asked for is refused. */
+const PLAN = {
+  rates: [
+    { policy: 'user-requests', per: 'user', requests: 60, windowSeconds: 60, burst: 10 },
+    { policy: 'tenant-requests', per: 'tenant', requests: 100, windowSeconds: 60, burst: 30 },
+  ],
+  quotas: [
+    { policy: 'user-bytes-minute', per: 'user', unit: 'bytes', limit: 8_000, window: 'minute' },
+    { policy: 'user-uploads-hour', per: 'user', unit: 'objects', limit: 900, window: 'hour' },
+    { policy: 'user-requests-hour', per: 'user', unit: 'requests', limit: 3_000, window: 'hour' },
+    { policy: 'user-pending', per: 'user', unit: 'pending-uploads', limit: 24 },
+    { policy: 'user-stored', per: 'user', unit: 'stored-bytes', limit: 12_000 },
+    { policy: 'tenant-stored', per: 'tenant', unit: 'stored-bytes', limit: 18_000 },
+    { policy: 'tenant-objects', per: 'tenant', unit: 'stored-objects', limit: 36 },
+    { policy: 'tenant-bytes-day', per: 'tenant', unit: 'bytes', limit: 5_000_000, window: 'day' },
+  ],
+}
+
+/** The configuration of every simulated gateway, read by the front door. */
+export async function simulatedConfig(): Promise<Config> {
+  const hashes = new Map<string, string>()
+  const pepper = { version: 1, secret: new Secret(TEST_PEPPER) }
+  for (const [tenant, users] of Object.entries(TENANTS)) {
+    for (const user of users) {
+      const key = createApiKey((length) => new Uint8Array(length), `${tenant}${user}`)
+      hashes.set(`${tenant}/${user}`, hashApiKey(nodeHashing, pepper, key))
+    }
+  }
+  const yaml = testConfig(
+    {
+      tenants: TENANTS,
+      timeZone: 'Europe/Berlin',
+      plan: PLAN,
+      store: { maxTransferSeconds: MAX_TRANSFER_SECONDS },
+      bucket: {
+        // Users of a tenant share its keys, so that they overwrite and delete each other's objects.
+        keys: { callerPrefix: '{tenant}/' },
+        upload: { expiresInSeconds: GRANT_SECONDS },
+      },
+    },
+    hashes,
+  )
+  const { config } = await loadConfig(yaml, 'simulated.yaml', {
+    env: {},
+    readText: () => Promise.reject(new Error('no files')),
+    hashing: nodeHashing,
+  })
+  return config
+}
+
+/** A user with a key for all of its tenant's objects. */
+export function principalOf(tenant: string, user: string): Principal {
+  return {
+    tenant,
+    user,
+    keyId: `${tenant}${user}`,
+    permissions: [
+      {
+        operations: new Set(OPERATIONS),
+        buckets: new Set(['media']),
+        prefix: `${tenant}/`,
+      },
+    ],
+  }
+}

@@ -1,0 +1,122 @@
+import { metrics, trace } from '@opentelemetry/api'
+import type { Config } from '../../src/config/config.ts'
+import { GatewayError } from '../../src/errors.ts'
+import { createAccounts } from '../../src/gateway/accounts.ts'
+import type { GatewayContext } from '../../src/gateway/context.ts'
+import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
+import { LedgerTime } from '../../src/gateway/ledger-time.ts'
+import { createLocalLimiter } from '../../src/gateway/local-limiter.ts'
+import { createStoreTruth } from '../../src/gateway/store-truth.ts'
+import { sweep } from '../../src/gateway/sweep.ts'
+import { withDenyCache } from '../../src/ledger/deny-cache.ts'
+import type { Ledger } from '../../src/ledger/port.ts'
+import type { Logger } from '../../src/log.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { createNativePresigner } from '../../src/signing/native-presigner.ts'
+import type { StoreClient } from '../../src/stores/store-client.ts'
+import { createTelemetry } from '../../src/telemetry.ts'
+import type { Faults } from './faults.ts'
+import type { Life } from './ledger-link.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+const silentTelemetry = createTelemetry(metrics.getMeter('none'), trace.getTracer('none'))
+const presigner = createNativePresigner(nodeHashing)
+const ticketKeys = [{ id: 1, key: nodeHashing.sha256('a ticket key for simulations') }]
+
+/** One process of the gateway: the real use cases on simulated ports, until it crashes. */
+export class SimulatedGateway {
+  readonly life: Life
+  readonly context: GatewayContext
+  /** How far its own clock is off, in milliseconds. */
+  clockOffsetMs: number
+  readonly #scheduler: Scheduler
+  readonly #random: SeededRandom
+  readonly #whenDead = new Set<() => void>()
+
+  constructor(options: {
+    config: Config
+    scheduler: Scheduler
+    random: SeededRandom
+    faults: () => Faults
+    life: Life
+    ledger: Ledger
+    storeClient: StoreClient
+    /** A reply that must not happen was seen. */
+    alarmed: (facts: { op: string; code: string }) => void
+  }) {
+    const { config, scheduler, random, faults, life, storeClient } = options
+    this.life = life
+    this.#scheduler = scheduler
+    this.#random = random
+    this.clockOffsetMs = random.between(-2_000, 2_000)
+    const clock = { nowMs: () => scheduler.nowMs + this.clockOffsetMs }
+    const ledgerTime = new LedgerTime(clock)
+    const ledger = withDenyCache(options.ledger, { clock, ledgerTime })
+    this.context = {
+      config,
+      storeTruth: createStoreTruth(config, silent),
+      clock,
+      ledgerTime,
+      hashing: nodeHashing,
+      random: (length) => random.bytes(length),
+      ledger,
+      presigner,
+      storeClient,
+      audit: {
+        append: () =>
+          new Promise((resolve, reject) => {
+            const fails = random.chance(faults().auditFails)
+            scheduler.after(random.wait(0.2), () => {
+              if (!life.alive) return
+              if (fails) reject(new GatewayError('Overloaded', 'Cannot record: the disk is full'))
+              else resolve()
+            })
+          }),
+        async close() {},
+      },
+      log: silent,
+      telemetry: { ...silentTelemetry, ledgerAlarmed: options.alarmed },
+      accounts: createAccounts(config, ledger, nodeHashing),
+      localLimiter: createLocalLimiter(clock),
+      failOpenLog: createFailOpenLog({ clock, log: silent }),
+      ticketKeys,
+      cursorKey: nodeHashing.sha256('a cursor key for simulations'),
+    }
+  }
+
+  /** Sweeps again and again, with pauses of some seconds. */
+  startSweeping(pauseMs: () => number): void {
+    this.#scheduler.after(this.#random.wait(pauseMs()), () => {
+      if (!this.life.alive) return
+      const again = () => this.startSweeping(pauseMs)
+      sweep(this.context, { isStopped: () => !this.life.alive }).then(again, again)
+    })
+  }
+
+  /** Runs a use case; `undefined` when the process dies meanwhile. */
+  run<T>(use: (context: GatewayContext) => Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const died = () => resolve(undefined)
+      this.#whenDead.add(died)
+      use(this.context).then(
+        (value) => {
+          this.#whenDead.delete(died)
+          resolve(value)
+        },
+        (error: unknown) => {
+          this.#whenDead.delete(died)
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Ends the process where it stands: what it was waiting for never comes. */
+  crash(): void {
+    this.life.alive = false
+    for (const died of this.#whenDead) died()
+    this.#whenDead.clear()
+  }
+}

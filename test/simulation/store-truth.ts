@@ -1,0 +1,252 @@
+import { parseNote } from '../../src/gateway/reservation-note.ts'
+import type { ReservationState } from '../../src/ledger/port.ts'
+import { entriesOf, totalOf } from './counter-books.ts'
+import type { LedgerCopy } from './ledger-copy.ts'
+import { MAX_TRANSFER_SECONDS } from './simulated-config.ts'
+import type { Put, StoredObject, StoreWatch } from './simulated-store.ts'
+import type { Fail, Trace } from './violation.ts'
+
+/** A grant that has left a gateway. */
+interface OutGrant {
+  urlExpMs: number
+}
+
+interface Real {
+  bytes: number
+  objects: number
+}
+
+/** A stored total of the plan: whose, and the counter's id. */
+export interface StoredLimit {
+  readonly id: number
+  readonly counts: 'bytes' | 'objects'
+  /** Subjects' ids start with this. */
+  readonly letter: 'u' | 't'
+  readonly limit: number
+}
+
+const MAX_TRANSFER_MS = MAX_TRANSFER_SECONDS * 1000
+
+/**
+ * What is really at the store, and which grants can still bring something there, against what the
+ * ledger says: I6 and I7, and that no quota is ever exceeded by real bytes.
+ */
+export class StoreTruth implements StoreWatch {
+  /** Deletions that hit an object that came after the look at the one that was meant. */
+  misdeleted = 0
+  /** The last grant for a key. */
+  readonly lastGranted = new Map<string, Put>()
+  readonly #real = new Map<string, Real>()
+  readonly #grants = new Map<string, OutGrant>()
+  /** Who is charged for an upload. */
+  readonly #owners = new Map<string, readonly string[]>()
+  /** The last state of every record, also of those that are forgotten. */
+  readonly #states = new Map<string, ReservationState>()
+  /** Charged objects that are gone without anybody who could credit them. */
+  readonly #astray = new Map<string, number>()
+  #dirty = false
+  readonly #limits: readonly StoredLimit[]
+  readonly #primary: () => LedgerCopy
+  readonly #replica: () => LedgerCopy
+  readonly #storeNowMs: () => number
+  readonly #objects: () => ReadonlyMap<string, StoredObject>
+  readonly #creditIdOf: (key: string, rid: string) => string
+  readonly #fail: Fail
+  readonly #trace: Trace | undefined
+
+  constructor(options: {
+    trace?: Trace | undefined
+    limits: readonly StoredLimit[]
+    primary: () => LedgerCopy
+    replica: () => LedgerCopy
+    storeNowMs: () => number
+    objects: () => ReadonlyMap<string, StoredObject>
+    creditIdOf: (key: string, rid: string) => string
+    fail: Fail
+  }) {
+    this.#limits = options.limits
+    this.#primary = options.primary
+    this.#replica = options.replica
+    this.#storeNowMs = options.storeNowMs
+    this.#objects = options.objects
+    this.#creditIdOf = options.creditIdOf
+    this.#fail = options.fail
+    this.#trace = options.trace
+  }
+
+  /** I6: a grant leaves a gateway. Its reservation must be there, here and on the replica. */
+  handedOut(put: Put): void {
+    const { rid, urlExpMs, sizeBytes } = put
+    this.#trace?.(() => `granted ${JSON.stringify(put)}`)
+    this.lastGranted.set(put.key, put)
+    const record = this.#primary().records.get(rid)
+    if (record === undefined || record.state === 'V' || record.state === 'X') {
+      this.#fail('I6', `a URL for ${rid} has left, and the reservation is ${record?.state}`)
+      return
+    }
+    if (!this.#replica().records.has(rid)) {
+      this.#fail('I6', `a URL for ${rid} has left, and a failover candidate does not know it`)
+    }
+    if (urlExpMs > record.expMs - MAX_TRANSFER_MS) {
+      this.#fail('I6', `the URL for ${rid} ends ${urlExpMs}, its reservation ${record.expMs}`)
+    }
+    const known = this.#grants.get(rid)
+    this.#grants.set(rid, { urlExpMs: Math.max(known?.urlExpMs ?? 0, urlExpMs) })
+    if (record.state !== 'P') return
+    this.#owners.set(rid, record.subjects)
+    for (const { id, amount } of entriesOf(record.subjects, record.hold)) {
+      const counts = this.#limits.find((limit) => limit.id === id)?.counts
+      if (counts === 'bytes' && amount < sizeBytes) {
+        this.#fail('I6', `a URL for ${sizeBytes} bytes has left, and ${rid} holds ${amount}`)
+      }
+    }
+  }
+
+  stored(key: string, object: StoredObject, replaced: StoredObject | undefined): void {
+    this.#trace?.(() => `stored ${key} ${object.rid} ${object.sizeBytes}, was ${replaced?.rid}`)
+    if (replaced !== undefined) this.#count(replaced, -1)
+    this.#count(object, 1)
+  }
+
+  removed(key: string, object: StoredObject): void {
+    this.#trace?.(() => `removed ${key} ${object.rid} ${object.sizeBytes}`)
+    this.#count(object, -1)
+    const { records } = this.#primary()
+    const credit = records.get(this.#creditIdOf(key, object.rid))
+    const condemned = records.get(object.rid)?.state === 'D'
+    if (condemned || (credit !== undefined && credit.state !== 'V')) return
+    // Without a conditional DELETE a store cannot tell that another object is there by now.
+    this.misdeleted += 1
+    this.#astray.set(object.rid, object.sizeBytes)
+  }
+
+  changed(rid: string, state: ReservationState): void {
+    this.#states.set(rid, state)
+  }
+
+  /** A reservation has ended without an object: no grant may be able to bring one any more. */
+  released(rid: string, state: string): void {
+    if (this.#usable(rid)) this.#fail('I6', `${rid} became ${state} while its URL can be used`)
+  }
+
+  /** A deleted object's bytes are credited: its own URL must not bring it back. */
+  credited(rid: string): void {
+    if (this.#usable(rid)) this.#fail('I7', `${rid} was credited while its URL can be used`)
+  }
+
+  /** A record is forgotten: only ended ones ever are. */
+  forgotten(rid: string): void {
+    if (this.#states.get(rid) === 'P') this.#fail('I3', `${rid} was forgotten while pending`)
+    if (this.#usable(rid)) this.#fail('I6', `${rid} was forgotten while its URL can be used`)
+    this.#grants.delete(rid)
+  }
+
+  ledgerChanged(): void {
+    this.#dirty = true
+  }
+
+  /** Whatever the new primary lacks, no grant that is out may hang on it. */
+  failedOver(): void {
+    this.#dirty = true
+    for (const [rid] of this.#grants) {
+      const state = this.#primary().records.get(rid)?.state
+      const held = state === 'P' || state === 'S' || state === 'D'
+      if (!held && this.#usable(rid)) this.#fail('I6', `${rid} is ${state} after a failover`)
+    }
+  }
+
+  /** After every step: no quota is exceeded by real bytes, and all that is real is charged or held. */
+  check(): void {
+    if (!this.#dirty) return
+    this.#dirty = false
+    const { subjects } = this.#primary()
+    for (const [subject, real] of this.#real) {
+      for (const limit of this.#limits) {
+        if (!subject.startsWith(limit.letter)) continue
+        const { posted, pending } = totalOf(subjects.get(subject), limit.id)
+        const there = real[limit.counts]
+        if (there > posted + pending) {
+          this.#fail('I7', `${subject}: ${there} ${limit.counts} are there, ${posted} + ${pending}`)
+        }
+        if (there > limit.limit) {
+          this.#fail('I2', `${subject}: ${there} ${limit.counts} are there, ${limit.limit} allowed`)
+        }
+      }
+    }
+  }
+
+  /** Whether anything must still come to its end. */
+  get unended(): boolean {
+    for (const [rid] of this.#primary().due) if (!this.#waitsForDeletion(rid)) return true
+    return false
+  }
+
+  /** The credit of an object that was deleted and came back by its URL: it holds nothing, and waits. */
+  #waitsForDeletion(rid: string): boolean {
+    const record = this.#primary().records.get(rid)
+    const note = record === undefined ? undefined : parseNote(record.note)
+    if (record?.state !== 'P' || note?.kind !== 'delete') return false
+    return this.#objects().get(`${note.place[1]}/${note.key}`)?.rid === note.uploadId
+  }
+
+  /** I4 and I7 at rest. */
+  checkAtRest(): void {
+    const { subjects, records, due } = this.#primary()
+    for (const [rid, record] of records) {
+      if (record.state === 'P' && !this.#waitsForDeletion(rid)) {
+        this.#fail('I4', `${rid} is still pending at rest`)
+      }
+    }
+    for (const [rid] of due) {
+      if (!this.#waitsForDeletion(rid)) this.#fail('I4', `${rid} is still in the index at rest`)
+    }
+    for (const [key, { rid }] of this.#objects()) {
+      const state = this.#states.get(rid)
+      if (state !== 'S') this.#fail('I7', `${key} of ${rid} is there, its record is ${state}`)
+    }
+    const astray = this.#astraySums()
+    for (const [subject, real] of this.#real) {
+      for (const { id, counts, letter } of this.#limits) {
+        if (!subject.startsWith(letter)) continue
+        const { posted, pending } = totalOf(subjects.get(subject), id)
+        const expected = real[counts] + (astray.get(subject)?.[counts] ?? 0)
+        if (posted !== expected || pending !== 0) {
+          this.#fail(
+            'I7',
+            `${subject} at rest: ${posted} + ${pending} ${counts}, ${expected} are there`,
+          )
+        }
+      }
+    }
+  }
+
+  #astraySums(): Map<string, Real> {
+    const sums = new Map<string, Real>()
+    for (const [rid, sizeBytes] of this.#astray) {
+      if (this.#states.get(rid) !== 'S') continue
+      for (const subject of this.#owners.get(rid) ?? []) {
+        const sum = sums.get(subject) ?? { bytes: 0, objects: 0 }
+        sums.set(subject, { bytes: sum.bytes + sizeBytes, objects: sum.objects + 1 })
+      }
+    }
+    return sums
+  }
+
+  #usable(rid: string): boolean {
+    const grant = this.#grants.get(rid)
+    return grant !== undefined && this.#storeNowMs() < grant.urlExpMs + MAX_TRANSFER_MS
+  }
+
+  #count({ rid, sizeBytes }: StoredObject, sign: 1 | -1): void {
+    this.#dirty = true
+    for (const subject of this.#owners.get(rid) ?? []) {
+      let real = this.#real.get(subject)
+      if (real === undefined) {
+        real = { bytes: 0, objects: 0 }
+        this.#real.set(subject, real)
+      }
+      real.bytes += sign * sizeBytes
+      real.objects += sign
+    }
+  }
+}
