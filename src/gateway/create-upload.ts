@@ -154,7 +154,7 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
       nowMs: reply.nowMs,
       expMs: reply.expMs,
       expiresAtMs: urlExpiryMs(reply.expMs, note.afterUrlMs),
-      ifMatch: overwrite?.ifMatch,
+      conditions: overwrite,
     })
     const granted = uploadGranted(context, request, command.rid, note, grant)
     await context.audit.append({
@@ -212,7 +212,7 @@ async function replay(
     nowMs: reply.nowMs,
     expMs: reply.expMs,
     expiresAtMs,
-    ifMatch: overwrite?.ifMatch,
+    conditions: overwrite,
   })
   await context.audit.append(uploadGranted(context, request, command.rid, note, grant))
   return { upload, guarantees: plan.guarantees, limits, grant }

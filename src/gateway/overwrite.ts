@@ -5,6 +5,7 @@ import { placeRecorded } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
+import { creditHold } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
@@ -20,9 +21,17 @@ export function lockOf(
   return subjectId(context.hashing, context.ledger.salt, 'o', '', name)
 }
 
+/** What the store must still find when the new object comes, so that no other one is replaced. */
+export interface OverwriteConditions {
+  /** The ETag that was looked at, as the store wants it. */
+  readonly ifMatch?: string
+  /** Nothing was there. */
+  readonly mustBeNew?: true
+}
+
 /**
  * With the full new size reserved and the lock held: learns what the object replaces, so that its
- * bytes can be credited when the new one is settled, and which ETag it must still have. Old bytes
+ * bytes can be credited to those who were charged for them, and what must still be there. Old bytes
  * count only when their ticket shows that they were charged, and never on a versioned bucket, which
  * keeps them. Throws `StoreUnavailable` when the store does not answer.
  */
@@ -30,19 +39,26 @@ export async function prepareOverwrite(
   context: GatewayContext,
   command: ReserveCommand,
   note: UploadNote,
-): Promise<{ ifMatch?: string }> {
+): Promise<OverwriteConditions> {
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
   const head = await context.storeClient.head(place)
-  if (!head.found) return {}
+  const { ifMatch, writeOnce } = place.placement.store.capabilities
+  if (!head.found) return writeOnce === 'if-none-match' ? { mustBeNew: true } : {}
   // A replay after the PUT finds its own object: what that one replaced has been noted.
   const own = ownTicket(context, place, head)?.rid === command.rid
   const ticket = own ? undefined : await chargedTicket(context, place, head)
-  if (ticket !== undefined && note.oldUpload?.[1] !== ticket.rid) {
+  if (ticket !== undefined && note.replaces?.rid !== ticket.rid) {
     const { partition, rid, fingerprint, subjects } = command
     const replacing: UploadNote = {
       ...note,
-      oldBytes: head.sizeBytes,
-      oldUpload: [ticket.partition, ticket.rid],
+      replaces: {
+        rid: ticket.rid,
+        partition: ticket.partition,
+        urlExpMs: ticket.urlExpMs,
+        subjects: ticket.subjects,
+        hold: creditHold(ticket),
+        sizeBytes: head.sizeBytes,
+      },
     }
     const reply = await context.ledger.finish({
       op: 'M',
@@ -54,7 +70,6 @@ export async function prepareOverwrite(
     })
     if (reply.code === 'FENCED') throw recovering('replace the object')
   }
-  const { ifMatch } = place.placement.store.capabilities
   if (ifMatch === 'quoted') return { ifMatch: head.etag }
   if (ifMatch === 'bare') return { ifMatch: head.etag.replaceAll('"', '') }
   return {}

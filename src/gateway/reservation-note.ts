@@ -1,5 +1,16 @@
 import { GatewayError } from '../errors.ts'
-import type { Reservation } from '../ledger/port.ts'
+import type { Hold, Reservation } from '../ledger/port.ts'
+
+/** An object that is charged: what its ticket says, and its real size. */
+export interface ChargedObject {
+  /** Reservation that it came by. */
+  readonly rid: string
+  readonly partition: number
+  readonly urlExpMs: number
+  readonly subjects: readonly string[]
+  readonly hold: Hold
+  readonly sizeBytes: number
+}
 
 /** What the ledger keeps beside the numbers of an upload: where the object is and whose it is. */
 export interface UploadNote {
@@ -17,10 +28,8 @@ export interface UploadNote {
   /** How long before `exp` the URL ends: the store's longest transfer and a minute. */
   readonly afterUrlMs: number
   readonly overwrite?: true
-  /** Bytes of the object that an overwrite replaces, once they are known to have been charged. */
-  readonly oldBytes?: number
-  /** The replaced object's upload: deleted meanwhile, its bytes have a credit of their own. */
-  readonly oldUpload?: readonly [partition: number, rid: string]
+  /** The object that an overwrite replaces, once it is known to have been charged, and to whom. */
+  readonly replaces?: ChargedObject
   /** The caller asked to abort; the ledger's record stays pending until the URL is dead. */
   readonly aborted?: true
   readonly rejected?: true

@@ -7,7 +7,7 @@ import { placeRecorded } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import { keyHash, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { creditDigest, creditId } from './credit-hold.ts'
+import { type Credit, postCreditIfDead, reserveCredit } from './credit.ts'
 import { currentLimits } from './current-limits.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
@@ -43,6 +43,7 @@ export async function settle(
   const place = placeOf(context, note)
   const head = await context.storeClient.head(place)
   const ticket = head.found ? ownTicket(context, place, head) : undefined
+  const replaced = await creditReplaced(context, note, place, ticket?.rid)
   if (!head.found || ticket?.rid !== reservation.rid) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
@@ -52,8 +53,25 @@ export async function settle(
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
   const found = { place, head, ticket }
-  if (head.sizeBytes > note.sizeBytes) return reject(context, reservation, note, found)
-  return record(context, reservation, note, found)
+  const settlement =
+    head.sizeBytes > note.sizeBytes
+      ? await reject(context, reservation, note, found)
+      : await record(context, reservation, note, found)
+  if (replaced !== undefined) await postOrLeave(context, replaced, place)
+  return settlement
+}
+
+/** What is settled is settled: a credit that cannot be posted now is the sweeper's. */
+async function postOrLeave(
+  context: GatewayContext,
+  credit: Credit,
+  place: ObjectPlace,
+): Promise<void> {
+  try {
+    await postCreditIfDead(context, credit, place)
+  } catch (error) {
+    context.log.warn('credit.postponed', { uploadId: credit.note.uploadId, error })
+  }
 }
 
 /** An object that carries the reservation's own ticket. */
@@ -67,7 +85,7 @@ async function record(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
-  { place, head, ticket, rejected }: OwnObject & { rejected?: true },
+  { head, ticket, rejected }: OwnObject & { rejected?: true },
 ): Promise<Settlement> {
   const settled: UploadNote = {
     ...note,
@@ -76,12 +94,9 @@ async function record(
     ...(head.versionId !== undefined && { versionId: head.versionId }),
     settledMs: Math.floor(context.ledgerTime.nowMs()),
   }
-  const oldBytes = await replacedBytes(context, note, place)
-  const actual: Actual = {
-    actualBytes: head.sizeBytes,
-    storedDelta: head.sizeBytes - (oldBytes ?? 0),
-    objectsDelta: oldBytes === undefined ? 1 : 0,
-  }
+  // All of it, also of an overwrite: what it replaced has a credit of its own, for its own owner.
+  const { sizeBytes } = head
+  const actual: Actual = { actualBytes: sizeBytes, storedDelta: sizeBytes, objectsDelta: 1 }
   const reply = await finishSettled(context, reservation, settled, actual, ticket)
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') ended(context, settled, reservation.rid, head.sizeBytes)
@@ -130,17 +145,19 @@ async function finishSettled(
   })
 }
 
-/** Bytes that are no more because of an overwrite, unless a deletion credits them already. */
-async function replacedBytes(
+/**
+ * The credit of the object that an overwrite was for, as soon as that is no longer there: replaced, or
+ * gone in any other way. Recorded first, so that whatever becomes of the new one forgets nothing.
+ */
+async function creditReplaced(
   context: GatewayContext,
-  { oldBytes, oldUpload }: UploadNote,
+  note: UploadNote,
   place: ObjectPlace,
-): Promise<number | undefined> {
-  if (oldBytes === undefined || oldUpload === undefined) return undefined
-  const [partition, uploadId] = oldUpload
-  const rid = creditId(creditDigest(context, place, uploadId))
-  const credit = await context.ledger.find({ partition, rid })
-  return credit === undefined ? oldBytes : undefined
+  thereNow: string | undefined,
+): Promise<Credit | undefined> {
+  const { bucket, replaces, tenant } = note
+  if (replaces === undefined || replaces.rid === thereNow) return undefined
+  return reserveCredit(context, { tenant, bucket, place }, replaces)
 }
 
 type Standing = Extract<FinishReply, { note: string }>

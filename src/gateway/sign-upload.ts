@@ -4,6 +4,7 @@ import { sealTicket } from '../ledger/ticket.ts'
 import type { Grant } from '../signing/grant.ts'
 import { signPut } from '../signing/put-grant.ts'
 import type { GatewayContext } from './context.ts'
+import type { OverwriteConditions } from './overwrite.ts'
 import type { UploadPlan, WantedUpload } from './plan-upload.ts'
 import { ticketPlace } from './ticket-place.ts'
 
@@ -15,12 +16,13 @@ interface Signing {
   readonly nowMs: number
   readonly expMs: number
   readonly expiresAtMs: number
-  readonly ifMatch: string | undefined
+  /** Of an overwrite. */
+  readonly conditions: OverwriteConditions | undefined
 }
 
 /** Signs the PUT of a reservation, with its sealed ticket as metadata. */
 export async function signUpload(context: GatewayContext, signing: Signing): Promise<Grant> {
-  const { command, plan, wanted, nowMs, expMs, expiresAtMs, ifMatch } = signing
+  const { command, plan, wanted, nowMs, expMs, expiresAtMs, conditions } = signing
   const ticket = sealTicket(
     { hashing: context.hashing, keys: context.ticketKeys },
     {
@@ -40,8 +42,8 @@ export async function signUpload(context: GatewayContext, signing: Signing): Pro
       place: plan.place,
       sizeBytes: wanted.sizeBytes,
       contentType: plan.contentType,
-      writeOnce: plan.writeOnce,
-      ...(ifMatch !== undefined && { ifMatch }),
+      writeOnce: plan.writeOnce || conditions?.mustBeNew === true,
+      ...(conditions?.ifMatch !== undefined && { ifMatch: conditions.ifMatch }),
       ...(wanted.sha256 !== undefined && { sha256: wanted.sha256 }),
       metadata: wanted.metadata,
       ticket,

@@ -101,7 +101,7 @@ async function sumPlacement(
 }
 
 interface Charged {
-  readonly ticket: Ticket
+  readonly ticket: Pick<Ticket, 'subjects' | 'hold'>
   readonly sizeBytes: number
   readonly creditId: string
 }
@@ -127,8 +127,10 @@ async function chargedOf(
   }
   // An overwrite that has arrived and is not settled: what it replaced is still what counts.
   const note = parseNote(record.note)
-  const replaced = note.kind === 'upload' && record.state === 'P' ? note.oldBytes : undefined
-  return replaced === undefined ? undefined : { ticket, sizeBytes: replaced, creditId: credit }
+  const replaced = note.kind === 'upload' && record.state === 'P' ? note.replaces : undefined
+  if (replaced === undefined) return undefined
+  const creditOfReplaced = creditId(creditDigest(context, place, replaced.rid))
+  return { ticket: replaced, sizeBytes: replaced.sizeBytes, creditId: creditOfReplaced }
 }
 
 // A key that Signet would not sign carries no ticket of its own.

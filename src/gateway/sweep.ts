@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { postCredit } from './delete-object.ts'
+import { postCredit } from './credit.ts'
 import { finishAdjustment } from './finish-adjustment.ts'
 import { recovering } from './refusal.ts'
 import {
@@ -12,7 +12,7 @@ import {
   type UploadNote,
   urlExpiryMs,
 } from './reservation-note.ts'
-import { condemn, endEvent, settle } from './settle.ts'
+import { condemn, endEvent, placeOf, settle } from './settle.ts'
 
 export interface SweepOptions {
   /** Reservations claimed at once, 1 to 256. Default 64. */
@@ -178,7 +178,8 @@ async function lookAtDeletion(
   nowMs: number,
 ): Promise<Outcome> {
   const waitMs = note.deadAtMs - nowMs
-  const posted = waitMs <= 0 && (await postCredit(context, { reservation, note, nowMs }))
+  const credit = { reservation, note, nowMs }
+  const posted = waitMs <= 0 && (await postCredit(context, credit, placeOf(context, note)))
   if (posted) return 'ended'
   const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
   await lookAgain(context, reservation, next)

@@ -25,6 +25,11 @@ describe.each(realStores())('overwriting on $kind', (store) => {
     const { 'tenant-stored': bytes, 'tenant-objects': objects } = await gateway.usage()
     return [bytes?.used, bytes?.pending, objects?.used, objects?.pending]
   }
+  /** When the URLs of all that is there are dead, and what had to wait for it is done. */
+  const longAfter = async () => {
+    gateway.clock.advance(2 * UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+  }
   /** An upload that has been put and completed. */
   const kept = async (body: Record<string, unknown> = {}) => {
     const upload = await gateway.create(body)
@@ -44,13 +49,56 @@ describe.each(realStores())('overwriting on $kind', (store) => {
   it('holds the whole new size, then counts the difference: one object, its new bytes', async () => {
     await open()
     await kept()
+    await longAfter()
     const upload = await gateway.create(OVERWRITE)
     expect(await stored()).toEqual([1_000, 300, 1, 1])
     expect(await gateway.put(upload, 300)).toBe(200)
     expect((await gateway.complete(upload.id)).status).toBe(200)
     expect(await stored()).toEqual([300, 0, 1, 0])
+    await longAfter()
     await kept({ ...OVERWRITE, sizeBytes: 5_000 })
     expect(await stored()).toEqual([5_000, 0, 1, 0])
+  })
+
+  it('an object is not free when its own URL brings it back after an overwrite', async () => {
+    await open()
+    const first = await kept()
+    await kept(OVERWRITE)
+    expect(await stored()).toEqual([1_300, 0, 2, 0])
+    const path = '/v1/objects/media/acme/alice/cat.jpg'
+    expect((await gateway.call('DELETE', path)).status).toBe(204)
+    expect(await gateway.put(first, 1_000)).toBe(200)
+    await longAfter()
+    await longAfter()
+    expect(await stored()).toEqual([1_000, 0, 1, 0])
+  })
+
+  it('credits the one who was charged, whoever overwrites', async () => {
+    const whole = { prefix: 'acme/', operations: ['upload', 'delete', 'overwrite'] }
+    gateway = await gatewayOnStore(store, {
+      allow: { 'acme/alice': [whole], 'acme/bob': [whole] },
+      bucket: { keys: { callerPrefix: '{tenant}/' } },
+      plan: {
+        quotas: [{ policy: 'user-stored', per: 'user', unit: 'stored-bytes', limit: 2 ** 40 }],
+      },
+    })
+    const used = async (who: string) => (await gateway.usage(who))['user-stored']?.used
+    await kept()
+    await longAfter()
+    const asked = uploadBody(OVERWRITE)
+    const answer = await gateway.call('POST', '/v1/uploads', asked, { who: 'acme/bob' })
+    const upload = await answer.json()
+    expect(await gateway.put(upload, 300)).toBe(200)
+    const path = `/v1/uploads/${upload.id}/complete`
+    expect((await gateway.call('POST', path, {}, { who: 'acme/bob' })).status).toBe(200)
+    expect([await used('acme/alice'), await used('acme/bob')]).toEqual([0, 300])
+  })
+
+  it('signs that nothing may be there when nothing was: no other upload is replaced', async () => {
+    await open()
+    const upload = await gateway.create(OVERWRITE)
+    const keeps = store.kind !== 'embedded'
+    expect(upload.request?.headers['if-none-match']).toBe(keeps ? '*' : undefined)
   })
 
   it('409: a second overwrite of the object meanwhile, by anybody; free again after it', async () => {
@@ -84,9 +132,8 @@ describe.each(realStores())('overwriting on $kind', (store) => {
     const left = await gateway.create()
     await gateway.put(left)
     await kept(OVERWRITE)
-    expect(await stored()).toEqual([4_300, 0, 2, 0])
-    gateway.clock.advance(2 * UNTIL_RELEASED_MS)
-    await gateway.sweepAll()
+    expect(await stored()).toEqual([5_300, 0, 3, 0])
+    await longAfter()
     expect(await stored()).toEqual([4_300, 0, 2, 0])
     expect(await gateway.status(left.id)).toBe('completed')
   })
@@ -100,6 +147,7 @@ describe.each(realStores())('overwriting on $kind', (store) => {
     expect((await gateway.create(OVERWRITE, key)).id).toBe(upload.id)
     expect(await gateway.status(upload.id)).toBe('pending')
     await gateway.complete(upload.id)
+    await longAfter()
     expect(await stored()).toEqual([300, 0, 1, 0])
   })
 
