@@ -46,7 +46,7 @@ export class Client {
   async #act(): Promise<void> {
     const choice = this.#random.fraction()
     if (choice < 0.55) await this.#upload(false)
-    else if (choice < 0.67) await this.#upload(false)
+    else if (choice < 0.67) await this.#upload(true)
     else if (choice < 0.9) await this.#remove()
     else if (choice < 0.97) await this.#complete(this.#someUpload())
     else await this.#list()

@@ -7,4 +7,15 @@ export interface KeptSeed {
   readonly found: string
 }
 
-export const KEPT_SEEDS: readonly KeptSeed[] = []
+export const KEPT_SEEDS: readonly KeptSeed[] = [
+  {
+    seed: 1,
+    steps: 20_000,
+    found: 'an overwrite that was credited to the one who overwrote, not to the owner',
+  },
+  {
+    seed: 3,
+    steps: 20_000,
+    found: 'an overwritten object that its own URL could bring back for free',
+  },
+]
