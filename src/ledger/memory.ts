@@ -48,6 +48,10 @@ export function newMemoryState(): MemoryState {
 export interface MemoryLedger extends Ledger {
   /** A copy of every subject's state. */
   subjects(): ReadonlyMap<string, SubjectState>
+  /** A copy of the index: rid → next look, in milliseconds. */
+  looks(): ReadonlyMap<string, number>
+  /** Drops a subject's state, as a damaged ledger would. */
+  lose(subject: string): void
 }
 
 const DAY_MS = 86_400_000
@@ -183,6 +187,8 @@ export function openMemoryLedger({
     },
     async close() {},
     subjects: () => new Map(subjects),
+    looks: () => new Map(due),
+    lose: (subject) => void subjects.delete(subject),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AdmitReply, FinishReply, ReservationState } from '../../src/ledger/port.ts'
 
-// What the ledger promises, told a second time from `ledger.md` alone: objects and Maps, copied as a
-// whole before each step. Nothing is shared with `src/ledger/` but the types of the replies.
+// What the ledger promises, told a second time from `ledger.md` alone: objects and Maps, copied before
+// each step. Nothing is shared with `src/ledger/` but the types of the replies.
 
 /** What is counted, in words; `KIND_NUMBERS` has the port's numbers. */
 export type Counted = 'bytes' | 'uploads' | 'requests' | 'stored' | 'slot' | 'objects'
@@ -93,7 +93,7 @@ export class LedgerModel {
     }
     if (ask.deadlineMs !== 0 && ask.deadlineMs < nowMs) return { code: 'STALE', nowMs }
     if (nowMs < ask.from || ask.until <= nowMs) return { code: 'PERIOD', nowMs }
-    const accounts = structuredClone(this.accounts)
+    const accounts = copyFor(ask.shares, this.accounts)
     const levels: number[] = []
     const denied: number[] = []
     let position = 0
@@ -159,7 +159,9 @@ export class LedgerModel {
   }
 
   claim(nowMs: number, leaseMs: number, limit: number): string[] {
-    const due = [...this.looks].filter(([, at]) => at <= nowMs).sort((a, b) => a[1] - b[1])
+    const due = [...this.looks]
+      .filter(([, at]) => at <= nowMs)
+      .sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1))
     const rids = due.slice(0, limit).map(([rid]) => rid)
     for (const rid of rids) this.looks.set(rid, nowMs + leaseMs)
     return rids
@@ -222,7 +224,7 @@ export class LedgerModel {
     shares: readonly Share[],
     changeOf: (claim: ModelClaim) => { posted: number; pending: number },
   ) {
-    const accounts = structuredClone(this.accounts)
+    const accounts = copyFor(shares, this.accounts)
     const above: { position: number; excess: number }[] = []
     let position = 0
     for (const { subject, claims } of shares) {
@@ -262,6 +264,16 @@ export class LedgerModel {
 /** An ended reservation holds nothing any more; whose it was is remembered. */
 function ownerOf(shares: readonly Share[]): Share[] {
   return shares.slice(0, 1).map(({ subject }) => ({ subject, rates: [], claims: [] }))
+}
+
+/** The accounts, those of a command as copies to work on. */
+function copyFor(shares: readonly Share[], accounts: ReadonlyMap<string, Account>) {
+  const copy = new Map(accounts)
+  for (const { subject } of shares) {
+    const account = accounts.get(subject)
+    if (account !== undefined) copy.set(subject, structuredClone(account))
+  }
+  return copy
 }
 
 function accountIn(accounts: Map<string, Account>, subject: string): Account {
