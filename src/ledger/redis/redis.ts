@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { checkCommand } from '../check-command.ts'
 import type { AdmitCommand, AdmitReply, FinishCommand, FinishReply, Ledger } from '../port.ts'
+import { createAuditRedis } from './audit-redis.ts'
 import type { BatchResult } from './batcher.ts'
 import { openCluster } from './cluster.ts'
 import { createFence, type Fence } from './fence.ts'
@@ -132,7 +133,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     share: () => members.share(clock.nowMs() + offsetMs),
     find: ({ partition, rid }) => reads.find(partition, rid),
     list: (request) => reads.list(request),
-    audit: () => Promise.reject(noAnswer('this version cannot audit Redis')),
+    audit: createAuditRedis({ topology, fence, run }),
     async close() {
       await members.leave()
       await topology.close()
