@@ -10,18 +10,19 @@ const OPTIONS = `  --stored        compare stored totals with the stores as well
   --url URL       origin of the admin API; default: server.admin of FILE
 `
 const WHERE = `Asks the gateway that runs from FILE (default: the file named by SIGNET_CONFIG, else
-config/signet.yaml) by its admin API; the token is secrets.adminToken of FILE. Exits with 1 when
-something is wrong, or nobody answers.
+config/signet.yaml) by its admin API; the token is secrets.adminToken of FILE. An answer that takes
+longer than five minutes is not waited for. Exits with 1 when something is wrong, or nobody answers.
 `
-const LOOKS = `Pending amounts are compared with the reservations that hold them, and the sweeper's index with
-what has not ended.`
+const LOOKS = `Compares pending amounts with the reservations that hold them, and the sweeper's index with what
+has not ended.
+`
 
 /** `signet ledger audit [FILE] [--repair] [--stored] [--json] [--url URL]`. */
 export const ledgerAudit: Command = {
   name: 'ledger audit',
   usage: '[FILE] [--repair] [--stored] [--json] [--url URL]',
   summary: "compare a running gateway's ledger with itself, and with the stores",
-  help: `${LOOKS} ${WHERE}
+  help: `${LOOKS}${WHERE}
   --repair        mend what can be mended, as "signet ledger repair" does
 ${OPTIONS}`,
   run: (args, io) => audit(args, io, false),
@@ -32,9 +33,9 @@ export const ledgerRepair: Command = {
   name: 'ledger repair',
   usage: '[FILE] [--stored] [--json] [--url URL]',
   summary: "audit a running gateway's ledger and mend its counters and its index",
-  help: `${LOOKS} Counters take what is held, and reservations
-that were forgotten are looked at again. What was posted is never changed: adjustments do that.
-Values that cannot be read are named and left as they are. ${WHERE}
+  help: `${LOOKS}Counters take what is held, and reservations that were forgotten are looked at again. What was
+posted is never changed: adjustments do that. Values that cannot be read are named and left.
+${WHERE}
 ${OPTIONS}`,
   run: (args, io) => audit(args, io, true),
 }
