@@ -73,6 +73,16 @@ export class LedgerLink implements Ledger {
     return (await this.#send({ what: 'list', request })) as readonly Reservation[]
   }
 
+  /** One gateway's share is everything: sweepers are to meet. */
+  async share(): Promise<readonly number[]> {
+    return [0]
+  }
+
+  /** Invariants are checked from outside, after every step. */
+  audit(): Promise<never> {
+    return Promise.reject(unavailable('nobody audits a simulation from inside'))
+  }
+
   async close(): Promise<void> {}
 
   /** Once more with the same rid; then void, unless another gateway may have released a URL for it. */

@@ -172,6 +172,8 @@ function wrapped(ledger: Ledger, methods: Partial<Ledger>): Ledger {
     claim: (request) => ledger.claim(request),
     find: (ref) => ledger.find(ref),
     list: (request) => ledger.list(request),
+    share: () => ledger.share(),
+    audit: (request) => ledger.audit(request),
     close: () => ledger.close(),
     ...methods,
   }
