@@ -1,7 +1,9 @@
+import type { Clock } from '../../clock.ts'
 import type { AuditRequest, PartitionAudit, UnreadableValue as Unreadable } from '../audit.ts'
 import { type AuditOutcome, auditPartition, type Repairs } from '../audit-partition.ts'
 import { packNumbers, unpackRecord, unpackSubject } from './codec.ts'
 import type { Fence } from './fence.ts'
+import { createKeyWalk } from './key-walk.ts'
 import { epochKey, indexKey, recordKey, subjectKey } from './keys.ts'
 import { type Ask, type PartitionSnapshot, readPartition } from './partition-snapshot.ts'
 import type { RedisArgument } from './redis-link.ts'
@@ -13,6 +15,7 @@ export interface AuditRedisOptions {
   readonly topology: Topology
   readonly fence: Fence
   readonly run: RunFenced
+  readonly clock: Clock
 }
 
 /** Repairs that others' decisions get ahead of before it is given up. */
@@ -25,13 +28,15 @@ const MAX_TRIES = 8
 export function createAuditRedis(
   options: AuditRedisOptions,
 ): (request: AuditRequest) => Promise<PartitionAudit> {
-  const { topology, fence, run } = options
+  const { topology, fence, run, clock } = options
+  const walk = createKeyWalk(clock)
 
   async function snapshotOf(partition: number): Promise<{ snapshot: PartitionSnapshot; ask: Ask }> {
     const node = topology.nodeOf(partition)
     if (node === undefined || !node.ready) throw noAnswer(node?.trouble ?? 'no server has it')
     const ask: Ask = (commands) => node.send(commands)
-    const snapshot = await readPartition(partition, ask, subjectsOfPending)
+    const names = await walk.namesOf(partition, ask, node)
+    const snapshot = await readPartition(partition, ask, { names, subjectsOf: subjectsOfPending })
     const place = fence.of(partition)
     // An empty server must not look like a ledger in which all is well.
     if (place.state === 'closed' || place.epoch !== snapshot.epoch)

@@ -15,23 +15,28 @@ export interface PartitionSnapshot {
   readonly due: ReadonlySet<string>
 }
 
-/** Keys of one step of a walk over all keys of a server. */
-const STEP_KEYS = 2_000
+/** Where the names of what is read come from. */
+export interface SnapshotSources {
+  /** Keys of subjects and records, found by a walk. */
+  readonly names: readonly string[]
+  /** Subjects that a record counts on; none for one that has ended or cannot be read. */
+  readonly subjectsOf: (record: Uint8Array) => readonly string[]
+}
+
 /** Looks until nothing new turns up between the walk and the snapshot. */
 const MAX_LOOKS = 8
 
 /**
- * Reads a partition: a walk finds the names, and one transaction reads all of them and the index. What
- * came into the index after the walk is read as well, and the subjects that `subjectsOf` finds in a
- * record. Throws `LedgerUnavailable`.
+ * Reads a partition: one transaction reads all names and the index. What came into the index after the
+ * names were found is read as well, and so are the subjects of its records. Throws
+ * `LedgerUnavailable`.
  */
 export async function readPartition(
   partition: number,
   ask: Ask,
-  subjectsOf: (record: Uint8Array) => readonly string[],
+  { names, subjectsOf }: SnapshotSources,
 ): Promise<PartitionSnapshot> {
   const prefixes = { subject: subjectKey(partition, ''), record: recordKey(partition, '') }
-  const names = await walk(partition, ask)
   const subjects = new Set(names.filter((name) => name.startsWith(prefixes.subject)))
   const records = new Set(names.filter((name) => name.startsWith(prefixes.record)))
   for (const rid of await dueOf(partition, ask)) records.add(prefixes.record + rid)
@@ -49,22 +54,6 @@ export async function readPartition(
     if (subjects.size === knownSubjects && records.size === knownRecords) return snapshot
   }
   throw noAnswer('the partition changes faster than it can be read')
-}
-
-async function walk(partition: number, ask: Ask): Promise<string[]> {
-  // One pattern for subjects and records: the tag has no character that a pattern would expand.
-  const pattern = `[qv]${subjectKey(partition, '').slice(1)}*`
-  const names: string[] = []
-  let cursor = '0'
-  do {
-    const [step] = await ask([
-      { name: 'SCAN', args: [cursor, 'MATCH', pattern, 'COUNT', STEP_KEYS] },
-    ])
-    const [next, found] = replyOf(step) as [string, string[]]
-    names.push(...found)
-    cursor = next
-  } while (cursor !== '0')
-  return names
 }
 
 async function dueOf(partition: number, ask: Ask): Promise<string[]> {

@@ -133,7 +133,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     share: () => members.share(clock.nowMs() + offsetMs),
     find: ({ partition, rid }) => reads.find(partition, rid),
     list: (request) => reads.list(request),
-    audit: createAuditRedis({ topology, fence, run }),
+    audit: createAuditRedis({ topology, fence, run, clock }),
     async close() {
       await members.leave()
       await topology.close()
