@@ -174,9 +174,9 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
 
   R01: later(REDIS, 'refused at boot'),
   R02: later(REDIS, 'killed under load'),
-  R03: later(REDIS, 'black hole'),
-  R04: later(REDIS, 'stall'),
-  R05: later(REDIS, 'reply lost'),
+  R03: done('black hole'),
+  R04: done('stall'),
+  R05: done('reply lost'),
   R06: later(REDIS, 'scripts gone'),
   R07: later(REDIS, 'data gone'),
   R08: done('failover to a stale replica'),

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
 
@@ -22,21 +23,28 @@ export interface BatcherOptions {
   readonly replicas: number
   /** How long `WAIT` may take, in milliseconds. */
   readonly waitMs: number
+  /** How long a command may wait for its turn, in milliseconds; it is not sent later than that. */
+  readonly maxQueuedMs: number
+  /** Measures that wait. */
+  readonly clock: Clock
   /** Runs a function after the current turn of the event loop. */
   readonly schedule: (run: () => void) => void
 }
 
 interface Item {
   readonly command: RedisCommand
+  readonly sinceMs: number
   readonly resolve: (result: BatchResult) => void
 }
 
 /**
  * All commands of a turn of the event loop, at most 64, go to one connection in one write, with one
  * `WAIT` behind them; while they are under way the next batch fills. When a batch stays unanswered,
- * those that wait behind it are not sent: nobody waits for longer than one command may take.
+ * those that wait behind it are not sent: nobody waits for longer than one command may take. On a slow
+ * line, where every batch is answered and the queue grows, the oldest give up in time.
  */
-export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptions): Batcher {
+export function createBatcher(options: BatcherOptions): Batcher {
+  const { link, replicas, waitMs, maxQueuedMs, clock, schedule } = options
   const queue: Item[] = []
   let scheduled = false
   let underWay = 0
@@ -51,6 +59,8 @@ export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptio
   }
 
   async function sendBatch(): Promise<void> {
+    failOverdue()
+    if (queue.length === 0) return
     const batch = queue.splice(0, MAX_BATCH)
     underWay = batch.length
     const commands = batch.map(({ command }) => command)
@@ -64,6 +74,13 @@ export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptio
     const silent = results.find(({ kind }) => kind === 'unanswered' || kind === 'unsent')
     if (silent !== undefined) failWaiting(silent.kind === 'unsent' ? silent.message : SILENT)
     wake()
+  }
+
+  function failOverdue(): void {
+    const oldestMs = clock.nowMs() - maxQueuedMs
+    const inTime = queue.findIndex(({ sinceMs }) => sinceMs >= oldestMs)
+    const overdue = queue.splice(0, inTime === -1 ? queue.length : inTime)
+    for (const { resolve } of overdue) resolve({ ...OVERDUE, acknowledged: false })
   }
 
   function failWaiting(message: string): void {
@@ -80,7 +97,7 @@ export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptio
         )
       }
       return new Promise((resolve) => {
-        queue.push({ command, resolve })
+        queue.push({ command, sinceMs: clock.nowMs(), resolve })
         wake()
       })
     },
@@ -91,6 +108,7 @@ export function createBatcher({ link, replicas, waitMs, schedule }: BatcherOptio
 }
 
 const NO_RESULT: RedisResult = { kind: 'unanswered', message: 'no result' }
+const OVERDUE: RedisResult = { kind: 'unsent', message: 'too many decisions are waiting' }
 const SILENT = 'the server does not answer'
 
 function hasReplicas(result: RedisResult | undefined, replicas: number): boolean {

@@ -2,14 +2,18 @@ import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { createCircuitBreaker } from '../circuit-breaker.ts'
+import { appendfsyncOf, infoOf, replyOf, timeOf, UnfitServer } from './ask-server.ts'
 import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
+import { createFenceLog } from './fence-log.ts'
 import type { ConnectLink, LinkTarget, RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
+import { selfTest } from './self-test.ts'
 import { type ServerFacts, serverFactsOf } from './server-facts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
+import { createUsabilityLog } from './usability-log.ts'
 
 export interface NodeOptions {
   readonly target: LinkTarget
@@ -58,15 +62,23 @@ export interface RedisNode {
 /** How often a server is looked at that can be used, and one that cannot, in milliseconds. */
 const LOOK_MS = 5_000
 const LOOK_SOON_MS = 250
+/** Times that a command may take which a decision waits for its turn, at most. */
+const MAX_TURNS = 2
+const REPLICA = 'it is a replica ("replicaof"): "state" must name the master'
 
 /** Connects to one master, checks it, loads the scripts, and keeps looking. Never throws. */
 export function openRedisNode(options: NodeOptions): RedisNode {
-  const { target, connect, settings, scripts, fence, log, schedule } = options
+  const { target, connect, settings, scripts, fence, log, clock, schedule } = options
+  const server = nameOf(target)
+  const usability = createUsabilityLog(log, clock, server)
+  const fenceLog = createFenceLog(log, server)
   const shas = new Map<ScriptName, string>()
   let facts: ServerFacts | undefined
   let problems: readonly string[] = []
   let trouble = 'not connected yet'
   let prepared = false
+  /** The run of the server that has the scripts and has passed the self-test. */
+  let testedRun: string | undefined
   let started = false
   let closed = false
   let preparing: Promise<void> | undefined
@@ -77,6 +89,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     onLost: () => {
       prepared = false
       trouble = durable?.trouble?.message ?? plain?.trouble?.message ?? 'the connection was lost'
+      usability.unusable(trouble)
       options.onLost?.()
     },
   }
@@ -85,14 +98,15 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   durable = connect(target, events)
   plain = connect(target, events)
   const links = [durable, plain] as const
+  const queueing = { schedule, clock, maxQueuedMs: MAX_TURNS * settings.commandTimeoutMs }
   const durably = createBatcher({
     link: links[0],
     replicas: settings.durability === 'strict' ? settings.replicas : 0,
     waitMs: settings.waitTimeoutMs,
-    schedule,
+    ...queueing,
   })
-  const plainly = createBatcher({ link: links[1], replicas: 0, waitMs: 0, schedule })
-  const breaker = createCircuitBreaker({ clock: options.clock })
+  const plainly = createBatcher({ link: links[1], replicas: 0, waitMs: 0, ...queueing })
+  const breaker = createCircuitBreaker({ clock })
 
   function prepare(): Promise<void> {
     if (closed || links.some(({ ready }) => !ready)) return Promise.resolve()
@@ -108,13 +122,15 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       await prepareServer()
       breaker.succeeded()
       prepared = true
+      problems = []
       trouble = ''
+      usability.usable()
     } catch (error) {
       prepared = false
-      const message = error instanceof Error ? error.message : String(error)
-      if (message !== trouble)
-        log.error('ledger.unusable', { server: nameOf(target), why: message })
-      trouble = message
+      testedRun = undefined
+      problems = error instanceof UnfitServer ? error.problems : []
+      trouble = error instanceof Error ? error.message : String(error)
+      usability.unusable(trouble)
     }
     if (closed) return
     timer = setTimeout(() => void prepare(), prepared && allOpen() ? LOOK_MS : LOOK_SOON_MS)
@@ -125,39 +141,61 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   }
 
   async function prepareServer(): Promise<void> {
-    const infos = await Promise.all(
-      links.map(async (link) => serverFactsOf(await one(link, { name: 'INFO', args: [] }))),
-    )
+    const infos = await Promise.all(links.map(async (link) => serverFactsOf(await infoOf(link))))
     const [first, second] = infos
     if (first === undefined || first.runId !== second?.runId) {
       throw new Error('its two connections reach different servers')
     }
     if (first.role !== 'master') {
       for (const link of links) link.reconnect()
+      if (settings.topology === 'single' && !started) throw new UnfitServer([REPLICA])
       throw new Error('the server is a replica')
     }
-    problems = problemsOfServer(
-      { ...first, appendfsync: await appendfsyncOf(links[1]) },
-      settings,
-      { starting: !started },
-    )
-    if (problems.length > 0) throw new Error(problems.join('; '))
-    if (facts?.runId !== first.runId) await loadScripts()
+    const appendfsync = await appendfsyncOf(links[1])
+    const unfit = problemsOfServer({ ...first, appendfsync }, settings, { starting: !started })
+    if (unfit.length > 0) throw new UnfitServer(unfit)
+    if (testedRun !== first.runId) await prepareScripts()
+    testedRun = first.runId
     facts = first
     const nowMs = await timeOf(links[1])
     options.learnTime(nowMs)
-    await fence.recover(fenced(first.replicationId), options.partitions(), nowMs)
+    const partitions = options.partitions()
+    await fence.recover(fenced(first.replicationId), partitions, nowMs)
+    fenceLog.looked(partitions.map(fence.of))
     await options.onPrepared(node)
     started = true
     prepared = true
     await options.onOpen(options.partitions(), nowMs)
   }
 
+  async function prepareScripts(): Promise<void> {
+    await loadScripts()
+    const partitions = options.partitions()
+    const [partition] = partitions
+    if (partition === undefined) return
+    await selfTest(
+      {
+        send: (commands) => links[1].send(commands),
+        probeCommand: (keys, args) => scriptCommand('probe', { keys, args }),
+      },
+      {
+        partition,
+        isHome: partitions.includes(0),
+        waits: settings.durability === 'strict',
+      },
+    )
+  }
+
   async function loadScripts(): Promise<void> {
     const names = Object.keys(scripts) as ScriptName[]
     const loads = names.map((name) => ({ name: 'SCRIPT', args: ['LOAD', scripts[name]] }))
     const results = await links[1].send(loads)
-    for (const [index, name] of names.entries()) shas.set(name, textOf(results[index]))
+    for (const [index, name] of names.entries()) shas.set(name, String(replyOf(results[index])))
+  }
+
+  function scriptCommand(script: ScriptName, { keys, args }: ScriptCall): RedisCommand {
+    const sha = shas.get(script) ?? ''
+    return { name: 'EVALSHA', args: [sha, keys.length, ...keys, ...args] }
   }
 
   /** Silence opens the breaker, and has the server looked at at once: a look costs no caller's time. */
@@ -172,10 +210,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     return {
       replicationId,
       send: (commands) => links[1].send(commands),
-      moveCommand: (key, from, to) => ({
-        name: 'EVALSHA',
-        args: [shas.get('fence') ?? '', 1, key, from, to],
-      }),
+      moveCommand: (key, from, to) => scriptCommand('fence', { keys: [key], args: [from, to] }),
     }
   }
 
@@ -199,21 +234,19 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     get facts() {
       return facts
     },
-    async run(script, { keys, args }, { durable: waits }) {
-      const sha = shas.get(script)
-      if (!prepared || sha === undefined) {
-        return { kind: 'unsent', message: trouble || 'not ready', acknowledged: false }
-      }
-      if (!breaker.allow()) {
-        return { kind: 'unsent', message: 'the server has not answered', acknowledged: false }
-      }
+    async run(script, call, { durable: waits }) {
+      if (!prepared) return unsent(trouble || 'not ready')
+      if (!breaker.allow()) return unsent('the server has not answered')
       const batcher = waits ? durably : plainly
-      const command = { name: 'EVALSHA', args: [sha, keys.length, ...keys, ...args] }
-      const result = await batcher.run(command)
+      const result = await batcher.run(scriptCommand(script, call))
       told(result)
       if (!isUnknownScript(result)) return result
-      await loadScripts()
-      return batcher.run(command)
+      try {
+        await loadScripts()
+      } catch (error) {
+        return unsent(String(error))
+      }
+      return batcher.run(scriptCommand(script, call))
     },
     send: (commands) => links[1].send(commands),
     prepare,
@@ -235,33 +268,8 @@ function isUnknownScript(result: RedisResult): boolean {
   return result.kind === 'error' && result.message.startsWith('NOSCRIPT')
 }
 
-async function one(link: RedisLink, command: RedisCommand): Promise<string> {
-  const [result] = await link.send([command])
-  return textOf(result)
-}
-
-function textOf(result: RedisResult | undefined): string {
-  if (result?.kind === 'reply') return String(result.reply)
-  throw new Error(permissionHint(result?.message ?? 'no answer'))
-}
-
-/** Says which setting a refused command hangs on. */
-function permissionHint(message: string): string {
-  return message.startsWith('NOPERM') ? `its ACL user lacks a permission: ${message}` : message
-}
-
-async function timeOf(link: RedisLink): Promise<number> {
-  const [result] = await link.send([{ name: 'TIME', args: [] }])
-  if (result?.kind !== 'reply') throw new Error(permissionHint(result?.message ?? 'no answer'))
-  const [seconds, micros] = result.reply as [string, string]
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
-}
-
-/** Managed servers block `CONFIG`: then nobody can tell. */
-async function appendfsyncOf(link: RedisLink): Promise<string | undefined> {
-  const [result] = await link.send([{ name: 'CONFIG', args: ['GET', 'appendfsync'] }])
-  const [, value] = result?.kind === 'reply' ? (result.reply as string[]) : []
-  return value
+function unsent(message: string): BatchResult {
+  return { kind: 'unsent', message, acknowledged: false }
 }
 
 /** A server as people know it. */

@@ -57,7 +57,9 @@ export function createReserve(
     const attempt = () => run({ partition, script: 'reserve', call, durable: true })
     const startMs = clock.nowMs()
     let result = await attempt()
-    const again = isNotExecuted(result) || isUnacknowledgedGrant(result)
+    // What could not even be sent is not tried again: the server is away, and its callers have waited.
+    const refused = result.kind === 'error' && isNotExecuted(result)
+    const again = refused || isUnacknowledgedGrant(result)
     if (again && clock.nowMs() - startMs < patienceMs) result = await attempt()
     if (result.kind === 'reply' && !isUnacknowledgedGrant(result)) {
       const reply = admitReplyOf(result.reply)

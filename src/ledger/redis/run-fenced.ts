@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { BatchResult } from './batcher.ts'
 import type { Fence } from './fence.ts'
+import { whyFenced } from './fence-log.ts'
 import { isMoved } from './not-executed.ts'
 import { noAnswer } from './redis-node.ts'
 import type { ScriptCall } from './script-calls.ts'
@@ -50,6 +51,8 @@ export function createRunFenced({
     const result = await once(run)
     if (!isFenced(result)) return result
     fence.close([run.partition])
+    // Putting back is part of a look, which would wait for itself.
+    if (run.restating === true) return result
     await topology.nodeOf(run.partition)?.prepare()
     return once(run)
   }
@@ -59,22 +62,9 @@ function isFenced(result: BatchResult): boolean {
   return result.kind === 'reply' && (result.reply as [string])[0] === 'FENCED'
 }
 
-const WHY = {
-  unknown: 'nobody has looked yet whether its data is all there',
-  missing: 'its data is gone or was never there: run "signet ledger init"',
-  lost: 'acknowledged reservations are gone: see "signet ledger init --accept-loss"',
-  older: 'its data is older than what was seen: see "signet ledger init --accept-loss"',
-} as const
-
-/** Why a partition is not decided on, for people. */
-export function whyFenced(fence: Fence, partition: number): string {
-  const place = fence.of(partition)
-  return place.state === 'closed' ? WHY[place.why] : 'what was lost is being put back'
-}
-
 /** The error for a partition that is not decided on. */
 export function fenceError(fence: Fence, partition: number): GatewayError {
   return new GatewayError('LedgerUnavailable', 'Cannot decide: the ledger is recovering', {
-    facts: { why: whyFenced(fence, partition), partition },
+    facts: { why: whyFenced(fence.of(partition)), partition },
   })
 }

@@ -1,0 +1,67 @@
+import { isPermissionMissing, permissionProblem, UnfitServer } from './ask-server.ts'
+import { epochKey, indexKey, MEMBERS_KEY, META_KEY, recordKey, subjectKey } from './keys.ts'
+import type { RedisCommand, RedisResult } from './redis-link.ts'
+
+/** A server as the self-test needs it. */
+export interface TestedServer {
+  send(commands: readonly RedisCommand[]): Promise<readonly RedisResult[]>
+  /** `EVALSHA` of the probe. */
+  probeCommand(keys: readonly string[], args: readonly string[]): RedisCommand
+}
+
+export interface SelfTestOptions {
+  /** One that the server has now. */
+  readonly partition: number
+  /** Whether the server has partition 0, and with it what the ledger is as a whole. */
+  readonly isHome: boolean
+  /** Whether batches are followed by `WAIT`. */
+  readonly waits: boolean
+}
+
+// No upload id and no subject is named so.
+const NOBODY = 'self-test'
+/** What concerns the ledger as a whole. A member that is taken out at once has no share. */
+const HOME: readonly RedisCommand[] = [
+  { name: 'GET', args: [META_KEY] },
+  { name: 'ZREM', args: [MEMBERS_KEY, NOBODY] },
+  { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', '-inf'] },
+  { name: 'ZRANGE', args: [MEMBERS_KEY, 0, 0] },
+]
+
+/**
+ * Runs every command of the ledger once, where nobody has anything, and leaves no trace: one round
+ * trip. Throws `UnfitServer` with all that the server's ACL forbids, `Error` for everything else.
+ */
+export async function selfTest(
+  { send, probeCommand }: TestedServer,
+  { partition, isHome, waits }: SelfTestOptions,
+): Promise<void> {
+  const record = recordKey(partition, NOBODY)
+  const index = indexKey(partition)
+  const keys = [index, epochKey(partition), record, subjectKey(partition, NOBODY)]
+  const commands: RedisCommand[] = [
+    probeCommand(keys, [NOBODY]),
+    { name: 'EXISTS', args: [record] },
+    { name: 'MGET', args: [record] },
+    { name: 'ZSCAN', args: [index, '0', 'COUNT', 1] },
+    { name: 'SCAN', args: ['0', 'COUNT', 1] },
+    ...(isHome ? HOME : []),
+    ...(waits ? [{ name: 'WAIT', args: [0, 1] }] : []),
+  ]
+  const results = await send(commands)
+  const refused: string[] = []
+  for (const [place, result] of results.entries()) {
+    const { name = '' } = commands[place] ?? {}
+    if (result.kind === 'reply') continue
+    if (!isPermissionMissing(result.message)) throw new Error(`${name}: ${result.message}`)
+    refused.push(`${name}: ${result.message}`)
+  }
+  const [probed] = results
+  const pairs = probed?.kind === 'reply' ? (probed.reply as string[]) : []
+  for (let at = 0; at < pairs.length; at += 2) {
+    const told = `${pairs[at]} in a script: ${pairs[at + 1]}`
+    if (!isPermissionMissing(pairs[at + 1] ?? '')) throw new Error(told)
+    refused.push(told)
+  }
+  if (refused.length > 0) throw new UnfitServer([permissionProblem(refused.join(', '))])
+}
