@@ -1,6 +1,8 @@
 import { partitionsOf } from '../rendezvous.ts'
+import type { Fence } from './fence.ts'
 import { MEMBERS_KEY } from './keys.ts'
 import { noAnswer } from './redis-node.ts'
+import { fenceError } from './run-fenced.ts'
 import { PARTITIONS } from './tags.ts'
 import type { Topology } from './topology.ts'
 
@@ -19,11 +21,13 @@ export interface Members {
  * Gateways share the partitions to sweep. That two think a partition theirs, while one comes or goes,
  * does no harm: leases keep them apart.
  */
-export function openMembers(topology: Topology, self: string): Members {
+export function openMembers(topology: Topology, fence: Fence, self: string): Members {
   return {
     async share(nowMs) {
       const node = topology.nodeOf(0)
       if (node === undefined || !node.ready) throw noAnswer(node?.trouble ?? 'no server')
+      // Nothing is written to a server that does not hold the ledger.
+      if (fence.of(0).state === 'closed') throw fenceError(fence, 0)
       const results = await node.send([
         { name: 'ZADD', args: [MEMBERS_KEY, nowMs, self] },
         { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', nowMs - GONE_MS] },

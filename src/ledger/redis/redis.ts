@@ -76,7 +76,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   const hooks = { learnTime, onPrepared: learnSalt, onOpen: putBack }
   const topology = openTopology({ ...options, ...hooks, fence })
   const reads = openReads({ topology, unavailable: () => fenceError(fence, 0) })
-  const members = openMembers(topology, crypto.randomUUID())
+  const members = openMembers(topology, fence, crypto.randomUUID())
   const run = createRunFenced({ topology, fence })
   const reserve = createReserve({
     run,

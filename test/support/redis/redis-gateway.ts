@@ -1,9 +1,12 @@
 import type { AppContext } from '../../../src/http/app-context.ts'
 import {
+  callOver,
+  type GatewayProcess,
   type PreparedGateway,
   prepareGateway,
   type Reopened,
   reopenGateway,
+  startGateway,
 } from '../gateway-process.ts'
 import { openTemporaryDirectory } from '../stores/temporary-directory.ts'
 import type { TestGatewayOptions } from '../test-gateway.ts'
@@ -70,6 +73,33 @@ export function callsOf({ call }: Pick<Reopened, 'call'>) {
       return call('POST', '/v1/uploads', body, headers)
     },
     download: () => call('POST', '/v1/downloads', { bucket: 'media', key: 'acme/alice/cat.jpg' }),
+  }
+}
+
+/** Starts a gateway as a process of its own, sweeper included. */
+export async function startOn({ prepared }: Pick<RedisSetUp, 'prepared'>) {
+  const gateway: GatewayProcess = await startGateway(prepared)
+  const { upload, download } = callsOf({ call: callOver(gateway.url, prepared) })
+  return { gateway, upload, download }
+}
+
+/**
+ * Sends at a fixed pace, answered or not, so that clients that wait do not hide a stall. `stop` waits
+ * for all that were sent and says how many.
+ */
+export function openLoad(perSecond: number, send: () => Promise<unknown>) {
+  const sent: Promise<unknown>[] = []
+  const startMs = performance.now()
+  const timer = setInterval(() => {
+    const due = ((performance.now() - startMs) / 1_000) * perSecond
+    while (sent.length < due) sent.push(send())
+  }, 10)
+  return {
+    async stop(): Promise<number> {
+      clearInterval(timer)
+      await Promise.all(sent)
+      return sent.length
+    },
   }
 }
 

@@ -1,0 +1,93 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { initialiseLedger } from '../support/redis/initialise.ts'
+import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
+import {
+  Answers,
+  eventsIn,
+  openLoad,
+  openRedisSetUp,
+  type RedisSetUp,
+  startOn,
+  untilGranted,
+} from '../support/redis/redis-gateway.ts'
+import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+
+/** From the command that heals it to the first grant, with room for a busy machine. */
+const BACK_MS = 3_000
+const LIMIT = 5
+const PLAN = {
+  quotas: [
+    { policy: 'user-objects-day', per: 'user', unit: 'objects', limit: LIMIT, window: 'day' },
+  ],
+}
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describeOnRedis('a Redis that has lost something', () => {
+  it.each([
+    ['everything is deleted', ({ server }: RedisSetUp) => server.command('FLUSHALL')],
+    [
+      'it comes back without its data',
+      async ({ server }: RedisSetUp) => {
+        await server.kill()
+        await rm(join(server.directory, 'appendonlydir'), { recursive: true })
+        await server.restart()
+      },
+    ],
+  ] as const)(
+    'R07 %s: never a fresh quota, one line says what to run, and that heals it',
+    async (_, lose) => {
+      await using setUp = await openRedisSetUp({ gateway: { plan: PLAN } })
+      const { gateway, upload, download } = await startOn(setUp)
+      await using _gateway = gateway
+      const answers = new Answers()
+      for (let n = 0; n < LIMIT; n += 1) expect(await answers.take(upload())).toBe(201)
+      await lose(setUp)
+      const startMs = performance.now()
+      // Several looks at the canaries.
+      while (performance.now() - startMs < 2_000) {
+        expect(await answers.take(upload())).toBe(503)
+        expect(await answers.take(download())).toBe(200)
+        await pause(20)
+      }
+      const fenced = eventsIn([gateway.stderr()], 'ledger.fenced')
+      expect(fenced).toMatchObject([{ why: expect.stringContaining('signet ledger init') }])
+      await initialiseLedger(setUp.prepared)
+      await untilGranted(answers, upload, BACK_MS)
+      expect(answers.wrong).toEqual([])
+      expect(eventsIn([gateway.stderr()], 'ledger.fenced')).toHaveLength(1)
+      expect(eventsIn([gateway.stderr()], 'ledger.open')).toHaveLength(1)
+    },
+  )
+
+  it('R07 another database than the ledger’s: 503 from the start, and nothing is written there', async () => {
+    await using setUp = await openRedisSetUp({ database: 1, initialise: false })
+    const { gateway, upload, download } = await startOn(setUp)
+    await using _ = gateway
+    const answers = new Answers()
+    expect(await answers.take(upload())).toBe(503)
+    expect(await answers.take(download())).toBe(200)
+    const fenced = eventsIn([gateway.stderr()], 'ledger.fenced')
+    expect(fenced).toMatchObject([{ why: expect.stringContaining('signet ledger init') }])
+    expect(await setUp.server.info('keyspace')).toEqual({})
+    expect(answers.wrong).toEqual([])
+  })
+
+  it('R06 scripts gone, again and again under load: no client notices', async () => {
+    await using setUp = await openRedisSetUp({ ledger: { commandTimeoutMs: 2_000 } })
+    const { server } = setUp
+    const { gateway, upload } = await startOn(setUp)
+    await using _ = gateway
+    const answers = new Answers()
+    const load = openLoad(100, () => answers.take(upload()))
+    for (let n = 0; n < 10; n += 1) {
+      await server.command('SCRIPT', 'FLUSH', 'SYNC')
+      await pause(100)
+    }
+    const sent = await load.stop()
+    expect(answers.statuses).toEqual(new Map([[201, sent]]))
+    const contents = await expectSumsToAgree(server.port)
+    expect(new Set(contents.records.keys())).toEqual(new Set(answers.granted))
+  })
+})
