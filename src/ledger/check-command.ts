@@ -24,8 +24,8 @@ export function checkCommand(command: AdmitCommand | FinishCommand): void {
   const { subjects } = command
   must(subjects.length > 0 && subjects.length <= MAX_SUBJECTS, 'subjects')
   if ('note' in command && command.note !== undefined) checkNote(command.note)
-  if ('lookMs' in command && command.lookMs !== undefined) mustBeWhole(command.lookMs, 'lookMs')
-  if ('expMs' in command && command.expMs !== undefined) mustBeWhole(command.expMs, 'expMs')
+  if ('lookMs' in command && command.lookMs !== undefined) mustBeAmount(command.lookMs, 'lookMs')
+  if ('expMs' in command && command.expMs !== undefined) mustBeAmount(command.expMs, 'expMs')
   if ('actualBytes' in command) checkActual(command)
   switch (command.op) {
     case 'R':
@@ -48,12 +48,18 @@ function checkAdmission(command: AdmitCommand): void {
   const { check, hold, op, subjects } = command
   checkHold(hold, subjects.length)
   mustBeWhole(command.deadlineMs, 'deadlineMs')
-  if (op === 'R') mustBeWhole(command.ttlMs, 'ttlMs')
+  if (op === 'R') mustBeAmount(command.ttlMs, 'ttlMs')
   for (const number of check) mustBeWhole(number, 'check')
   let c = 2
   let h = 0
   for (let subject = 0; subject < subjects.length; subject += 1) {
-    c += 1 + (check[c] ?? 0) * RATE
+    const rates = check[c] ?? 0
+    // A time that is no exact number once this is added to it would be kept for ever.
+    for (let at = c + 1; at < c + 1 + rates * RATE; at += RATE) {
+      mustBeAmount(check[at + 1], 'check')
+      mustBeAmount(check[at + 2], 'check')
+    }
+    c += 1 + rates * RATE
     const entries = hold[h] ?? 0
     for (let at = h + 1; at < h + 1 + entries * ENTRY; at += ENTRY, c += 1) {
       mustBeAmount(check[c], 'check')

@@ -11,9 +11,10 @@ export type PartitionFence =
 
 /**
  * `unknown`: nobody has looked yet. `missing`: no canary, so the data is gone or was never there.
- * `lost`: an acknowledged reservation is gone. `older`: data from before what was seen already.
+ * `foreign`: what is in its place is none. `lost`: an acknowledged reservation is gone. `older`: data
+ * from before what was seen already.
  */
-export type FenceReason = 'unknown' | 'missing' | 'lost' | 'older'
+export type FenceReason = 'unknown' | 'missing' | 'foreign' | 'lost' | 'older'
 
 /** A server as the fence needs it. */
 export interface FencedServer {
@@ -62,7 +63,7 @@ export function createFence(durability: Durability): Fence {
 
   function judge(partition: number, text: string, replicationId: string): PartitionFence {
     const epoch = parseEpoch(text)
-    if (epoch === undefined) return { state: 'closed', why: 'missing' }
+    if (epoch === undefined) return { state: 'closed', why: text === '' ? 'missing' : 'foreign' }
     if (epoch.phase === 'lost') return { state: 'closed', why: 'lost' }
     if (epoch.generation < (seen.get(partition) ?? 0)) return { state: 'closed', why: 'older' }
     // Somebody else moves it; the next look finds where to.
@@ -117,7 +118,9 @@ export function createFence(durability: Durability): Fence {
     async recover(server, partitions, nowMs) {
       const { replicationId } = server
       const gets = partitions.map((partition) => ({ name: 'GET', args: [epochKey(partition)] }))
-      const texts = (await server.send(gets)).map((result) => String(reply(result) ?? ''))
+      const texts = (await server.send(gets)).map((result) =>
+        isForeign(result) ? FOREIGN : String(reply(result) ?? ''),
+      )
       const epochs = texts.map(parseEpoch)
       const suspects = partitions.filter((partition, index) => {
         const fence = fences.get(partition)
@@ -146,6 +149,13 @@ export function createFence(durability: Durability): Fence {
       }
     },
   }
+}
+
+/** Stands for a canary that is a key of another program: no epoch's text, and no answer of a script. */
+const FOREIGN = 'foreign'
+
+function isForeign(result: RedisResult): boolean {
+  return result.kind === 'error' && result.message.startsWith('WRONGTYPE')
 }
 
 function reply(result: RedisResult | undefined): unknown {

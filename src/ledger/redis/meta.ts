@@ -1,3 +1,4 @@
+import { META_KEY } from './keys.ts'
 import type { RedisResult } from './redis-link.ts'
 
 /** What a ledger is as a whole. */
@@ -11,12 +12,13 @@ export interface LedgerMeta {
 
 /** Reads `META_KEY`; `undefined` when it is not there. Throws for a value that is none of ours. */
 export function parseMeta(result: RedisResult | undefined): LedgerMeta | undefined {
-  if (result?.kind !== 'reply') throw new Error(result?.message ?? 'no answer')
+  if (result?.kind !== 'reply')
+    throw new Error(`cannot read the key "${META_KEY}": ${result?.message ?? 'no answer'}`)
   if (result.reply === null) return undefined
   const value = parsed(String(result.reply))
   const meta = value as Partial<LedgerMeta> | null
   if (meta?.schema !== 1 || typeof meta.salt !== 'string' || meta.salt === '') {
-    throw new Error('the key of the ledger holds something that this version did not write')
+    throw new Error(`the key "${META_KEY}" holds something that this version did not write`)
   }
   return { schema: 1, salt: meta.salt, complete: meta.complete === true }
 }

@@ -10,6 +10,13 @@ export function isNotExecuted(result: BatchResult): boolean {
   return result.kind === 'error' && NOT_EXECUTED.test(result.message)
 }
 
+/** True when the script ran and came to nothing: by its keys or by what it was given. */
+export function isScriptFault(
+  result: BatchResult,
+): result is BatchResult & { readonly kind: 'error' } {
+  return result.kind === 'error' && !isNotExecuted(result)
+}
+
 /** True when another server has the partition, or is about to. */
 export function isMoved(result: BatchResult): boolean {
   return result.kind === 'error' && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/.test(result.message)

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
-import type { LedgerRecord } from '../decision.ts'
 import type { ListRequest, Reservation } from '../port.ts'
 import { UnreadableValue, unpackRecord } from './codec.ts'
+import { type BadKey, type Diagnosis, whyUnreadable } from './diagnose.ts'
 import { indexKey, recordKey } from './keys.ts'
 import type { RedisCommand } from './redis-link.ts'
 import { noAnswer, type RedisNode } from './redis-node.ts'
@@ -15,16 +15,20 @@ const MAX_STEPS = 2_000
 /** Reads that decide nothing. They throw `LedgerUnavailable` when there is no answer. */
 export interface Reads {
   find(partition: number, rid: string): Promise<Reservation | undefined>
-  findAll(partition: number, rids: readonly string[]): Promise<readonly Reservation[]>
+  /** Those that the index names. One that cannot be read is reported, and does not hide the others. */
+  claimed(partition: number, rids: readonly string[]): Promise<readonly Reservation[]>
+  /** What cannot be read is reported and left out: nobody knows whose it is. */
   list(request: ListRequest): Promise<readonly Reservation[]>
 }
 
 /** Reads on the master of a partition: a replica may not have it yet. */
 export function openReads({
   topology,
+  diagnosis,
   unavailable,
 }: {
   readonly topology: Topology
+  readonly diagnosis: Diagnosis
   readonly unavailable: () => GatewayError
 }): Reads {
   function nodeOf(partition: number): RedisNode {
@@ -34,28 +38,32 @@ export function openReads({
     return node
   }
 
-  async function ask(node: RedisNode, command: RedisCommand): Promise<unknown> {
+  /** One command about `key`. */
+  async function ask(node: RedisNode, command: RedisCommand, key: string): Promise<unknown> {
     const [result] = await node.send([command])
     if (result?.kind === 'reply') return result.reply
-    throw noAnswer(result?.message ?? 'no answer')
+    const message = result?.message ?? 'no answer'
+    if (!message.startsWith('WRONGTYPE')) throw noAnswer(message)
+    throw diagnosis.report(await diagnosis.explain(node, [key], message))
   }
 
-  async function findAll(partition: number, rids: readonly string[]): Promise<Reservation[]> {
-    if (rids.length === 0) return []
+  async function findAll(partition: number, rids: readonly string[]): Promise<Found> {
+    const found: Found = { reservations: [], bad: [], absent: [] }
+    if (rids.length === 0) return found
     const node = nodeOf(partition)
-    const found: Reservation[] = []
     for (let at = 0; at < rids.length; at += PAGE) {
       const some = rids.slice(at, at + PAGE)
       const args = some.map((rid) => recordKey(partition, rid))
-      const values = (await ask(node, {
-        name: 'MGET',
-        args,
-        binary: true,
-      })) as (Uint8Array | null)[]
+      const command = { name: 'MGET', args, binary: true }
+      const values = (await ask(node, command, args[0] ?? '')) as (Uint8Array | null)[]
       for (const [index, rid] of some.entries()) {
+        const key = recordKey(partition, rid)
+        // MGET says null for other types as well.
         const bytes = values[index]
-        if (bytes == null) continue
-        found.push({ ...recordOf(bytes, recordKey(partition, rid)), partition, rid })
+        const why = bytes == null ? await whyUnreadable(node, key) : undefined
+        if (why !== undefined) found.bad.push({ key, why })
+        else if (bytes == null) found.absent.push(key)
+        else addRecord(found, bytes, { key, partition, rid })
       }
     }
     return found
@@ -72,7 +80,7 @@ export function openReads({
       const command = onlyPending
         ? { name: 'ZSCAN', args: [key, cursor, 'COUNT', PAGE] }
         : { name: 'SCAN', args: [cursor, 'MATCH', `${glob(key + ridPrefix)}*`, 'COUNT', PAGE * 8] }
-      const [next, found] = (await ask(node, command)) as [string, string[]]
+      const [next, found] = (await ask(node, command, key)) as [string, string[]]
       const named = onlyPending ? found.filter((_, index) => index % 2 === 0) : found
       for (const name of named) {
         const rid = onlyPending ? name : name.slice(key.length)
@@ -85,19 +93,28 @@ export function openReads({
   }
 
   return {
-    findAll,
     async find(partition, rid) {
-      const [found] = await findAll(partition, [rid])
-      return found
+      const { reservations, bad } = await findAll(partition, [rid])
+      for (const one of bad) throw diagnosis.report(one)
+      return reservations[0]
+    },
+    async claimed(partition, rids) {
+      const { reservations, bad, absent } = await findAll(partition, rids)
+      for (const one of bad) diagnosis.report(one)
+      for (const key of absent) diagnosis.report({ key, why: 'is gone, though the index names it' })
+      return reservations
     },
     async list(request) {
       const { partition, owner, states, limit } = request
       const rids = await ridsOf(request)
       const listed: Reservation[] = []
       for (let at = 0; at < rids.length && listed.length < limit; at += PAGE) {
-        const some = await findAll(partition, rids.slice(at, at + PAGE))
+        const { reservations, bad } = await findAll(partition, rids.slice(at, at + PAGE))
+        for (const one of bad) diagnosis.report(one)
         listed.push(
-          ...some.filter(({ state, subjects: [own] }) => own === owner && states.includes(state)),
+          ...reservations.filter(
+            ({ state, subjects: [own] }) => own === owner && states.includes(state),
+          ),
         )
       }
       return listed.slice(0, limit)
@@ -105,16 +122,23 @@ export function openReads({
   }
 }
 
-/** Throws `LedgerUnavailable` with the key's name for a value that is not ours. */
-function recordOf(bytes: Uint8Array, key: string): LedgerRecord {
+interface Found {
+  readonly reservations: Reservation[]
+  readonly bad: BadKey[]
+  /** Keys that are not there. */
+  readonly absent: string[]
+}
+
+function addRecord(
+  { reservations, bad }: Found,
+  bytes: Uint8Array,
+  { key, partition, rid }: { key: string; partition: number; rid: string },
+): void {
   try {
-    return unpackRecord(bytes)
-  } catch (cause) {
-    if (!(cause instanceof UnreadableValue)) throw cause
-    throw new GatewayError('LedgerUnavailable', 'Cannot read the ledger: a value is not its own', {
-      facts: { key, why: cause.message },
-      cause,
-    })
+    reservations.push({ ...unpackRecord(bytes), partition, rid })
+  } catch (error) {
+    if (!(error instanceof UnreadableValue)) throw error
+    bad.push({ key, why: error.message })
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
-import { checkCommand } from '../check-command.ts'
 import type { AdmitCommand, AdmitReply, FinishCommand, FinishReply, Ledger } from '../port.ts'
 import { createAuditRedis } from './audit-redis.ts'
 import type { BatchResult } from './batcher.ts'
 import { openCluster } from './cluster.ts'
+import { createDiagnosis } from './diagnose.ts'
 import { createFence, type Fence } from './fence.ts'
 import type { Journal } from './journal.ts'
 import { META_KEY } from './keys.ts'
@@ -75,9 +75,10 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
 
   const hooks = { learnTime, onPrepared: learnSalt, onOpen: putBack }
   const topology = openTopology({ ...options, ...hooks, fence })
-  const reads = openReads({ topology, unavailable: () => fenceError(fence, 0) })
+  const diagnosis = createDiagnosis({ log, clock })
+  const reads = openReads({ topology, diagnosis, unavailable: () => fenceError(fence, 0) })
   const members = openMembers(topology, fence, crypto.randomUUID())
-  const run = createRunFenced({ topology, fence })
+  const run = createRunFenced({ topology, fence, diagnosis })
   const reserve = createReserve({
     run,
     fence,
@@ -92,7 +93,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   }
 
   async function admit(command: AdmitCommand): Promise<AdmitReply> {
-    checkCommand(command)
+    diagnosis.check(command)
     if (command.op === 'R') return reserve(command)
     const { partition } = command
     const call = (epoch: string) => admitCall(command, epoch)
@@ -101,7 +102,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   }
 
   async function finish(command: FinishCommand): Promise<FinishReply> {
-    checkCommand(command)
+    diagnosis.check(command)
     const { partition, op } = command
     const { retentionMs } = settings
     const call = (epoch: string) => finishCall(command, { epoch, retentionMs })
@@ -128,7 +129,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
       const raw = replyIn(await run({ partition, script: 'claim', call, durable: false }))
       const [code, nowMs, rids] = raw as [string, number, string[]]
       if (code === 'FENCED') throw fenceError(fence, partition)
-      return { nowMs, reservations: await reads.findAll(partition, rids) }
+      return { nowMs, reservations: await reads.claimed(partition, rids) }
     },
     share: () => members.share(clock.nowMs() + offsetMs),
     find: ({ partition, rid }) => reads.find(partition, rid),

@@ -1,8 +1,10 @@
 import { GatewayError } from '../../errors.ts'
 import type { BatchResult } from './batcher.ts'
+import type { Diagnosis } from './diagnose.ts'
 import type { Fence } from './fence.ts'
 import { whyFenced } from './fence-log.ts'
-import { isMoved } from './not-executed.ts'
+import { epochKey } from './keys.ts'
+import { isMoved, isScriptFault } from './not-executed.ts'
 import { noAnswer } from './redis-node.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
@@ -25,14 +27,17 @@ export type RunFenced = (run: FencedRun) => Promise<BatchResult>
 /**
  * Runs scripts, and looks at the canaries again when one has moved: another gateway has seen the
  * failover first. A fenced script has done nothing, so it is run once more under the new epoch. Throws
- * `LedgerUnavailable` when there is no server or no epoch.
+ * `LedgerUnavailable` when there is no server or no epoch, and with the name of a key that is not ours
+ * when the script came to nothing.
  */
 export function createRunFenced({
   topology,
   fence,
+  diagnosis,
 }: {
   readonly topology: Topology
   readonly fence: Fence
+  readonly diagnosis: Diagnosis
 }): RunFenced {
   async function once(run: FencedRun): Promise<BatchResult> {
     const { partition, script, call, durable, restating = false } = run
@@ -41,8 +46,15 @@ export function createRunFenced({
     if (!node.ready) throw noAnswer(node.trouble)
     const place = fence.of(partition)
     const usable = place.state === 'open' || (restating && place.state === 'reasserting')
+    if (place.state === 'closed' && place.why === 'foreign') {
+      throw diagnosis.report({ key: epochKey(partition), why: whyFenced(place) })
+    }
     if (!usable) throw fenceError(fence, partition)
-    const result = await node.run(script, call(place.epoch), { durable })
+    const scriptCall = call(place.epoch)
+    const result = await node.run(script, scriptCall, { durable })
+    if (isScriptFault(result)) {
+      throw diagnosis.report(await diagnosis.explain(node, scriptCall.keys, result.message))
+    }
     if (isMoved(result)) topology.moved()
     return result
   }

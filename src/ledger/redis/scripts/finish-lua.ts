@@ -17,13 +17,23 @@ import {
  */
 export function finishLua(time: string = REDIS_TIME): string {
   return `#!lua flags=allow-oom
-${openingLua(time)}${STANDS_LUA}
+${openingLua(time)}${STANDS_LUA}${FOREIGN_LUA}
+-- What is not there may be a key of another program, which MGET does not show.
+local function unless_foreign(reply)
+  if foreign(rec and 4 or 3) then error('a key of another program') end
+  return reply
+end
+-- The last that is written: it must not fail when all else has been.
+local retention = tonumber(ARGV[14])
+if not (retention >= 1 and retention <= 2^50 and retention % 1 == 0) then
+  error('a retention out of range')
+end
 if rec and rec[6] ~= ARGV[3] then return {'CONFLICT', now, rec[2]} end
 local state = rec and rec[2]
 local note = ARGV[11] == '1' and ARGV[10] or rec and rec[7] or ''
 
 if op == 'M' or op == 'G' then
-  if not rec then return {'UNKNOWN', now} end
+  if not rec then return unless_foreign({'UNKNOWN', now}) end
   if state ~= (op == 'M' and 'P' or 'D') then return stands('TERMINAL') end
   rec[7] = note
   if op == 'M' then
@@ -42,7 +52,7 @@ if op == 'L' or op == 'A' then
   if rec and (op == 'A' or state ~= 'V' and state ~= 'X') then return stands('EXISTS') end
   H, L = {cmsgpack.unpack(ARGV[12])}, {cmsgpack.unpack(ARGV[13])}
 else
-  if not rec then return {'UNKNOWN', now} end
+  if not rec then return unless_foreign({'UNKNOWN', now}) end
   if state ~= 'P' then
     local same = state == op and (op ~= 'S' or rec[4] == tonumber(ARGV[7]))
     return stands(same and 'DUP' or 'TERMINAL')
@@ -69,7 +79,8 @@ for s = 4, #KEYS do
   local packed, S = got[s - 1], {1, 0}
   if packed then
     S = {cmsgpack.unpack(packed)}
-    if S[1] ~= 1 then error('unknown schema: ' .. KEYS[s]) end
+    local n = #S - 2 - 2 * S[2]
+    if S[1] ~= 1 or S[2] < 0 or n < 0 or n % 4 ~= 0 then error('an unreadable subject') end
   end
   local last = h + 4 * (H[h] or 0)
   for e = h + 1, last, 4 do
@@ -84,7 +95,7 @@ for s = 4, #KEYS do
       local post = becomes(kind, amount)
       local use = op == 'A' and amount or op == 'L' and 0 or -amount
       local posted, pending = S[c + 2] + post, S[c + 3] + use
-      if posted < 0 or pending < 0 then return {'CORRUPT', now, k} end
+      if posted < 0 or pending < 0 then return unless_foreign({'CORRUPT', now, k}) end
       if L and posted + pending > L[k] and post + use > 0 then
         denied[#denied + 1] = k
         excess = math.max(excess, posted + pending - L[k])
@@ -102,8 +113,7 @@ for s = 4, #KEYS do
 end
 -- Entries of a subject that was not named would stay pending for ever.
 if h <= #H then return {'CORRUPT', now, k + 1} end
-${FOREIGN_LUA}
-if foreign(rec and 4 or 3) then error('a key of another program') end
+unless_foreign()
 
 -- An ended record keeps of its subjects the first, whose it is, and no hold.
 local owner = rec and rec[9]

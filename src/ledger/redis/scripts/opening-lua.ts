@@ -19,7 +19,9 @@ local op = ARGV[1]
 local rec
 if got[2] then
   rec = {cmsgpack.unpack(got[2])}
-  if rec[1] ~= 1 then error('unknown schema: ' .. KEYS[3]) end
+  if rec[1] ~= 1 or not rec[8] or not string.find('PSVXD', rec[2], 1, true) then
+    error('an unreadable record')
+  end
 end
 `
 }

@@ -40,7 +40,8 @@ for s = 4, #KEYS do
   local packed, S, c = got[s - 1], nil, 3
   if packed then
     S = {cmsgpack.unpack(packed)}
-    if S[1] ~= 1 then error('unknown schema: ' .. KEYS[s]) end
+    local n = #S - 2 - 2 * S[2]
+    if S[1] ~= 1 or S[2] < 0 or n < 0 or n % 4 ~= 0 then error('an unreadable subject') end
   else
     S, fresh = {1, 0}, true
   end
@@ -101,7 +102,6 @@ end
 -- A reply ends before its first nil.
 levels[l + 1] = nil
 if denied then return {'DENIED', now, denied, levels} end
-if op == 'Q' then return {'OK', now, 0, levels} end
 -- As a rule nothing but the record is new.
 local first, taken = op == 'R' and 3 or 4, false
 if fresh then
@@ -111,6 +111,7 @@ elseif op == 'R' then
   taken = redis.call('EXISTS', KEYS[3]) > 0
 end
 if taken then error('a key of another program') end
+if op == 'Q' then return {'OK', now, 0, levels} end
 local exp = 0
 if op == 'R' then
   redis.call('ZADD', KEYS[1], now + C[3], ARGV[2])
