@@ -12,6 +12,8 @@ import {
 const ENTRY = 4
 /** Numbers per rate of a check: limit id, inc, tau. */
 const RATE = 3
+/** A cost or burst of a rate, in microseconds: costs above every burst are cut to this. */
+const MAX_RATE_US = 2 ** 52
 /** UTF-8 takes at most this many bytes for a unit of a JavaScript string. */
 const MAX_BYTES_PER_UNIT = 3
 
@@ -56,8 +58,9 @@ function checkAdmission(command: AdmitCommand): void {
     const rates = check[c] ?? 0
     // A time that is no exact number once this is added to it would be kept for ever.
     for (let at = c + 1; at < c + 1 + rates * RATE; at += RATE) {
-      mustBeAmount(check[at + 1], 'check')
-      mustBeAmount(check[at + 2], 'check')
+      mustBeWhole(check[at + 1], 'check')
+      mustBeWhole(check[at + 2], 'check')
+      must(Math.max(check[at + 1] ?? 0, check[at + 2] ?? 0) <= MAX_RATE_US, 'check')
     }
     c += 1 + rates * RATE
     const entries = hold[h] ?? 0

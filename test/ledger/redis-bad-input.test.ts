@@ -171,7 +171,7 @@ describeOnRedis('a key that is not what the ledger writes', () => {
   it.each([
     { ...again, hold: [1, 21, 5, 2 ** 50 + 1, 0], check: [0, 1, 0, 5] },
     { ...again, ttlMs: 2 ** 53 - 1 },
-    { ...again, check: RESERVE.check.with(5, 2 ** 52) },
+    { ...again, check: RESERVE.check.with(5, 2 ** 52 + 1) },
     { ...finishOf(RESERVE, 'S'), actualBytes: -1 } as const,
   ])('a command out of range is refused with the name of its key (%#)', async (command) => {
     opened = await openRedisFixture(server, START_MS)

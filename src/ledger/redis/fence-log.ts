@@ -4,7 +4,7 @@ import type { PartitionFence } from './fence.ts'
 const WHY = {
   unknown: 'nobody has looked yet whether its data is all there',
   missing: 'its data is gone or was never there: run "signet ledger init"',
-  foreign: 'a canary is none of ours: another program wrote the key',
+  foreign: 'is no canary: another program wrote the key',
   lost: 'acknowledged reservations are gone: see "signet ledger init --accept-loss"',
   older: 'its data is older than what was seen: see "signet ledger init --accept-loss"',
 } as const
