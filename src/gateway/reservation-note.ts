@@ -81,9 +81,13 @@ export type ReservationNote = UploadNote | DeleteNote | AdjustNote
 export function noteText(note: ReservationNote): string {
   if (note.kind === 'upload') {
     const { kind: _, tenant, user, bucket, place, key, sizeBytes, contentType, ...more } = note
-    const { createdMs, afterUrlMs, ...rare } = more
+    const { createdMs, afterUrlMs, etag, settledMs, ...others } = more
+    const isSettled = etag !== undefined && settledMs !== undefined
+    // Of a settled one the end has places of its own: those lie there for a day.
+    const end = isSettled ? [etag, settledMs - createdMs] : []
+    const rare = isSettled ? others : definedOf({ ...others, etag, settledMs })
     const usual = [tenant, user, bucket, ...place, key, sizeBytes, contentType]
-    return JSON.stringify(['u', ...usual, createdMs, afterUrlMs, ...rest(rare)])
+    return JSON.stringify(['u', ...usual, createdMs, afterUrlMs, ...end, ...rest(rare)])
   }
   if (note.kind === 'adjust') {
     const { kind: _, tenant, id, policy, counts, delta, reason, ...rare } = note
@@ -98,12 +102,21 @@ function rest(rare: object): object[] {
   return Object.keys(rare).length === 0 ? [] : [rare]
 }
 
+function definedOf(members: object): object {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}
+
 function uploadNote(parts: readonly unknown[]): UploadNote {
   const [, tenant, user, bucket, store, storeBucket, prefix, key, sizeBytes, ...more] = parts
-  const [contentType, createdMs, afterUrlMs, rare] = more
+  const [contentType, createdMs, afterUrlMs, ...last] = more
   const place = [store, storeBucket, prefix]
   const usual = { tenant, user, bucket, place, key, sizeBytes, contentType, createdMs, afterUrlMs }
-  return { kind: 'upload', ...usual, ...(rare as object) } as unknown as UploadNote
+  const [etag, afterMs] = last
+  if (typeof etag !== 'string') {
+    return { kind: 'upload', ...usual, ...(etag as object) } as unknown as UploadNote
+  }
+  const end = { etag, settledMs: Number(createdMs) + Number(afterMs) }
+  return { kind: 'upload', ...usual, ...end, ...(last[2] as object) } as unknown as UploadNote
 }
 
 function deleteNote(parts: readonly unknown[]): DeleteNote {
