@@ -8,7 +8,7 @@ import { median } from './rounds.ts'
 import { temporaryFolder } from './workspace.ts'
 
 const ROUNDS = 7
-const ROUND_MS = 1_500
+const ROUND_MS = 1_000
 const WARM_UP_MS = 1_000
 /** `PRAGMA synchronous` as SQLite answers it. */
 const FULL = 2
