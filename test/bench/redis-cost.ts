@@ -6,12 +6,13 @@ import { PARTITIONS } from '../../src/ledger/redis/tags.ts'
 import { openLink, TEST_SALT } from '../ledger/redis-fixture.ts'
 import { reservations } from './ledger-load.ts'
 
-const DECISIONS = 512
+/** Some 3 ms of Redis: short enough to go through without losing the processor now and then. */
+const DECISIONS = 128
 const BATCH = 64
 
 /** Decisions on one server, straight to its scripts: what Redis itself says they cost. */
 export interface CostProbe {
-  /** Microseconds of Redis a decision, over 512 of them. */
+  /** Microseconds of Redis a decision, over 128 of them. */
   decide(): Promise<number>
   /** The same of a script that does nothing. */
   idle(): Promise<number>

@@ -7,7 +7,7 @@ import { reservations, reservedPerSecond } from './ledger-load.ts'
 import { median } from './rounds.ts'
 import { temporaryFolder } from './workspace.ts'
 
-const ROUNDS = 7
+const ROUNDS = 5
 const ROUND_MS = 1_000
 const WARM_UP_MS = 1_000
 /** `PRAGMA synchronous` as SQLite answers it. */
