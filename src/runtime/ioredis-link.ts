@@ -26,6 +26,9 @@ export interface RedisAccess {
 /** How long a connection may be silent while an answer is due, in milliseconds. */
 const SOCKET_TIMEOUT_MS = 1_000
 
+/** Until a connection that was given up is tried again, in milliseconds. */
+const REVIVE_MS = 100
+
 /**
  * Links on ioredis, with the options of `ledger.md` section 9: nothing is queued, nothing is sent
  * twice. Time limits are our own.
@@ -77,12 +80,15 @@ function openLink(
 ): RedisLink {
   let trouble: RedisTrouble | undefined
   let connected = false
+  let greeted = false
   let closing = false
   redis.on('connect', () => {
     connected = true
+    greeted = false
   })
   redis.on('ready', () => {
     trouble = undefined
+    greeted = true
     onReady()
   })
   redis.on('error', (error: Error) => {
@@ -90,9 +96,16 @@ function openLink(
   })
   redis.on('close', () => {
     // Somebody took the connection and dropped it before a word: a plain line to a TLS port, as a rule.
-    if (connected && trouble === undefined && redis.status !== 'ready') trouble = DROPPED
+    if (connected && !greeted && trouble === undefined) trouble = DROPPED
     connected = false
     if (!closing) onLost()
+  })
+  // ioredis gives up for good when a failover is announced while it asks where the master is.
+  redis.on('end', () => {
+    if (closing) return
+    setTimeout(() => {
+      if (!closing && redis.status === 'end') redis.connect().catch(() => {})
+    }, REVIVE_MS)
   })
   return {
     get ready() {

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import type { RedisLink } from '../../src/ledger/redis/redis-link.ts'
+import { ioredisConnector } from '../../src/runtime/ioredis-link.ts'
+import { openFaultProxy } from '../support/redis/fault-proxy.ts'
+import { openRedisServer } from '../support/redis/redis-server.ts'
+import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+import { openSentinelGroup } from '../support/redis/sentinel.ts'
+import { until } from '../support/until.ts'
+
+const connect = ioredisConnector({
+  database: 0,
+  tls: undefined,
+  commandTimeoutMs: 2_000,
+  connectTimeoutMs: 5_000,
+})
+const events = { onReady: () => {}, onLost: () => {} }
+
+const untilReady = (link: RedisLink) => until('the link is ready', async () => link.ready)
+
+describeOnRedis('a link on ioredis', () => {
+  it('comes back when it was dropped while it asked a sentinel for the master', async () => {
+    await using group = await openSentinelGroup({ replicas: 1 })
+    await using sentinel = await openFaultProxy({ targetPort: group.sentinels[0]?.port ?? 0 })
+    const nodes = [{ host: '127.0.0.1', port: sentinel.port }]
+    const link = connect({ kind: 'sentinel', nodes, name: group.name }, events)
+    await untilReady(link)
+    await sentinel.setMode('hold')
+    sentinel.resetCounts()
+    const master = await group.currentMaster()
+    await master.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until('it asks the sentinel', async () => sentinel.connectionsOpened > 0)
+    link.reconnect()
+    await sentinel.setMode('pass')
+    await untilReady(link)
+    const [result] = await link.send([{ name: 'PING', args: [] }])
+    await link.close()
+    expect(result).toEqual({ kind: 'reply', reply: 'PONG' })
+  })
+
+  it('a lost connection is no rejection: somebody was there and had let us in', async () => {
+    await using server = await openRedisServer()
+    const link = connect({ kind: 'server', host: '127.0.0.1', port: server.port }, events)
+    await untilReady(link)
+    const troubles: (string | undefined)[] = []
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until('it is lost', async () => !link.ready)
+    troubles.push(link.trouble?.kind)
+    await untilReady(link)
+    await link.close()
+    expect(troubles).not.toContain('rejected')
+  })
+})
