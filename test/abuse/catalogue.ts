@@ -204,7 +204,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   R30: done('bad configuration'),
   R31: later(LOAD, 'two hours of mixed load'),
   R32: done('replay, then failover'),
-  R33: later(REDIS, 'split brain'),
+  R33: done('split brain'),
   R34: later(REDIS, 'a slot moved under load'),
   R35: later(REDIS, 'two sweepers'),
   R36: later(REDIS, 'two versions of a script'),

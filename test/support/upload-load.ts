@@ -21,19 +21,20 @@ export interface UploadAnswer {
   readonly tookMs: number
 }
 
-/** How an upload of one byte is asked for; `name` becomes part of its key. */
+/** How an upload is asked for; `name` becomes part of its key. */
 export function uploadOf(name: string, sizeBytes = 1): Record<string, unknown> {
   return { bucket: 'media', key: `acme/alice/${name}`, sizeBytes, contentType: 'text/plain' }
 }
 
-/** Asks for one upload. */
+/** Asks for one upload, of one byte unless a size is given. */
 export async function askUpload(
   call: Caller,
   name: string,
   headers: Record<string, string> = {},
+  sizeBytes = 1,
 ): Promise<UploadAnswer> {
   const startMs = performance.now()
-  const [status, body] = await call('POST', '/v1/uploads', uploadOf(name), headers).then(
+  const [status, body] = await call('POST', '/v1/uploads', uploadOf(name, sizeBytes), headers).then(
     async (response) => [response.status, (await response.json()) as AnswerBody] as const,
     () => [0, {} as AnswerBody] as const,
   )
