@@ -23,6 +23,7 @@ export class Client {
   readonly #name: string
   #uploads = 0
   #known: string[] = []
+  readonly #aborted = new Set<string>()
 
   constructor(world: World, principal: Principal, random: SeededRandom, name: string) {
     this.#world = world
@@ -125,15 +126,26 @@ export class Client {
     const random = this.#random
     const { scheduler, store } = this.#world
     if (!store.accepts(put)) return
+    const aborted = this.#aborted.has(put.rid)
+    if (!aborted && random.chance(this.#world.faults.lateTransfers)) {
+      await scheduler.sleep((1 + 4 * random.fraction()) * MAX_TRANSFER_MS)
+      // An object that was credited and comes back so late is beyond all that is promised.
+      if (store.landed.has(put.rid)) return
+      store.finish(put)
+      // Nobody else looks at what comes after its release, but an auditor before it is forgotten.
+      await this.#complete(put.rid, 100)
+      if (!this.#world.truth.isCharged(put.rid)) store.discard(put)
+      return
+    }
     const slow = random.chance(0.15)
     const tookMs = slow ? random.fraction() * MAX_TRANSFER_MS : random.wait(300)
     await scheduler.sleep(Math.min(tookMs, MAX_TRANSFER_MS))
     if (!random.chance(0.05)) store.finish(put)
   }
 
-  async #complete(id: string | undefined): Promise<void> {
+  async #complete(id: string | undefined, attempts = 3): Promise<void> {
     if (id === undefined) return
-    for (let attempt = 0; attempt < 3; attempt += 1) {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
       const outcome = await this.#world.request((context) =>
         completeUpload(context, this.#principal, id),
       )
@@ -144,6 +156,7 @@ export class Client {
   }
 
   async #abort(id: string): Promise<void> {
+    this.#aborted.add(id)
     await this.#world.request(async (context) => {
       await abortUpload(context, this.#principal, id)
       return true

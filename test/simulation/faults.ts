@@ -20,6 +20,8 @@ export interface Faults {
   readonly storeFails: number
   /** Calls to the store that take seconds. */
   readonly storeSlow: number
+  /** Transfers that take longer than the configuration says that they can. */
+  readonly lateTransfers: number
   readonly auditFails: number
   readonly crashEveryMs: number
   readonly gatewayClockJumpEveryMs: number
@@ -48,6 +50,7 @@ export const NO_FAULTS: Faults = {
   fencedAsReply: false,
   storeFails: 0,
   storeSlow: 0,
+  lateTransfers: 0,
   auditFails: 0,
   crashEveryMs: 0,
   gatewayClockJumpEveryMs: 0,
@@ -71,6 +74,7 @@ export function drawFaults(random: SeededRandom): Faults {
     fencedAsReply: random.chance(0.5),
     storeFails: share(0.15),
     storeSlow: share(0.1),
+    lateTransfers: random.chance(0.3) ? random.fraction() * 0.3 : 0,
     auditFails: share(0.02),
     crashEveryMs: every(10_000),
     gatewayClockJumpEveryMs: every(10_000),

@@ -55,4 +55,8 @@ const EXPECTED = [
   'X DUP',
   'M OK',
   'M TERMINAL',
+  'S TERMINAL',
+  'L OK',
+  'L DENIED',
+  'G OK',
 ]

@@ -40,6 +40,8 @@ const HOST_LENGTH = 'https://store.test'.length
  */
 export class SimulatedStore {
   readonly objects = new Map<string, StoredObject>()
+  /** Reservations whose objects have been there, now or before. */
+  readonly landed = new Set<string>()
   #etags = 0
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom
@@ -85,8 +87,17 @@ export class SimulatedStore {
       metadata: new Map([['signet', put.headers['x-amz-meta-signet'] ?? '']]),
     }
     this.objects.set(put.key, object)
+    this.landed.add(put.rid)
     this.#watch.stored(put.key, object, there)
     return 200
+  }
+
+  /** Removes an object past all gateways, as an operator does with one that nobody is charged for. */
+  discard({ key, rid }: Put): void {
+    const there = this.objects.get(key)
+    if (there?.rid !== rid) return
+    this.objects.delete(key)
+    this.#watch.removed(key, there)
   }
 
   /** The calls of one gateway. */

@@ -190,11 +190,12 @@ export class World {
     if (this.violation !== undefined) throw this.violation
   }
 
-  /** Until the last `exp`, wherever the ledger's clock stands, and then the longest back-off. */
+  /** Until the last `exp`, wherever ledger's and store's clocks stand, and then the longest back-off. */
   #longestMs(): number {
     const { primary } = this.server
     const last = Math.max(0, ...[...primary.records.values()].map(({ expMs }) => expMs))
-    return Math.max(0, last - this.server.nowMs()) + REST_LIMIT_MS
+    const storeIsBehindMs = Math.max(0, this.server.nowMs() - this.store.nowMs())
+    return Math.max(0, last - this.server.nowMs()) + storeIsBehindMs + REST_LIMIT_MS
   }
 
   /** Time since the start, the ledger's and the store's relative to it, in seconds. */
