@@ -41,7 +41,10 @@ export async function openContext(
   const onHit = telemetry.refusalRemembered
   const ledger =
     overrides.ledger ??
-    withDenyCache(await openLedger(config, { clock, log, learnTime }), { clock, ledgerTime, onHit })
+    withDenyCache(
+      await openLedger(config, { clock, log, learnTime, alarm: telemetry.ledgerAlarmed }),
+      { clock, ledgerTime, onHit },
+    )
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())

@@ -24,12 +24,14 @@ export interface LedgerPorts {
   readonly log: Logger
   /** Takes the clock of a ledger that has its own. */
   readonly learnTime: (nowMs: number) => void
+  /** Counts what must not happen. */
+  readonly alarm: (facts: { readonly op: string; readonly code: string }) => void
 }
 
 /** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
 export async function openLedger(
   config: Pick<Config, 'state' | 'ledger'>,
-  { clock, log, learnTime }: LedgerPorts,
+  { clock, log, learnTime, alarm }: LedgerPorts,
 ): Promise<Ledger> {
   const { state, ledger } = config
   const retentionMs = ledger.retentionHours * HOUR_MS
@@ -43,7 +45,16 @@ export async function openLedger(
       const connect = ioredisConnector(redisAccess(state, ledger))
       const journal =
         ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, clock)
-      return openRedisLedger({ settings, connect, clock, schedule, log, learnTime, journal })
+      return openRedisLedger({
+        settings,
+        connect,
+        clock,
+        schedule,
+        log,
+        learnTime,
+        alarm,
+        journal,
+      })
     }
   }
 }

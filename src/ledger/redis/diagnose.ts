@@ -33,7 +33,14 @@ const UNPACK: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   v: unpackRecord,
 }
 
-export function createDiagnosis({ log, clock }: { log: Logger; clock: Clock }): Diagnosis {
+export interface DiagnosisOptions {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Counts what must not happen. */
+  readonly alarm: (facts: { readonly op: string; readonly code: string }) => void
+}
+
+export function createDiagnosis({ log, clock, alarm }: DiagnosisOptions): Diagnosis {
   const reportedAtMs = new Map<string, number>()
 
   function logOnce(event: string, { key, why }: BadKey): void {
@@ -46,6 +53,7 @@ export function createDiagnosis({ log, clock }: { log: Logger; clock: Clock }): 
 
   return {
     report(bad) {
+      alarm({ op: 'read', code: 'UNREADABLE' })
       logOnce('ledger.unreadable', bad)
       return new GatewayError('LedgerUnavailable', 'Cannot read the ledger: a key is not its own', {
         facts: { ...bad },

@@ -34,6 +34,8 @@ export interface RedisLedgerOptions {
   readonly log: Logger
   /** Needed by durability `async`, and only by it; closed with the ledger. */
   readonly journal?: Journal | undefined
+  /** Counts what must not happen. Default: nobody does. */
+  readonly alarm?: (facts: { readonly op: string; readonly code: string }) => void
   /** Takes the servers' clock at each look. */
   readonly learnTime?: (nowMs: number) => void
   /** Texts of the scripts. Default: those with Redis' own clock. */
@@ -75,7 +77,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
 
   const hooks = { learnTime, onPrepared: learnSalt, onOpen: putBack }
   const topology = openTopology({ ...options, ...hooks, fence })
-  const diagnosis = createDiagnosis({ log, clock })
+  const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
   const reads = openReads({ topology, diagnosis, unavailable: () => fenceError(fence, 0) })
   const members = openMembers(topology, fence, crypto.randomUUID())
   const run = createRunFenced({ topology, fence, diagnosis })

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import type { FinishReply, ReassertCommand } from '../port.ts'
 import { parseEpoch } from './epoch.ts'
@@ -35,16 +36,23 @@ export async function restate(
       const replies = await Promise.all(
         some.map(({ expMs, ...entry }) => {
           const lookMs = Math.max(0, expMs - nowMs)
-          return finish({ op: 'A', ...entry, expMs, lookMs })
+          return finish({ op: 'A', ...entry, expMs, lookMs }).catch(unlessUnreadable)
         }),
       )
-      for (const [index, reply] of replies.entries()) {
-        if (reply.code === 'FENCED') throw new Error('the ledger moved on meanwhile')
-        if (reply.code === 'OK') restated += 1
-        if (reply.code === 'OK' && reply.over > 0) over += 1
-        await journal.restated(some[index]?.rid ?? '', generation)
+      for (const reply of replies) {
+        if (reply?.code === 'FENCED') throw new Error('the ledger moved on meanwhile')
+        if (reply?.code !== 'OK') continue
+        restated += 1
+        if (reply.over > 0) over += 1
       }
+      await Promise.all(some.map(({ rid }) => journal.restated(rid, generation)))
     }
   }
   if (restated > 0) log.warn('ledger.restated', { reservations: restated, overdrawn: over })
+}
+
+/** A key that is none of ours has been reported; it must not keep the others from coming back. */
+function unlessUnreadable(error: unknown): undefined {
+  if (error instanceof GatewayError && error.details.facts?.key !== undefined) return undefined
+  throw error
 }
