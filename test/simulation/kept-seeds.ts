@@ -18,12 +18,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     found: 'a deleted object that was credited while its URL could bring it back',
   },
   {
-    seed: 3,
+    seed: 1,
     steps: 10_000,
     found: 'an overwrite that was credited to the one who overwrote, not to the owner',
   },
   {
-    seed: 5,
+    seed: 6,
     steps: 10_000,
     found: 'an overwritten object that its own URL could bring back for free',
   },

@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'driver that voids an unknown reservation although another gateway may know it',
-    breaks: ['I6'],
+    breaks: ['I6', 'I7'],
     defects: () => ({
       ledger: (ledger) =>
         wrapped(ledger, {

@@ -1,5 +1,5 @@
-import type { Config } from '../../src/config/config.ts'
 import { simulateRun } from './simulate-run.ts'
+import type { SimulatedConfig } from './simulated-config.ts'
 
 /** What several runs came to together. */
 export interface Tally {
@@ -15,7 +15,7 @@ export interface Tally {
  * its message names the seed.
  */
 export async function simulateMany(options: {
-  readonly config: Config
+  readonly config: SimulatedConfig
   readonly seed: number
   readonly steps: number
   readonly stepsARun?: number

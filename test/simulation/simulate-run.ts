@@ -1,7 +1,6 @@
-import type { Config } from '../../src/config/config.ts'
 import { Client } from './client.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { principalOf, TENANTS } from './simulated-config.ts'
+import { principalOf, type SimulatedConfig, TENANTS } from './simulated-config.ts'
 import { type Defects, World } from './world.ts'
 
 /** What a run came to. */
@@ -24,7 +23,7 @@ const CLIENTS_A_USER = 2
  */
 export async function simulateRun(options: {
   readonly seed: number
-  readonly config: Config
+  readonly config: SimulatedConfig
   readonly steps?: number
   readonly defects?: Defects
   readonly onLine?: (line: string) => void

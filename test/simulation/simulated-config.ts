@@ -31,8 +31,20 @@ const PLAN = {
   ],
 }
 
-/** The configuration of every simulated gateway, read by the front door. */
-export async function simulatedConfig(): Promise<Config> {
+/** The configuration before and after somebody lowered every quota; gateways may differ in it. */
+export interface SimulatedConfig {
+  readonly generous: Config
+  readonly strict: Config
+}
+
+/** The configurations of simulated gateways, read by the front door. */
+export async function simulatedConfig(): Promise<SimulatedConfig> {
+  const lower = (limit: number) => Math.ceil(limit * 0.7)
+  const quotas = PLAN.quotas.map((quota) => ({ ...quota, limit: lower(quota.limit) }))
+  return { generous: await read(PLAN), strict: await read({ ...PLAN, quotas }) }
+}
+
+async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
   const hashes = new Map<string, string>()
   const pepper = { version: 1, secret: new Secret(TEST_PEPPER) }
   for (const [tenant, users] of Object.entries(TENANTS)) {
@@ -45,7 +57,7 @@ export async function simulatedConfig(): Promise<Config> {
     {
       tenants: TENANTS,
       timeZone: 'Europe/Berlin',
-      plan: PLAN,
+      plan,
       store: { maxTransferSeconds: MAX_TRANSFER_SECONDS },
       bucket: {
         // Users of a tenant share its keys, so that they overwrite and delete each other's objects.

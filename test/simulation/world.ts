@@ -20,6 +20,7 @@ import { LedgerLink, type Life } from './ledger-link.ts'
 import { LedgerServer, type ServerDefects } from './ledger-server.ts'
 import { Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
+import type { SimulatedConfig } from './simulated-config.ts'
 import { SimulatedGateway } from './simulated-gateway.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import { type StoredLimit, StoreTruth } from './store-truth.ts'
@@ -61,12 +62,17 @@ export class World {
   transfers = 0
   violation: Violation | undefined
   readonly #seed: number
-  readonly #config: Config
+  readonly #config: SimulatedConfig
   readonly #defects: Defects
   readonly #gateways: SimulatedGateway[] = []
   #born = 0
 
-  constructor(seed: number, config: Config, defects: Defects, onLine?: (line: string) => void) {
+  constructor(
+    seed: number,
+    config: SimulatedConfig,
+    defects: Defects,
+    onLine?: (line: string) => void,
+  ) {
     this.#seed = seed
     this.#config = config
     this.#defects = defects
@@ -78,9 +84,9 @@ export class World {
     const fail = (invariant: string, detail: string) => this.fail(invariant, detail)
     const faults = () => this.faults
     const primary = () => this.server.primary
-    const place = (key: string) => placeOf(config, key)
+    const place = (key: string) => placeOf(config.generous, key)
     this.truth = new StoreTruth({
-      limits: storedLimits(config),
+      limits: storedLimits(config.generous),
       primary,
       replica: () => this.server.replica,
       storeNowMs: () => this.store.nowMs(),
@@ -224,7 +230,7 @@ export class World {
     const storeClient = this.store.clientOf(life)
     const gateway = new SimulatedGateway({
       ...common,
-      config: this.#config,
+      config: random.chance(0.5) ? this.#config.generous : this.#config.strict,
       ledger: this.#defects.ledger?.(ledger) ?? ledger,
       storeClient: this.#defects.storeClient?.(storeClient, this) ?? storeClient,
       alarmed: ({ op, code }) => {
