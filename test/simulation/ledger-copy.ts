@@ -1,5 +1,5 @@
 import type { LedgerRecord } from '../../src/ledger/decision.ts'
-import type { SubjectState } from '../../src/ledger/port.ts'
+import type { ListRequest, Reservation, SubjectState } from '../../src/ledger/port.ts'
 import type { Move } from './counter-books.ts'
 import type { Spent } from './rate-books.ts'
 
@@ -40,4 +40,30 @@ export class LedgerCopy {
 function assign<T>(map: Map<string, T>, key: string, value: T | undefined): void {
   if (value === undefined) map.delete(key)
   else map.set(key, value)
+}
+
+/** A record as the port shows it. */
+export function reservationOf(
+  copy: LedgerCopy,
+  rid: string,
+  partition = 0,
+): Reservation | undefined {
+  const record = copy.records.get(rid)
+  return record === undefined ? undefined : { ...record, rid, partition }
+}
+
+/** What a list request finds. */
+export function listed(
+  copy: LedgerCopy,
+  { owner, states, ridPrefix, after = '', limit }: ListRequest,
+) {
+  return [...copy.records]
+    .filter(([rid, { state, subjects }]) => {
+      const asked = rid.startsWith(ridPrefix) && rid > after
+      return asked && subjects[0] === owner && states.includes(state)
+    })
+    .map(([rid]) => rid)
+    .sort((a, b) => (a < b ? -1 : 1))
+    .slice(0, limit)
+    .flatMap((rid) => reservationOf(copy, rid) ?? [])
 }

@@ -8,11 +8,10 @@ import type {
   FinishCommand,
   FinishReply,
   ListRequest,
-  Reservation,
   ReservationRef,
 } from '../../src/ledger/port.ts'
 import type { Faults } from './faults.ts'
-import { type Change, LedgerCopy } from './ledger-copy.ts'
+import { type Change, LedgerCopy, listed, reservationOf } from './ledger-copy.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
@@ -289,21 +288,4 @@ function waits(ask: Ask): boolean {
 
 function isAdmit(command: AdmitCommand | FinishCommand): command is AdmitCommand {
   return command.op === 'R' || command.op === 'Q' || command.op === 'C'
-}
-
-function reservationOf(copy: LedgerCopy, rid: string, partition = 0): Reservation | undefined {
-  const record = copy.records.get(rid)
-  return record === undefined ? undefined : { ...record, rid, partition }
-}
-
-function listed(copy: LedgerCopy, { owner, states, ridPrefix, after = '', limit }: ListRequest) {
-  return [...copy.records]
-    .filter(([rid, { state, subjects }]) => {
-      const asked = rid.startsWith(ridPrefix) && rid > after
-      return asked && subjects[0] === owner && states.includes(state)
-    })
-    .map(([rid]) => rid)
-    .sort((a, b) => (a < b ? -1 : 1))
-    .slice(0, limit)
-    .flatMap((rid) => reservationOf(copy, rid) ?? [])
 }
