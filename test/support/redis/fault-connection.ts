@@ -55,8 +55,11 @@ export function openFaultConnection(
   const reset = () => {
     lines.toServer.clear()
     lines.toClient.clear()
-    client.resetAndDestroy()
-    server.resetAndDestroy()
+    for (const socket of [client, server]) {
+      // While a socket shuts down a reset fails, and its handle would stay and keep Node 24 busy.
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
+    }
   }
   const forwardRequest = (chunk: Buffer) => {
     count.requestChunks += 1
