@@ -20,6 +20,7 @@ const ask = ({ call }: Reopened) => {
   asked += 1
   return askUpload(call, `file-${asked}`)
 }
+const KEY = { 'idempotency-key': 'a-key-of-the-caller' }
 
 /** The status of a request once the gateway has looked at its new server. */
 async function statusOnceLooked(gateway: Reopened): Promise<number> {
@@ -66,7 +67,7 @@ describeOnRedis('a replica that is promoted by hand', () => {
     const { gateway, replication, promote } = setUp
     const [good, late] = replication.replicas
     if (good === undefined || late === undefined) throw new Error('two replicas are needed')
-    const before = await ask(gateway)
+    const before = await askUpload(gateway.call, 'cat.txt', KEY)
     await replication.waitUntilSynced()
     await strandReplicas(replication.master, [late])
     const after: string[] = []
@@ -75,6 +76,8 @@ describeOnRedis('a replica that is promoted by hand', () => {
       if (uploadId !== undefined) after.push(uploadId)
       return uploadId
     })
+    // The last thing that is acknowledged is one that the late replica has.
+    expect((await askUpload(gateway.call, 'cat.txt', KEY)).uploadId).toBe(before.uploadId)
     await replication.master.kill()
     await late.kill('SIGCONT')
     await promote(late)

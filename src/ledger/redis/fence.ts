@@ -28,7 +28,14 @@ export interface FencedServer {
 export const REASSERT_MS = 5_000
 /** A witness is asked for while its record must still be there: retention is 2 h at least. */
 const WITNESS_MS = 3_600_000
+/** More than one, as the last one may be a replay of what every replica has had for long. */
+const WITNESSES = 4
 const CLOSED: PartitionFence = { state: 'closed', why: 'unknown' }
+
+interface Witness {
+  readonly rid: string
+  readonly atMs: number
+}
 
 export interface Fence {
   of(partition: number): PartitionFence
@@ -47,7 +54,7 @@ export interface Fence {
 export function createFence(durability: Durability): Fence {
   const fences = new Map<number, PartitionFence>()
   const seen = new Map<number, number>()
-  const witnesses = new Map<number, { rid: string; atMs: number }>()
+  const witnesses = new Map<number, readonly Witness[]>()
 
   function adopt(partition: number, text: string, replicationId: string): PartitionFence {
     const fence = judge(partition, text, replicationId)
@@ -85,7 +92,7 @@ export function createFence(durability: Durability): Fence {
     return { ...moved, phase: 'reasserting' as const, openAtMs: nowMs + REASSERT_MS }
   }
 
-  /** Partitions whose last acknowledged reservation is not there. */
+  /** Partitions of whose last acknowledged reservations one is not there. */
   async function losses(
     server: FencedServer,
     suspects: readonly number[],
@@ -93,21 +100,24 @@ export function createFence(durability: Durability): Fence {
   ): Promise<ReadonlySet<number>> {
     if (durability === 'async') return new Set()
     const asked = suspects.flatMap((partition) => {
-      const witness = witnesses.get(partition)
-      const fresh = witness !== undefined && witness.atMs > nowMs - WITNESS_MS
-      return fresh ? [{ partition, key: recordKey(partition, witness.rid) }] : []
+      const fresh = witnesses.get(partition)?.filter(({ atMs }) => atMs > nowMs - WITNESS_MS) ?? []
+      const keys = fresh.map(({ rid }) => recordKey(partition, rid))
+      return keys.length > 0 ? [{ partition, keys }] : []
     })
     if (asked.length === 0) return new Set()
-    const found = await server.send(asked.map(({ key }) => ({ name: 'EXISTS', args: [key] })))
+    const found = await server.send(asked.map(({ keys }) => ({ name: 'EXISTS', args: keys })))
     return new Set(
-      asked.flatMap(({ partition }, index) => (reply(found[index]) === 0 ? [partition] : [])),
+      asked.flatMap(({ partition, keys }, index) =>
+        Number(reply(found[index])) < keys.length ? [partition] : [],
+      ),
     )
   }
 
   return {
     of: (partition) => fences.get(partition) ?? CLOSED,
     witness(partition, rid, atMs) {
-      witnesses.set(partition, { rid, atMs })
+      const others = (witnesses.get(partition) ?? []).filter((known) => known.rid !== rid)
+      witnesses.set(partition, [...others.slice(1 - WITNESSES), { rid, atMs }])
       const fence = fences.get(partition)
       const epoch = fence?.state === 'open' ? parseEpoch(fence.epoch) : undefined
       if (epoch !== undefined) seen.set(partition, epoch.generation)
