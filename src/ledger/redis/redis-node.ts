@@ -144,6 +144,8 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     const infos = await Promise.all(links.map(async (link) => serverFactsOf(await infoOf(link))))
     const [first, second] = infos
     if (first === undefined || first.runId !== second?.runId) {
+      // One of them has missed a failover, and nothing else may end it: an old master is patient.
+      for (const link of links) link.reconnect()
       throw new Error('its two connections reach different servers')
     }
     if (first.role !== 'master') {
