@@ -10,6 +10,7 @@ import type {
   RedisTrouble,
 } from '../ledger/redis/redis-link.ts'
 import type { Secret } from '../secret.ts'
+import { tlsMismatch } from './tls-mismatch.ts'
 
 /** What a connection needs beside where it goes. */
 export interface RedisAccess {
@@ -25,7 +26,8 @@ export interface RedisAccess {
 
 /** How long a connection may be silent while an answer is due, in milliseconds. */
 const SOCKET_TIMEOUT_MS = 1_000
-
+/** A first connection that takes longer may be one to a server that waits for TLS, or for none. */
+const ASK_AFTER_MS = 300
 /** Until a connection that was given up is tried again, in milliseconds. */
 const REVIVE_MS = 100
 
@@ -35,7 +37,7 @@ const REVIVE_MS = 100
  */
 export function ioredisConnector(access: RedisAccess): ConnectLink {
   return (target, events) =>
-    openLink(new Redis(optionsOf(access, target)), { ...events, ...access })
+    openLink(new Redis(optionsOf(access, target)), { ...events, ...access, target })
 }
 
 function optionsOf(
@@ -74,30 +76,35 @@ function optionsOf(
   }
 }
 
+type LinkSetUp = Pick<RedisAccess, 'commandTimeoutMs' | 'tls'> & { readonly target: LinkTarget }
+
 function openLink(
   redis: Redis,
-  { onReady, onLost, commandTimeoutMs }: LinkEvents & { readonly commandTimeoutMs: number },
+  { onReady, onLost, commandTimeoutMs, target, tls }: LinkEvents & LinkSetUp,
 ): RedisLink {
   let trouble: RedisTrouble | undefined
-  let connected = false
-  let greeted = false
+  let wasReady = false
   let closing = false
-  redis.on('connect', () => {
-    connected = true
-    greeted = false
-  })
+  let askedFor = false
+  async function askForTls(): Promise<void> {
+    if (askedFor || redis.status === 'ready' || closing || target.kind !== 'server') return
+    askedFor = true
+    const message = await tlsMismatch(target, tls !== undefined)
+    if (message !== undefined && !wasReady) trouble = { kind: 'rejected', message }
+  }
+  const asking = setTimeout(() => void askForTls(), ASK_AFTER_MS)
   redis.on('ready', () => {
     trouble = undefined
-    greeted = true
+    wasReady = true
+    clearTimeout(asking)
     onReady()
   })
   redis.on('error', (error: Error) => {
-    trouble = troubleOf(error)
+    // A reason that no waiting heals is not hidden by the next attempt's.
+    if (trouble?.kind !== 'rejected') trouble = troubleOf(error)
   })
   redis.on('close', () => {
-    // Somebody took the connection and dropped it before a word: a plain line to a TLS port, as a rule.
-    if (connected && !greeted && trouble === undefined) trouble = DROPPED
-    connected = false
+    if (!wasReady) void askForTls()
     if (!closing) onLost()
   })
   // ioredis gives up for good when a failover is announced while it asks where the master is.
@@ -132,6 +139,7 @@ function openLink(
     },
     async close() {
       closing = true
+      clearTimeout(asking)
       redis.disconnect()
     },
   }
@@ -155,11 +163,6 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
 
 const SILENCE: RedisResult = { kind: 'unanswered', message: 'the server does not answer' }
 
-const DROPPED: RedisTrouble = {
-  kind: 'rejected',
-  message: 'the server closes the connection before it answers: does it want TLS (rediss:)?',
-}
-
 // ioredis sends Buffers as they are; other bytes it would turn into text.
 function writable(argument: RedisArgument): string | number | Buffer {
   if (!(argument instanceof Uint8Array)) return argument
@@ -172,10 +175,16 @@ function resultOf([error, reply]: [Error | null, unknown]): RedisResult {
   return { kind: 'unanswered', message: error.message }
 }
 
-/** Whether somebody is there who will not have us, which no waiting heals. */
+/** Whether somebody is there who will not have us, which no waiting heals, and by which setting. */
 function troubleOf(error: Error & { code?: string }): RedisTrouble {
   const { code = '', message } = error
-  const answered = /^(WRONGPASS|NOAUTH|NOPERM|DENIED|ERR )/.test(message)
-  const secured = /SSL|TLS|CERT|ALTNAME|SIGNATURE/.test(code)
-  return { kind: answered || secured ? 'rejected' : 'refused', message: message || code }
+  if (/^(WRONGPASS|NOAUTH|DENIED|ERR .*AUTH)/.test(message)) {
+    const settings = '"ledger.username" and "ledger.password", or those of "state"'
+    return { kind: 'rejected', message: `the server does not let us in (${settings}): ${message}` }
+  }
+  if (/SSL|TLS|CERT|ALTNAME|SIGNATURE/.test(code)) {
+    return { kind: 'rejected', message: `its certificate is refused ("ledger.tls"): ${message}` }
+  }
+  const answered = /^(NOPERM|ERR )/.test(message)
+  return { kind: answered ? 'rejected' : 'refused', message: message || code }
 }

@@ -181,7 +181,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   R07: done('data gone'),
   R08: done('failover to a stale replica'),
   R09: later(REDIS, 'OOM, MISCONF, LOADING, BUSY'),
-  R10: later(REDIS, 'wrong settings of the server'),
+  R10: done('wrong settings of the server'),
   R11: later(REDIS, 'latency and loss'),
   R12: later(JWT, 'a JWKS host that misbehaves'),
   R13: later(JWT, 'a token before its key'),
