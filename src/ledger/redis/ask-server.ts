@@ -21,7 +21,7 @@ export function replyOf(result: RedisResult | undefined): unknown {
 
 /** A missing permission as Redis tells it to a client, and to a script. */
 export function isPermissionMissing(message: string): boolean {
-  return /^NOPERM|ACL failure in script|can't (run|access|execute)/.test(message)
+  return /\bNOPERM\b|ACL failure in script|can't (run|access|execute)/.test(message)
 }
 
 /** Names the setting that a refused command hangs on. */
