@@ -70,4 +70,25 @@ describeOnRedis('a master that dies while its replica lags', () => {
     expect(lost.length).toBeGreaterThanOrEqual(GRANTS)
     expect(load.count(201)).toBe(grantedBefore)
   })
+
+  it('R08 a master that becomes a replica under load: READONLY, and over to the new one', async () => {
+    await using setUp = await openGatewayBeforeReplicas()
+    const { gateway, replication, front } = setUp
+    const { master, replicas } = replication
+    const [replica] = replicas
+    if (replica === undefined) throw new Error('no replica')
+    const load = keepAsking([gateway.call])
+    await untilCount(load, 201, GRANTS)
+    // Connections that exist stay with the old master: only its refusal tells.
+    await replica.command('REPLICAOF', 'NO', 'ONE')
+    front.targetPort = replica.port
+    await master.command('REPLICAOF', '127.0.0.1', replica.port)
+    await untilCount(load, 503, 1)
+    await untilCount(load, 201, GRANTS)
+    await load.stop()
+    expect(statusesOf(load)).toEqual(new Set([201, 503]))
+    const { records, drift } = await ledgerAtRest(replica)
+    expect(load.granted().filter((id) => records.get(id)?.state !== 'P')).toEqual([])
+    expect(drift).toEqual([])
+  })
 })
