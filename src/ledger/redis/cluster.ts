@@ -1,4 +1,6 @@
 import type { Fence } from './fence.ts'
+import { isMoved } from './not-executed.ts'
+import type { ConnectLink, RedisLink } from './redis-link.ts'
 import { openRedisNode, type RedisNode } from './redis-node.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { addressText, readSlotMap, type SlotMap } from './slot-map.ts'
@@ -17,12 +19,17 @@ export function openCluster(
   settings: RedisLedgerSettings,
   defaults: NodeDefaults & { readonly fence: Fence },
 ): Topology {
-  const { connect, fence, log } = defaults
+  const { fence, log, clock } = defaults
   const nodes = new Map<string, RedisNode>()
   const owners = new Array<string | undefined>(PARTITIONS).fill(undefined)
   let timer: ReturnType<typeof setTimeout> | undefined
   let looking: Promise<void> | undefined
   let closed = false
+  /** All masters have been fit at once. */
+  let opened = false
+  let hurried = false
+  let lookedAtMs = 0
+  const connect: ConnectLink = (target, events) => watched(defaults.connect(target, events), hurry)
   const seeds = settings.nodes.map((address) => ({
     host: address.host,
     link: connect({ kind: 'server', ...address }, { onReady: look, onLost: () => {} }),
@@ -35,8 +42,20 @@ export function openCluster(
     })
   }
 
+  /** A server sends us elsewhere: looks soon, however often that is said. */
+  function hurry(): void {
+    if (closed || hurried) return
+    hurried = true
+    if (looking !== undefined) return
+    clearTimeout(timer)
+    const waitMs = lookedAtMs + LOOK_SOON_MS - clock.nowMs()
+    timer = setTimeout(look, Math.max(0, Math.min(waitMs, LOOK_SOON_MS)))
+  }
+
   async function readOnce(): Promise<void> {
     clearTimeout(timer)
+    hurried = false
+    lookedAtMs = clock.nowMs()
     try {
       const map = await readSlotMap(seedsAndNodes())
       if (map !== undefined) await adopt(map)
@@ -45,7 +64,8 @@ export function openCluster(
     }
     if (closed) return
     const healthy = owners.every((owner) => owner !== undefined && nodes.get(owner)?.ready)
-    timer = setTimeout(look, healthy ? LOOK_MS : LOOK_SOON_MS)
+    opened ||= healthy
+    timer = setTimeout(look, healthy && !hurried ? LOOK_MS : LOOK_SOON_MS)
   }
 
   function seedsAndNodes() {
@@ -83,6 +103,8 @@ export function openCluster(
     const colon = address.lastIndexOf(':')
     return openRedisNode({
       ...defaults,
+      connect,
+      starting: () => !opened,
       target: {
         kind: 'server',
         host: address.slice(0, colon),
@@ -102,7 +124,6 @@ export function openCluster(
     nodes: () => [...nodes.values()],
     complete: () => owners.every((owner) => owner !== undefined),
     trouble: () => seeds.find(({ link }) => link.trouble !== undefined)?.link.trouble,
-    moved: look,
     async close() {
       closed = true
       clearTimeout(timer)
@@ -110,5 +131,24 @@ export function openCluster(
       await Promise.all([...nodes.values()].map((node) => node.close()))
       await Promise.all(seeds.map(({ link }) => link.close()))
     },
+  }
+}
+
+/** The same link, whose answers are looked through for those that name another server. */
+function watched(link: RedisLink, onMoved: () => void): RedisLink {
+  return {
+    get ready() {
+      return link.ready
+    },
+    get trouble() {
+      return link.trouble
+    },
+    async send(commands) {
+      const results = await link.send(commands)
+      if (results.some(isMoved)) onMoved()
+      return results
+    },
+    reconnect: () => link.reconnect(),
+    close: () => link.close(),
   }
 }

@@ -3,6 +3,7 @@ import type { PartitionFence } from './fence.ts'
 
 const WHY = {
   unknown: 'nobody has looked yet whether its data is all there',
+  moving: 'its slot is on its way to another server',
   missing: 'its data is gone or was never there: run "signet ledger init"',
   foreign: 'is no canary: another program wrote the key',
   lost: 'acknowledged reservations are gone: see "signet ledger init --accept-loss"',

@@ -1,5 +1,6 @@
 import { type Epoch, epochText, parseEpoch } from './epoch.ts'
 import { epochKey, recordKey } from './keys.ts'
+import { isMoved } from './not-executed.ts'
 import type { RedisCommand, RedisResult } from './redis-link.ts'
 import type { Durability } from './settings.ts'
 
@@ -10,15 +11,17 @@ export type PartitionFence =
   | { readonly state: 'closed'; readonly why: FenceReason }
 
 /**
- * `unknown`: nobody has looked yet. `missing`: no canary, so the data is gone or was never there.
+ * `unknown`: nobody has looked yet. `moving`: the server sends us elsewhere. `missing`: no canary, so the data is gone or was never there.
  * `foreign`: what is in its place is none. `lost`: an acknowledged reservation is gone. `older`: data
  * from before what was seen already.
  */
-export type FenceReason = 'unknown' | 'missing' | 'foreign' | 'lost' | 'older'
+export type FenceReason = 'unknown' | 'moving' | 'missing' | 'foreign' | 'lost' | 'older'
 
 /** A server as the fence needs it. */
 export interface FencedServer {
   readonly replicationId: string
+  /** Whether it has a partition still: when another server has it by now, that one's look counts. */
+  has(partition: number): boolean
   send(commands: readonly RedisCommand[]): Promise<readonly RedisResult[]>
   /** `EVALSHA` of the fence script. */
   moveCommand(key: string, from: string, to: string): RedisCommand
@@ -31,6 +34,7 @@ const WITNESS_MS = 3_600_000
 /** More than one, as the last one may be a replay of what every replica has had for long. */
 const WITNESSES = 4
 const CLOSED: PartitionFence = { state: 'closed', why: 'unknown' }
+const MOVING: PartitionFence = { state: 'closed', why: 'moving' }
 
 interface Witness {
   readonly rid: string
@@ -92,25 +96,26 @@ export function createFence(durability: Durability): Fence {
     return { ...moved, phase: 'reasserting' as const, openAtMs: nowMs + REASSERT_MS }
   }
 
-  /** Partitions of whose last acknowledged reservations one is not there. */
+  /** Partitions of whose last acknowledged reservations one is not there, and those that move. */
   async function losses(
     server: FencedServer,
     suspects: readonly number[],
     nowMs: number,
-  ): Promise<ReadonlySet<number>> {
-    if (durability === 'async') return new Set()
+  ): Promise<ReadonlyMap<number, 'lost' | 'moving'>> {
+    const losses = new Map<number, 'lost' | 'moving'>()
+    if (durability === 'async') return losses
     const asked = suspects.flatMap((partition) => {
       const fresh = witnesses.get(partition)?.filter(({ atMs }) => atMs > nowMs - WITNESS_MS) ?? []
       const keys = fresh.map(({ rid }) => recordKey(partition, rid))
       return keys.length > 0 ? [{ partition, keys }] : []
     })
-    if (asked.length === 0) return new Set()
+    if (asked.length === 0) return losses
     const found = await server.send(asked.map(({ keys }) => ({ name: 'EXISTS', args: keys })))
-    return new Set(
-      asked.flatMap(({ partition, keys }, index) =>
-        Number(reply(found[index])) < keys.length ? [partition] : [],
-      ),
-    )
+    for (const [index, { partition, keys }] of asked.entries()) {
+      if (isElsewhere(found[index])) losses.set(partition, 'moving')
+      else if (Number(reply(found[index])) < keys.length) losses.set(partition, 'lost')
+    }
+    return losses
   }
 
   return {
@@ -127,45 +132,66 @@ export function createFence(durability: Durability): Fence {
     },
     async recover(server, partitions, nowMs) {
       const { replicationId } = server
-      const gets = partitions.map((partition) => ({ name: 'GET', args: [epochKey(partition)] }))
-      const texts = (await server.send(gets)).map((result) =>
-        isForeign(result) ? FOREIGN : String(reply(result) ?? ''),
-      )
-      const epochs = texts.map(parseEpoch)
-      const suspects = partitions.filter((partition, index) => {
+      const texts = await canariesOf(server, partitions)
+      const suspects = [...texts].flatMap(([partition, text]) => {
         const fence = fences.get(partition)
-        if (fence === undefined || fence.state === 'closed') return true
+        if (fence === undefined || fence.state === 'closed') return [partition]
         // A promoted replica still has its old master's canary, just as we know it.
-        return fence.epoch !== texts[index] || epochs[index]?.replicationId !== replicationId
+        const known = fence.epoch === text && parseEpoch(text)?.replicationId === replicationId
+        return known ? [] : [partition]
       })
-      const lost = await losses(server, suspects, nowMs)
-      const moves = partitions.flatMap((partition, index) => {
-        const epoch = epochs[index]
+      const found = await losses(server, suspects, nowMs)
+      const moves = [...texts].flatMap(([partition, text]) => {
+        const epoch = parseEpoch(text)
         if (epoch === undefined || epoch.phase === 'lost') return []
         if (epoch.generation < (seen.get(partition) ?? 0)) return []
-        const to = next(epoch, replicationId, lost.has(partition), nowMs)
-        return to === undefined ? [] : [{ index, partition, to: epochText(to) }]
+        if (found.get(partition) === 'moving') return []
+        const to = next(epoch, replicationId, found.has(partition), nowMs)
+        return to === undefined ? [] : [{ partition, text, to: epochText(to) }]
       })
-      const commands = moves.map(({ index, partition, to }) =>
-        server.moveCommand(epochKey(partition), texts[index] ?? '', to),
+      const commands = moves.map(({ partition, text, to }) =>
+        server.moveCommand(epochKey(partition), text, to),
       )
       const moved = commands.length === 0 ? [] : await server.send(commands)
-      for (const [place, { index }] of moves.entries()) {
-        const [text] = reply(moved[place]) as [string, number]
-        texts[index] = text
+      for (const [index, { partition }] of moves.entries()) {
+        if (isElsewhere(moved[index])) texts.delete(partition)
+        else texts.set(partition, (reply(moved[index]) as [string])[0])
       }
-      for (const [index, partition] of partitions.entries()) {
-        adopt(partition, texts[index] ?? '', replicationId)
+      for (const partition of partitions) {
+        if (!server.has(partition)) continue
+        const text = found.get(partition) === 'moving' ? undefined : texts.get(partition)
+        if (text === undefined) fences.set(partition, MOVING)
+        else adopt(partition, text, replicationId)
       }
     },
   }
 }
 
+/** The canaries by partition, without those for which the server sends us elsewhere. */
+async function canariesOf(
+  server: FencedServer,
+  partitions: readonly number[],
+): Promise<Map<number, string>> {
+  const gets = partitions.map((partition) => ({ name: 'GET', args: [epochKey(partition)] }))
+  const results = await server.send(gets)
+  const texts = new Map<number, string>()
+  for (const [index, partition] of partitions.entries()) {
+    const result = results[index]
+    if (isElsewhere(result)) continue
+    texts.set(partition, isForeign(result) ? FOREIGN : String(reply(result) ?? ''))
+  }
+  return texts
+}
+
+function isElsewhere(result: RedisResult | undefined): boolean {
+  return result !== undefined && isMoved(result)
+}
+
 /** Stands for a canary that is a key of another program: no epoch's text, and no answer of a script. */
 const FOREIGN = 'foreign'
 
-function isForeign(result: RedisResult): boolean {
-  return result.kind === 'error' && result.message.startsWith('WRONGTYPE')
+function isForeign(result: RedisResult | undefined): boolean {
+  return result?.kind === 'error' && result.message.startsWith('WRONGTYPE')
 }
 
 function reply(result: RedisResult | undefined): unknown {

@@ -1,4 +1,5 @@
 import type { BatchResult } from './batcher.ts'
+import type { RedisResult } from './redis-link.ts'
 
 // Errors with which Redis refuses a script before it has run (redis.io, protocol error prefixes).
 const NOT_EXECUTED =
@@ -17,8 +18,8 @@ export function isScriptFault(
   return result.kind === 'error' && !isNotExecuted(result)
 }
 
-/** True when another server has the partition, or is about to. */
-export function isMoved(result: BatchResult): boolean {
+/** True when another server has the partition, or is about to: the command has not run. */
+export function isMoved(result: RedisResult): result is RedisResult & { readonly kind: 'error' } {
   return result.kind === 'error' && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/.test(result.message)
 }
 

@@ -30,6 +30,8 @@ export interface NodeOptions {
   readonly learnTime: (nowMs: number) => void
   /** Called when a connection is lost. */
   readonly onLost?: () => void
+  /** False: too few replicas do not refuse it, others run already. Default: only at its first look. */
+  readonly starting?: () => boolean
   /** Called when the server is fit and its canaries have been looked at. Throws to try again. */
   readonly onPrepared: (node: RedisNode) => Promise<void>
   /** Called at each look when the server can be used, before it counts as fit for good. */
@@ -154,7 +156,8 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       throw new Error('the server is a replica')
     }
     const appendfsync = await appendfsyncOf(links[1])
-    const unfit = problemsOfServer({ ...first, appendfsync }, settings, { starting: !started })
+    const starting = !started && options.starting?.() !== false
+    const unfit = problemsOfServer({ ...first, appendfsync }, settings, { starting })
     if (unfit.length > 0) throw new UnfitServer(unfit)
     if (testedRun !== first.runId) await prepareScripts()
     testedRun = first.runId
@@ -172,19 +175,12 @@ export function openRedisNode(options: NodeOptions): RedisNode {
 
   async function prepareScripts(): Promise<void> {
     await loadScripts()
-    const partitions = options.partitions()
-    const [partition] = partitions
-    if (partition === undefined) return
     await selfTest(
       {
         send: (commands) => links[1].send(commands),
         probeCommand: (keys, args) => scriptCommand('probe', { keys, args }),
       },
-      {
-        partition,
-        isHome: partitions.includes(0),
-        waits: settings.durability === 'strict',
-      },
+      { partitions: options.partitions(), waits: settings.durability === 'strict' },
     )
   }
 
@@ -211,6 +207,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   function fenced(replicationId: string): FencedServer {
     return {
       replicationId,
+      has: (partition) => options.partitions().includes(partition),
       send: (commands) => links[1].send(commands),
       moveCommand: (key, from, to) => scriptCommand('fence', { keys: [key], args: [from, to] }),
     }

@@ -11,6 +11,7 @@ import type { Journal } from './journal.ts'
 import { META_KEY } from './keys.ts'
 import { openMembers } from './members.ts'
 import { parseMeta } from './meta.ts'
+import { isMoved } from './not-executed.ts'
 import { openReads } from './reads.ts'
 import type { ConnectLink } from './redis-link.ts'
 import { noAnswer, type RedisNode } from './redis-node.ts'
@@ -62,6 +63,8 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   async function learnSalt(node: RedisNode): Promise<void> {
     if (topology.nodeOf(0) !== node) return
     const [result] = await node.send([{ name: 'GET', args: [META_KEY] }])
+    // Its slot is on its way: the server that gets it is asked.
+    if (result !== undefined && isMoved(result)) return
     const meta = parseMeta(result)
     if (meta === undefined) return
     if (salt !== undefined && salt !== meta.salt) {

@@ -4,7 +4,7 @@ import type { Diagnosis } from './diagnose.ts'
 import type { Fence } from './fence.ts'
 import { whyFenced } from './fence-log.ts'
 import { epochKey } from './keys.ts'
-import { isMoved, isScriptFault } from './not-executed.ts'
+import { isScriptFault } from './not-executed.ts'
 import { noAnswer } from './redis-node.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
@@ -55,7 +55,6 @@ export function createRunFenced({
     if (isScriptFault(result)) {
       throw diagnosis.report(await diagnosis.explain(node, scriptCall.keys, result.message))
     }
-    if (isMoved(result)) topology.moved()
     return result
   }
 

@@ -13,8 +13,6 @@ export interface Topology {
   complete(): boolean
   /** Why nobody could be asked where the masters are. */
   trouble(): RedisTrouble | undefined
-  /** A server said that a partition is elsewhere: looks at the map again. */
-  moved(): void
   close(): Promise<void>
 }
 
@@ -42,7 +40,6 @@ export function openSingleMaster(
     nodes: () => [node],
     complete: () => true,
     trouble: () => undefined,
-    moved: () => void node.prepare(),
     close: () => node.close(),
   }
 }
