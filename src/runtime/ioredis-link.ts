@@ -24,7 +24,7 @@ export interface RedisAccess {
   readonly connectTimeoutMs: number
 }
 
-/** How long a connection may be silent while an answer is due, in milliseconds. */
+/** How long a connection may be silent while an answer is due, in milliseconds, at least. */
 const SOCKET_TIMEOUT_MS = 1_000
 /** A first connection that takes longer may be one to a server that waits for TLS, or for none. */
 const ASK_AFTER_MS = 300
@@ -53,7 +53,8 @@ function optionsOf(
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: true,
     enableAutoPipelining: false,
-    socketTimeout: SOCKET_TIMEOUT_MS,
+    // Never before a command may give up: the connection of a slow server is worth keeping.
+    socketTimeout: Math.max(SOCKET_TIMEOUT_MS, 2 * access.commandTimeoutMs),
     connectTimeout: access.connectTimeoutMs,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1_000) + Math.random() * 100,
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),

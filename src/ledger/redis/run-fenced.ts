@@ -34,12 +34,15 @@ export function createRunFenced({
   topology,
   fence,
   diagnosis,
+  patienceMs,
 }: {
   readonly topology: Topology
   readonly fence: Fence
   readonly diagnosis: Diagnosis
+  /** Longest wait for a look at the canaries, in milliseconds. */
+  readonly patienceMs: number
 }): RunFenced {
-  async function once(run: FencedRun): Promise<BatchResult> {
+  async function once(run: FencedRun): Promise<{ result: BatchResult; epoch: string }> {
     const { partition, script, call, durable, restating = false } = run
     const node = topology.nodeOf(partition)
     if (node === undefined) throw noAnswer('no server is known to have the partition')
@@ -55,17 +58,29 @@ export function createRunFenced({
     if (isScriptFault(result)) {
       throw diagnosis.report(await diagnosis.explain(node, scriptCall.keys, result.message))
     }
-    return result
+    return { result, epoch: place.epoch }
   }
 
   return async (run) => {
-    const result = await once(run)
+    const { result, epoch } = await once(run)
     if (!isFenced(result)) return result
-    fence.close([run.partition])
     // Putting back is part of a look, which would wait for itself.
     if (run.restating === true) return result
-    await topology.nodeOf(run.partition)?.prepare()
-    return once(run)
+    const place = fence.of(run.partition)
+    // Others may have found the new epoch since this one was sent.
+    if (place.state !== 'open' || place.epoch === epoch) await lookAgain(run.partition)
+    return (await once(run)).result
+  }
+
+  async function lookAgain(partition: number): Promise<void> {
+    fence.close([partition])
+    const look = topology.nodeOf(partition)?.prepare()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs)
+    })
+    await Promise.race([look, patience])
+    clearTimeout(timer)
   }
 }
 
