@@ -22,7 +22,13 @@ export const TEST_SALT = 'salt-of-a-test'
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 const TIME = "{redis.call('GET', 'test:seconds'), redis.call('GET', 'test:micros')}"
-const ACCESS = { database: 0, tls: undefined, commandTimeoutMs: 2_000, connectTimeoutMs: 1_000 }
+/** How tests reach a server on loopback. */
+export const ACCESS = {
+  database: 0,
+  tls: undefined,
+  commandTimeoutMs: 2_000,
+  connectTimeoutMs: 1_000,
+}
 const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition)
 
 /** Settings for a server on loopback; patient, as the machine may be busy. */
@@ -54,11 +60,11 @@ export async function openLink(port: number, access = ACCESS): Promise<RedisLink
 }
 
 /** Makes the canaries, as `signet ledger init` does. */
-export async function initialise(port: number, acceptLoss = false): Promise<void> {
+export async function initialise(port: number, { salt = TEST_SALT } = {}): Promise<void> {
   const link = await openLink(port)
   try {
     const send: RedisLink['send'] = (commands) => link.send(commands)
-    await initLedger([{ partitions: ALL, send }], { salt: TEST_SALT, acceptLoss })
+    await initLedger([{ partitions: ALL, send }], { salt, acceptLoss: false })
   } finally {
     await link.close()
   }

@@ -15,6 +15,8 @@ export interface Batcher {
   run(command: RedisCommand): Promise<BatchResult>
   /** Commands that wait or are under way. */
   readonly size: number
+  /** Resolves when nothing waits and nothing is under way any more. */
+  drained(): Promise<void>
 }
 
 export interface BatcherOptions {
@@ -48,6 +50,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
   const queue: Item[] = []
   let scheduled = false
   let underWay = 0
+  const idle: (() => void)[] = []
 
   function wake(): void {
     if (scheduled || underWay > 0 || queue.length === 0) return
@@ -58,9 +61,16 @@ export function createBatcher(options: BatcherOptions): Batcher {
     })
   }
 
+  function tellIdle(): void {
+    if (queue.length + underWay === 0) for (const resolve of idle.splice(0)) resolve()
+  }
+
   async function sendBatch(): Promise<void> {
     failOverdue()
-    if (queue.length === 0) return
+    if (queue.length === 0) {
+      tellIdle()
+      return
+    }
     const batch = queue.splice(0, MAX_BATCH)
     underWay = batch.length
     const commands = batch.map(({ command }) => command)
@@ -74,6 +84,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
     const silent = results.find(({ kind }) => kind === 'unanswered' || kind === 'unsent')
     if (silent !== undefined) failWaiting(silent.kind === 'unsent' ? silent.message : SILENT)
     wake()
+    tellIdle()
   }
 
   function failOverdue(): void {
@@ -103,6 +114,12 @@ export function createBatcher(options: BatcherOptions): Batcher {
     },
     get size() {
       return queue.length + underWay
+    },
+    drained() {
+      if (queue.length + underWay === 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        idle.push(resolve)
+      })
     },
   }
 }

@@ -2,7 +2,6 @@ import { partitionsOf } from '../rendezvous.ts'
 import type { Fence } from './fence.ts'
 import { MEMBERS_KEY } from './keys.ts'
 import { noAnswer } from './redis-node.ts'
-import { fenceError } from './run-fenced.ts'
 import { PARTITIONS } from './tags.ts'
 import type { Topology } from './topology.ts'
 
@@ -11,7 +10,10 @@ const GONE_MS = 15_000
 
 /** The gateways on one ledger, as far as sweeping is concerned. */
 export interface Members {
-  /** Says that this gateway is there, and gives its share. Throws `LedgerUnavailable`. */
+  /**
+   * Says that this gateway is there, and gives its share. Throws `LedgerUnavailable` when the server
+   * does not answer.
+   */
   share(nowMs: number): Promise<readonly number[]>
   /** Takes this gateway out at once. Never throws: it would be forgotten by itself. */
   leave(): Promise<void>
@@ -22,12 +24,14 @@ export interface Members {
  * does no harm: leases keep them apart.
  */
 export function openMembers(topology: Topology, fence: Fence, self: string): Members {
+  let known: readonly string[] = [self]
   return {
     async share(nowMs) {
       const node = topology.nodeOf(0)
-      if (node === undefined || !node.ready) throw noAnswer(node?.trouble ?? 'no server')
-      // Nothing is written to a server that does not hold the ledger.
-      if (fence.of(0).state === 'closed') throw fenceError(fence, 0)
+      // Nothing is written to a server that does not hold the ledger. Other partitions must be swept
+      // while this one is away: those who were there the last time share them.
+      const away = node === undefined || !node.ready || fence.of(0).state === 'closed'
+      if (away) return partitionsOf(self, known, PARTITIONS)
       const results = await node.send([
         { name: 'ZADD', args: [MEMBERS_KEY, nowMs, self] },
         { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', nowMs - GONE_MS] },
@@ -35,7 +39,8 @@ export function openMembers(topology: Topology, fence: Fence, self: string): Mem
       ])
       const last = results[2]
       if (last?.kind !== 'reply') throw noAnswer(last?.message ?? 'no answer')
-      return partitionsOf(self, last.reply as string[], PARTITIONS)
+      known = last.reply as string[]
+      return partitionsOf(self, known, PARTITIONS)
     },
     async leave() {
       const node = topology.nodeOf(0)

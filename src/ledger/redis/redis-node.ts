@@ -11,7 +11,7 @@ import type { ConnectLink, LinkTarget, RedisCommand, RedisLink, RedisResult } fr
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
 import { selfTest } from './self-test.ts'
-import { type ServerFacts, serverFactsOf } from './server-facts.ts'
+import { serverFactsOf } from './server-facts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { createUsabilityLog } from './usability-log.ts'
 
@@ -32,8 +32,8 @@ export interface NodeOptions {
   readonly onLost?: () => void
   /** False: too few replicas do not refuse it, others run already. Default: only at its first look. */
   readonly starting?: () => boolean
-  /** Called when the server is fit and its canaries have been looked at. Throws to try again. */
-  readonly onPrepared: (node: RedisNode) => Promise<void>
+  /** Called before anything is written to a server: throws when it is not known to be ours. */
+  readonly assertOurs: (node: RedisNode) => Promise<void>
   /** Called at each look when the server can be used, before it counts as fit for good. */
   readonly onOpen: (partitions: readonly number[], nowMs: number) => Promise<void>
 }
@@ -50,14 +50,13 @@ export interface RedisNode {
   readonly problems: readonly string[]
   /** Somebody is there and will not have us: a wrong password, no TLS. */
   readonly rejected: boolean
-  readonly facts: ServerFacts | undefined
   /** Runs a script. `durable`: on the connection of `WAIT`, answered after it. */
   run(script: ScriptName, call: ScriptCall, options: { durable: boolean }): Promise<BatchResult>
   /** Plain commands, without `WAIT`. */
   send(commands: readonly RedisCommand[]): Promise<readonly RedisResult[]>
   /** Looks at the server and the canaries again; those who ask meanwhile share one look. */
   prepare(): Promise<void>
-  reconnect(): void
+  /** Waits for what is under way, for as long as a command may take. */
   close(): Promise<void>
 }
 
@@ -75,7 +74,6 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   const usability = createUsabilityLog(log, clock, server)
   const fenceLog = createFenceLog(log, server)
   const shas = new Map<ScriptName, string>()
-  let facts: ServerFacts | undefined
   let problems: readonly string[] = []
   let trouble = 'not connected yet'
   let prepared = false
@@ -84,11 +82,18 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   let started = false
   let closed = false
   let preparing: Promise<void> | undefined
+  /** Connections lost so far: a look that began before a loss proves nothing. */
+  let losses = 0
+  let askedAgain = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const events = {
-    onReady: () => void prepare(),
+    onReady: () => {
+      askedAgain = preparing !== undefined
+      void prepare()
+    },
     onLost: () => {
+      losses += 1
       prepared = false
       trouble = durable?.trouble?.message ?? plain?.trouble?.message ?? 'the connection was lost'
       usability.unusable(trouble)
@@ -114,14 +119,20 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     if (closed || links.some(({ ready }) => !ready)) return Promise.resolve()
     preparing ??= look().finally(() => {
       preparing = undefined
+      if (!askedAgain) return
+      askedAgain = false
+      void prepare()
     })
     return preparing
   }
 
   async function look(): Promise<void> {
     clearTimeout(timer)
+    const lossesBefore = losses
     try {
-      await prepareServer()
+      await prepareServer(() => {
+        if (losses !== lossesBefore) throw new Error('the connection was lost meanwhile')
+      })
       breaker.succeeded()
       prepared = true
       problems = []
@@ -142,7 +153,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     return options.partitions().every((partition) => fence.of(partition).state === 'open')
   }
 
-  async function prepareServer(): Promise<void> {
+  async function prepareServer(assertConnected: () => void): Promise<void> {
     const infos = await Promise.all(links.map(async (link) => serverFactsOf(await infoOf(link))))
     const [first, second] = infos
     if (first === undefined || first.runId !== second?.runId) {
@@ -159,18 +170,19 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     const starting = !started && options.starting?.() !== false
     const unfit = problemsOfServer({ ...first, appendfsync }, settings, { starting })
     if (unfit.length > 0) throw new UnfitServer(unfit)
+    await options.assertOurs(node)
     if (testedRun !== first.runId) await prepareScripts()
     testedRun = first.runId
-    facts = first
     const nowMs = await timeOf(links[1])
     options.learnTime(nowMs)
     const partitions = options.partitions()
     await fence.recover(fenced(first.replicationId), partitions, nowMs)
     fenceLog.looked(partitions.map(fence.of))
-    await options.onPrepared(node)
+    assertConnected()
     started = true
     prepared = true
     await options.onOpen(options.partitions(), nowMs)
+    assertConnected()
   }
 
   async function prepareScripts(): Promise<void> {
@@ -230,9 +242,6 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     get rejected() {
       return links.some((link) => link.trouble?.kind === 'rejected')
     },
-    get facts() {
-      return facts
-    },
     async run(script, call, { durable: waits }) {
       if (!prepared) return unsent(trouble || 'not ready')
       if (!breaker.allow()) return unsent('the server has not answered')
@@ -249,13 +258,10 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     },
     send: (commands) => links[1].send(commands),
     prepare,
-    reconnect() {
-      prepared = false
-      for (const link of links) link.reconnect()
-    },
     async close() {
       closed = true
       clearTimeout(timer)
+      await Promise.all([durably, plainly].map((batcher) => batcher.drained()))
       await preparing
       await Promise.all(links.map((link) => link.close()))
     },

@@ -7,11 +7,9 @@ import type { BatchResult } from './batcher.ts'
 import { openCluster } from './cluster.ts'
 import { createDiagnosis } from './diagnose.ts'
 import { createFence, type Fence } from './fence.ts'
+import { createInstallation } from './installation.ts'
 import type { Journal } from './journal.ts'
-import { META_KEY } from './keys.ts'
 import { openMembers } from './members.ts'
-import { parseMeta } from './meta.ts'
-import { isMoved } from './not-executed.ts'
 import { openReads } from './reads.ts'
 import type { ConnectLink } from './redis-link.ts'
 import { noAnswer, type RedisNode } from './redis-node.ts'
@@ -57,28 +55,15 @@ const DURABLE: ReadonlySet<string> = new Set(['L', 'A', 'M'])
 export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledger> {
   const { settings, clock, log, journal } = options
   const fence = createFence(settings.durability)
-  let salt: string | undefined
+  const installation = createInstallation(() => topology)
   let offsetMs = 0
-
-  async function learnSalt(node: RedisNode): Promise<void> {
-    if (topology.nodeOf(0) !== node) return
-    const [result] = await node.send([{ name: 'GET', args: [META_KEY] }])
-    // Its slot is on its way: the server that gets it is asked.
-    if (result !== undefined && isMoved(result)) return
-    const meta = parseMeta(result)
-    if (meta === undefined) return
-    if (salt !== undefined && salt !== meta.salt) {
-      throw new Error('the server holds the ledger of another installation')
-    }
-    salt = meta.salt
-  }
 
   function learnTime(nowMs: number): void {
     offsetMs = nowMs - clock.nowMs()
     options.learnTime?.(nowMs)
   }
 
-  const hooks = { learnTime, onPrepared: learnSalt, onOpen: putBack }
+  const hooks = { learnTime, assertOurs: installation.assertOurs, onOpen: putBack }
   const topology = openTopology({ ...options, ...hooks, fence })
   const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
   const reads = openReads({ topology, diagnosis, unavailable: () => fenceError(fence, 0) })
@@ -128,6 +113,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   return {
     partitions: PARTITIONS,
     get salt() {
+      const { salt } = installation
       if (salt === undefined) throw fenceError(fence, 0)
       return salt
     },
@@ -162,7 +148,7 @@ function openTopology(
   options: RedisLedgerOptions & {
     readonly fence: Fence
     readonly learnTime: (nowMs: number) => void
-    readonly onPrepared: (node: RedisNode) => Promise<void>
+    readonly assertOurs: (node: RedisNode) => Promise<void>
     readonly onOpen: (partitions: readonly number[], nowMs: number) => Promise<void>
   },
 ): Topology {
