@@ -102,11 +102,12 @@ async function keysOf(link: RedisLink, pattern: string): Promise<string[]> {
 
 async function valuesOf(link: RedisLink, pattern: string): Promise<[string, Uint8Array][]> {
   const keys = await keysOf(link, pattern)
-  if (keys.length === 0) return []
-  const values = await ask(link, { name: 'MGET', args: keys, binary: true })
-  return (values as (Uint8Array | null)[]).flatMap((bytes, index): [string, Uint8Array][] =>
-    bytes === null ? [] : [[keys[index] ?? '', bytes]],
-  )
+  // One command a key: those of a cluster's node lie in many slots.
+  const results = await link.send(keys.map((key) => ({ name: 'GET', args: [key], binary: true })))
+  return results.flatMap((result, index): [string, Uint8Array][] => {
+    if (result.kind !== 'reply') throw new Error(`Cannot read the ledger: ${result.message}`)
+    return result.reply === null ? [] : [[keys[index] ?? '', result.reply as Uint8Array]]
+  })
 }
 
 async function ask(link: RedisLink, command: RedisCommand): Promise<unknown> {
