@@ -191,7 +191,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   R17: done('SIGTERM under traffic'),
   R18: later(REDIS, 'SIGTERM in the middle of a decision'),
   R19: done('SIGKILL at each await'),
-  R20: later(REDIS, 'rolling restart of three gateways'),
+  R20: done('rolling restart of three gateways'),
   R21: later(RELOAD, 'secret files rotated'),
   R22: later(REDIS, 'a clock that is off'),
   R23: done('disk full'),

@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest'
+import { type Balancer, openBalancer } from '../support/balancer.ts'
+import {
+  callOver,
+  type GatewayProcess,
+  type PreparedGateway,
+  prepareGateway,
+  startGateway,
+} from '../support/gateway-process.ts'
+import { initialiseLedger } from '../support/redis/initialise.ts'
+import { ledgerAtRest } from '../support/redis/ledger-at-rest.ts'
+import { openRedisServer } from '../support/redis/redis-server.ts'
+import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
+import { until } from '../support/until.ts'
+import { keepAsking } from '../support/upload-load.ts'
+
+const GATEWAYS = 3
+const GRANTS = 50
+
+/** Ends a gateway as a deployment does, and puts a new one in its place. */
+async function restart(
+  old: GatewayProcess,
+  { prepared, balancer }: { prepared: PreparedGateway; balancer: Balancer },
+): Promise<GatewayProcess> {
+  old.kill('SIGTERM')
+  expect(await old.ended).toEqual({ code: 0, signal: null })
+  balancer.remove(old.url)
+  const gateway = await startGateway(prepared)
+  await balancer.add(gateway.url)
+  await until('it gets its share', async () => balancer.answered.has(gateway.url))
+  return gateway
+}
+
+describeOnRedis('a deployment', () => {
+  it('R20 rolling restart of three gateways under load: no request fails, none is lost', async () => {
+    await using closing = new AsyncDisposableStack()
+    const directory = await openTemporaryDirectory()
+    closing.defer(directory.close)
+    const server = closing.use(await openRedisServer({ appendOnly: 'always' }))
+    const prepared = await prepareGateway(
+      directory.path,
+      { server: { shutdownDelaySeconds: 1, drainSeconds: 20 } },
+      // That nothing fails is shown here, not speed: a busy machine may be slow to sync.
+      { state: server.url, ledger: { commandTimeoutMs: 5_000 } },
+    )
+    await initialiseLedger(prepared)
+    const balancer = closing.use(await openBalancer())
+    const gateways: GatewayProcess[] = []
+    for (let n = 0; n < GATEWAYS; n += 1) {
+      const gateway = closing.use(await startGateway(prepared))
+      gateways.push(gateway)
+      await balancer.add(gateway.url)
+    }
+    const load = keepAsking([callOver(balancer.url, prepared)], 6)
+    closing.defer(load.stop)
+    const enough = load.count(201) + GRANTS
+    await until('uploads are granted', async () => load.count(201) >= enough)
+    for (const old of gateways) closing.use(await restart(old, { prepared, balancer }))
+    const wanted = load.count(201) + GRANTS
+    await until('uploads are granted', async () => load.count(201) >= wanted)
+    await load.stop()
+
+    expect(balancer.answered.size).toBe(2 * GATEWAYS)
+    const statuses = load.answers.map(({ status, code }) => `${status} ${code ?? ''}`)
+    expect(new Set(statuses)).toEqual(new Set(['201 ']))
+    const { records, drift } = await ledgerAtRest(server)
+    expect(drift).toEqual([])
+    expect(load.granted().filter((id) => records.get(id)?.state !== 'P')).toEqual([])
+    expect(records.size).toBe(load.granted().length)
+  })
+})
