@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises'
-import type { Audit } from '../../src/audit/port.ts'
 import { systemClock } from '../../src/clock.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { createAdminApp } from '../../src/http/create-admin-app.ts'
 import { createApp } from '../../src/http/create-app.ts'
-import type { Ledger } from '../../src/ledger/port.ts'
 import { listenNode } from '../../src/runtime/listen-node.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { openContext } from '../../src/runtime/open-context.ts'
-import type { StoreClient } from '../../src/stores/store-client.ts'
+import { openShiftedLedger } from './redis/shifted-ledger.ts'
+import { watchedPorts } from './watched-ports.ts'
 
 // The entry file of a gateway that SIGKILLs itself at the await that KILL_AT names, with a clock that
-// is CLOCK_SHIFT_MS ahead. It sweeps only when it is asked to, by its admin API.
+// is CLOCK_SHIFT_MS ahead. It sweeps only when it is asked to, by its admin API. With LEDGER_SHIFTS=yes
+// the ledger on Redis takes its clock from where a test can move it.
 const killAt = process.env.KILL_AT ?? ''
 const shiftMs = Number(process.env.CLOCK_SHIFT_MS ?? '0')
 
@@ -20,49 +20,6 @@ async function dieAt(...names: readonly string[]): Promise<void> {
   if (!names.includes(killAt)) return
   process.kill(process.pid, 'SIGKILL')
   await new Promise(() => {})
-}
-
-function mortalLedger(ledger: Ledger): Ledger {
-  return {
-    ...ledger,
-    async admit(command) {
-      const reply = await ledger.admit(command)
-      if (command.op === 'R') await dieAt('after reserve')
-      return reply
-    },
-    async finish(command) {
-      const reply = await ledger.finish(command)
-      await dieAt(`after finish ${command.op}`)
-      return reply
-    },
-    async claim(request) {
-      const claimed = await ledger.claim(request)
-      if (claimed.reservations.length > 0) await dieAt('after claim')
-      return claimed
-    },
-  }
-}
-
-function mortalAudit(audit: Audit): Audit {
-  return {
-    ...audit,
-    async append(event) {
-      if (event.event === 'upload.granted') await dieAt('before audit')
-      await audit.append(event)
-      if (event.event === 'upload.granted') await dieAt('before answer')
-    },
-  }
-}
-
-function mortalClient(client: StoreClient): StoreClient {
-  return {
-    ...client,
-    async head(place, versionId) {
-      const head = await client.head(place, versionId)
-      await dieAt('after HEAD')
-      return { ...head, storeNowMs: (head.storeNowMs ?? Date.now()) + shiftMs }
-    },
-  }
 }
 
 const file = process.env.SIGNET_CONFIG ?? ''
@@ -74,13 +31,15 @@ const { config, secrets } = await loadConfig(await readText(file), file, {
 })
 const closing = new AsyncDisposableStack()
 const clock = { nowMs: () => systemClock.nowMs() + shiftMs }
-const ports = await openContext(config, secrets, closing, { clock })
+const shifts = process.env.LEDGER_SHIFTS === 'yes'
+const ports = await openContext(config, secrets, closing, {
+  clock,
+  ...(shifts && { ledger: await openShiftedLedger(config) }),
+})
 const context = {
   ...ports,
   config,
-  ledger: mortalLedger(ports.ledger),
-  audit: mortalAudit(ports.audit),
-  storeClient: mortalClient(ports.storeClient),
+  ...watchedPorts(ports, { at: dieAt, storeShiftMs: shiftMs }),
 }
 const admin = await listenNode(createAdminApp(context).fetch, config.server.admin, config.server)
 const api = await listenNode(createApp(context).fetch, config.server.listen, config.server)
