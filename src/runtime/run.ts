@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Path of the configuration. */
   readonly file: string
   readonly onRunning?: (running: Running) => void
+  /** Opens the ports. Default `openContext`. */
+  readonly open?: typeof openContext
 }
 
 /**
@@ -30,7 +32,7 @@ export interface RunOptions {
  * readiness falls first, then requests under way finish, then everything closes, last opened first. A
  * second signal waits for nobody any more.
  */
-export async function run({ env, file, onRunning }: RunOptions): Promise<void> {
+export async function run({ env, file, onRunning, open = openContext }: RunOptions): Promise<void> {
   const signals = listenToStopSignals()
   const readText = (path: string) => readFile(path, 'utf8')
   const { config, secrets, warnings } = await loadConfig(await readConfig(file), file, {
@@ -39,7 +41,7 @@ export async function run({ env, file, onRunning }: RunOptions): Promise<void> {
     hashing: nodeHashing,
   })
   await using closing = new AsyncDisposableStack()
-  const context = await openContext(config, secrets, closing)
+  const context = await open(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
   const probing = probeAtStart(context, (url, init) => fetch(url, init))
   closing.defer(() => probing.stop())

@@ -189,7 +189,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   R15: done('one tenant floods'),
   R16: later(LOAD, '2,000 slow sockets'),
   R17: done('SIGTERM under traffic'),
-  R18: later(REDIS, 'SIGTERM in the middle of a decision'),
+  R18: done('SIGTERM in the middle of a decision'),
   R19: done('SIGKILL at each await'),
   R20: done('rolling restart of three gateways'),
   R21: later(RELOAD, 'secret files rotated'),
