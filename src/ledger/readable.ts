@@ -9,8 +9,9 @@ const ENTRY = 4
 const STATES = ['P', 'S', 'V', 'X', 'D']
 
 /**
- * Why a stored subject cannot be used; `undefined` when it can. A counter below zero can be read: it
- * is the auditor's to report. `undefined` stands for bytes that cannot be decoded.
+ * Why a stored subject cannot be read; `undefined` when it can. A counter below zero can: it is the
+ * auditor's to report, and `flawOfCounters` keeps decisions from it. `undefined` stands for bytes that
+ * cannot be decoded.
  */
 export function flawOfSubject(value: unknown): string | undefined {
   if (value === undefined) return 'cannot be decoded'
@@ -22,6 +23,20 @@ export function flawOfSubject(value: unknown): string | undefined {
   const rates = value[1]
   const entries = value.length - HEADER - RATE * rates
   if (!(rates >= 0) || entries < 0 || entries % ENTRY !== 0) return 'has the wrong length'
+  return undefined
+}
+
+/**
+ * Why nothing may be decided on a subject that can be read; `undefined` when it may. A counter below
+ * zero would let more in than its limit, and one whose sum is no exact number would not be counted on.
+ */
+export function flawOfCounters(state: SubjectState): string | undefined {
+  const below = state.findIndex((value) => value < 0)
+  if (below >= 0) return `has a number below zero at position ${below}`
+  for (let at = HEADER + RATE * (state[1] ?? 0); at < state.length; at += ENTRY) {
+    const used = (state[at + 2] ?? 0) + (state[at + 3] ?? 0)
+    if (!Number.isSafeInteger(used)) return `has a counter out of range at position ${at + 2}`
+  }
   return undefined
 }
 
@@ -66,9 +81,9 @@ export function decoded(text: unknown): unknown {
   }
 }
 
-/** The state, when it can be used. Throws `LedgerUnavailable` with the value's name for the log. */
+/** The state, when it can be decided on. Throws `LedgerUnavailable` with the value's name for the log. */
 export function readableState(name: string, value: unknown): SubjectState {
-  const flaw = flawOfSubject(value)
+  const flaw = flawOfSubject(value) ?? flawOfCounters(value as SubjectState)
   if (flaw !== undefined) throw unreadable(name, flaw)
   return value as SubjectState
 }

@@ -228,6 +228,24 @@ export function auditContract(name: string, open: () => Promise<DamageableLedger
         expect((await audited(ledger)).negative).toEqual([counter])
       }))
 
+    it.each(['setPosted', 'setPending'] as const)(
+      'nothing is decided on a counter below zero, which stays as it is (%s)',
+      (set) =>
+        within(async ({ ledger, damage }) => {
+          const open = await pending(ledger, 'up_1', 10)
+          await damage[set](USER, STORED, 0, -20)
+          const before = await damage.rawSubject(USER)
+          const refused = { code: 'LedgerUnavailable' }
+          const command = reserve('up_4', asked(1))
+          await expect(ledger.admit(command)).rejects.toMatchObject(refused)
+          const look = ledger.admit({ ...command, op: 'Q' })
+          await expect(look).rejects.toMatchObject(refused)
+          const end = ledger.finish({ ...ref(open), op: 'V' })
+          await expect(end).rejects.toMatchObject(refused)
+          expect(await damage.rawSubject(USER)).toBe(before)
+        }),
+    )
+
     it('a pending amount below zero is repaired', () =>
       within(async ({ ledger, damage }) => {
         await someHistory(ledger)

@@ -15,6 +15,9 @@ const INDEX = indexKey(PARTITION)
 /** Values as the ledger stores them: one after the other. */
 const pack = (...values: unknown[]) =>
   Buffer.concat(values.map((value) => Buffer.from(new Encoder().encode(value))))
+const WINDOW = START_MS / 60_000
+/** A counter as somebody may have left it. */
+type Counter = Partial<Record<'id' | 'window' | 'posted' | 'pending', number | string>>
 const RESERVE = wanted({ rid: 'up_1', user: USER, bytes: 10 })
 const CLAIM = { partition: PARTITION, limit: 10, leaseMs: 30_000 }
 
@@ -94,7 +97,10 @@ describeOnRedis('a key that is not what the ledger writes', () => {
   const text = (value: string | Buffer) => (key: string) => ['SET', key, value]
   const SUBJECT_OPS: Op[] = ['reserve', 'look', 'charge', 'settle', 'void']
   const RECORD_OPS: Op[] = ['replay', 'settle', 'void', 'amend', 'late', 'gone', 'reassert', 'find']
-  const CASES: [string, string, (key: string) => (string | Buffer)[], RegExp, Op[]][] = [
+  type Case = [string, string, (key: string) => (string | Buffer)[], RegExp, Op[]]
+  const counters = ({ id = 21, window = WINDOW, posted = 0, pending = 10 }: Counter) =>
+    pack(1, 1, 11, 0, id, window, posted, pending, 22, 0, 0, 10)
+  const CASES: Case[] = [
     ['a subject that is a hash', SUBJECT, hash, /is a hash, where a string belongs/, SUBJECT_OPS],
     ['a subject of words', SUBJECT, text('words'), /unknown schema/, SUBJECT_OPS],
     ['an empty subject', SUBJECT, text(''), /unknown schema/, SUBJECT_OPS],
@@ -108,6 +114,48 @@ describeOnRedis('a key that is not what the ledger writes', () => {
       /is no msgpack/,
       SUBJECT_OPS,
     ],
+    ...(
+      [
+        ['a posted amount that is no number', counters({ posted: Number.NaN }), /integers/],
+        ['a pending amount that is no number', counters({ pending: Number.NaN }), /integers/],
+        ['a posted amount below zero', counters({ posted: -1_000 }), /below zero/],
+        ['a pending amount below zero', counters({ pending: -1_000 }), /below zero/],
+        ['a posted amount that is text', counters({ posted: '0' }), /integers/],
+        ['a pending amount that is text', counters({ pending: '0' }), /integers/],
+        ['a posted amount with a fraction', counters({ posted: 0.5 }), /integers/],
+        ['a posted amount that is not exact', counters({ posted: 2 ** 53 }), /integers/],
+        ['amounts whose sum is not exact', counters({ posted: 2 ** 53 - 5 }), /out of range/],
+        ['an amount without end', counters({ posted: Number.POSITIVE_INFINITY }), /integers/],
+        ['a counter of no limit', counters({ id: Number.NaN }), /integers/],
+        ['a counter whose limit is text', counters({ id: '21' }), /integers/],
+        ['a counter of no window', counters({ window: Number.NaN }), /integers/],
+      ] as const
+    ).map(
+      ([what, value, why]): Case => [what, SUBJECT, text(value), why, ['reserve', 'look', 'void']],
+    ),
+    ...([Number.NaN, -1, '0', 0.5, 2 ** 53] as const).map(
+      (tat): Case => [
+        `a rate at ${JSON.stringify(tat)}`,
+        SUBJECT,
+        text(pack(1, 1, 11, tat, 21, WINDOW, 0, 10, 22, 0, 0, 10)),
+        /integers|below zero/,
+        ['reserve', 'look', 'charge'],
+      ],
+    ),
+    ...([Number.NaN, '10', 0.5] as const).map(
+      (amount): Case => [
+        `a record that holds ${JSON.stringify(amount)}`,
+        RECORD,
+        text(
+          pack(
+            ...[1, 'P', START_MS + 10_000, -1, 0, 'fp of up_1', '', 1, USER],
+            ...[2, 21, WINDOW, amount, 0, 22, 0, amount, 3],
+          ),
+        ),
+        /integers/,
+        ['settle', 'void'],
+      ],
+    ),
     ['a record that is a hash', RECORD, hash, /is a hash, where a string belongs/, RECORD_OPS],
     ['a record of words', RECORD, text('words'), /unknown schema/, RECORD_OPS],
     [

@@ -1,4 +1,6 @@
+import { Encoder } from '@msgpack/msgpack'
 import { expect } from 'vitest'
+import type { AdmitCommand } from '../../src/ledger/port.ts'
 import { packNumbers } from '../../src/ledger/redis/codec.ts'
 import { indexKey, recordKey, subjectKey } from '../../src/ledger/redis/keys.ts'
 import { finishOf, START_MS, wanted } from '../contract/ledger-commands.ts'
@@ -20,6 +22,9 @@ import type { ScriptsUnderTest } from './scripts-under-test.ts'
 // `script-mutants.test.ts` shows that they hold, and that none holds without its line.
 
 const UNREADABLE = { error: expect.stringContaining('unreadable') }
+/** As the ledger stores values, and with what it never would. */
+const packed = (values: readonly unknown[]) =>
+  Buffer.concat(values.map((value) => Buffer.from(new Encoder().encode(value))))
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const FOR_GOOD = -1
@@ -238,6 +243,60 @@ export const GUARANTEES = {
       const wish = wanted({ rid: 'up_2', user: USER })
       expect(await scripts.admit(wish)).toMatchObject(UNREADABLE)
       expect(await scripts.finish(finishOf(pending, 'V'))).toMatchObject(UNREADABLE)
+      expect(await scripts.stored()).toBe(before)
+    }
+  },
+
+  async 'a counter that is no number lets nothing in and is not written over'(
+    scripts: ScriptsUnderTest,
+  ) {
+    const pending = await reserved(scripts)
+    const state = (await scripts.subject(USER)) ?? []
+    // The rate's time, then limit, window, posted and pending of the bytes.
+    const [tat, id, window, posted, held] = [3, 4, 5, 6, 7]
+    const all: [place: number, values: unknown[], ops: 'R' | 'RV'][] = [
+      [tat, [Number.NaN, -1, 0.5, 2 ** 53], 'R'],
+      [id, [Number.NaN, '21'], 'RV'],
+      [window, [Number.NaN], 'RV'],
+      [posted, [Number.NaN, -1_000, '0', 0.5, 2 ** 53 - 5], 'RV'],
+      [held, [Number.NaN, -1_000, '10', 10.5, 2 ** 53], 'RV'],
+    ]
+    for (const [place, values, ops] of all) {
+      for (const value of values) {
+        await scripts.run('SET', subjectKey(0, USER), packed(state.with(place, value as number)))
+        const before = await scripts.stored()
+        const wish = wanted({ rid: 'up_2', user: USER, bytes: 2_000 })
+        for (const op of ['R', 'Q', 'C'] as const) {
+          const hold = op === 'C' ? wish.hold.with(3, 0).with(7, 0) : wish.hold
+          const came = await scripts.admit({ ...wish, hold, op } as AdmitCommand)
+          expect([place, value, came]).toMatchObject([place, value, { error: expect.any(String) }])
+        }
+        if (ops === 'RV') {
+          const came = await scripts.finish(finishOf(pending, 'V'))
+          expect([place, value, came]).toMatchObject([place, value, { error: expect.any(String) }])
+        }
+        expect(await scripts.stored()).toBe(before)
+      }
+    }
+  },
+
+  async 'a record whose numbers are none ends nothing'(scripts: ScriptsUnderTest) {
+    const { rid, hold, fingerprint } = await reserved(scripts)
+    const key = recordKey(0, rid)
+    const head = [1, 'P', START_MS, -1, 0, fingerprint, '', 1, USER]
+    const spoilt = [
+      [...head.with(2, Number.NaN), ...hold],
+      [...head.with(7, Number.NaN), ...hold],
+      [...head, ...hold.with(0, Number.NaN)],
+      ...[Number.NaN, -10, '10', 0.5].map((amount) => [...head, ...hold.with(3, amount as number)]),
+    ]
+    for (const values of spoilt) {
+      await scripts.run('SET', key, packed(values))
+      const before = await scripts.stored()
+      for (const op of ['V', 'X'] as const) {
+        const came = await scripts.finish(finishOf(wanted({ rid, user: USER, bytes: 10 }), op))
+        expect([values, came]).toMatchObject([values, { error: expect.any(String) }])
+      }
       expect(await scripts.stored()).toBe(before)
     }
   },

@@ -1,4 +1,5 @@
 import type { ScriptName } from '../../src/ledger/redis/scripts/load-scripts.ts'
+import { NO_COUNTER_LUA } from '../../src/ledger/redis/scripts/opening-lua.ts'
 import type { Guarantee } from './script-guarantees.ts'
 import type { ScriptTexts } from './scripts-under-test.ts'
 
@@ -16,6 +17,7 @@ const CONFLICT = "{'CONFLICT', now, rec[2]} end"
 const REWRITE = "redis.call('SET', KEYS[3], got[2], 'KEEPTTL')"
 const FOREIGN = "error('a key of another program')"
 const OLDER_WINDOW = 'if S[c + 3] > 0 then'
+const NO_NUMBER = 'a counter that is no number lets nothing in and is not written over'
 const REPLAYS = 'a replay writes, so that the WAIT behind it proves something'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -212,6 +214,65 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [[' or n < 0 or n % 4 ~= 0', '']],
     falls: 'a subject that cannot be read is not written over',
   })),
+  ...each(['reserve', 'finish'], (script) => ({
+    without: 'the check of counters',
+    script,
+    edits: [[NO_COUNTER_LUA, 'false']],
+    falls: NO_NUMBER,
+  })),
+  ...each(['reserve', 'finish'], (script) => ({
+    without: 'the sign of counters',
+    script,
+    edits: [['posted >= 0 and pending >= 0 and ', '']],
+    falls: NO_NUMBER,
+  })),
+  ...each(['reserve', 'finish'], (script) => ({
+    without: 'the range of counters',
+    script,
+    edits: [[' and posted + pending <= 9007199254740991', '']],
+    falls: NO_NUMBER,
+  })),
+  ...each(['reserve', 'finish'], (script) => ({
+    without: 'that counters are whole',
+    script,
+    edits: [[' and posted % 1 + pending % 1 == 0', '']],
+    falls: NO_NUMBER,
+  })),
+  ...each(['reserve', 'finish'], (script) => ({
+    without: 'the check of limits and windows of counters',
+    script,
+    edits: [['if not (S[c] >= 0 and S[c + 1] >= 0)', 'if false']],
+    falls: NO_NUMBER,
+  })),
+  {
+    without: 'the check of the TAT',
+    script: 'reserve',
+    edits: [['if not (tat >= 0 and tat <= 9007199254740991 and tat % 1 == 0)', 'if false']],
+    falls: NO_NUMBER,
+  },
+  {
+    without: 'the check of the numbers of a record',
+    script: 'finish',
+    edits: [
+      [
+        'or not (rec[3] >= 0 and rec[4] >= -1 and rec[5] >= 0 and rec[8] >= 0 and rec[8] % 1 == 0)',
+        '',
+      ],
+    ],
+    falls: 'a record whose numbers are none ends nothing',
+  },
+  {
+    without: 'the check of the length of a hold',
+    script: 'finish',
+    edits: [['if not (count >= 0 and count % 1 == 0)', 'if false']],
+    falls: 'a record whose numbers are none ends nothing',
+  },
+  {
+    without: 'the check of the amounts of a hold',
+    script: 'finish',
+    edits: [['if not (amount >= 0 and amount <= 2^50 and amount % 1 == 0)', 'if false']],
+    falls: 'a record whose numbers are none ends nothing',
+  },
   {
     without: 'the bounds of a retention',
     script: 'finish',

@@ -1,6 +1,7 @@
 import { decodeMulti } from '@msgpack/msgpack'
 import type { LedgerRecord } from '../decision.ts'
 import type { ReservationState, SubjectState } from '../port.ts'
+import { flawOfCounters } from '../readable.ts'
 import { packStream } from './msgpack-stream.ts'
 
 const SCHEMA = 1
@@ -25,7 +26,15 @@ export function packRecordBody({
   return packStream([-1, 0, fingerprint, note, subjects.length, ...subjects])
 }
 
-/** A subject's state. Throws `UnreadableValue`. */
+/** A subject's state that scripts decide on: without counters below zero. Throws `UnreadableValue`. */
+export function unpackUsableSubject(bytes: Uint8Array): SubjectState {
+  const state = unpackSubject(bytes)
+  const flaw = flawOfCounters(state)
+  if (flaw !== undefined) throw new UnreadableValue(flaw)
+  return state
+}
+
+/** A subject's state, as the auditor reads it. Throws `UnreadableValue`. */
 export function unpackSubject(bytes: Uint8Array): SubjectState {
   const state = unpack(bytes).map(numberOf)
   const rates = state[1] ?? -1

@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
 import { checkCommand } from '../check-command.ts'
 import type { AdmitCommand, FinishCommand } from '../port.ts'
-import { UnreadableValue, unpackRecord, unpackSubject } from './codec.ts'
+import { UnreadableValue, unpackRecord, unpackUsableSubject } from './codec.ts'
 import { recordKey, subjectKey } from './keys.ts'
 import type { RedisNode } from './redis-node.ts'
 
@@ -29,7 +29,7 @@ const MAX_REMEMBERED = 256
 /** What each of our keys is, by the letter that its name begins with. */
 const TYPES: Readonly<Record<string, string>> = { x: 'zset' }
 const UNPACK: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
-  q: unpackSubject,
+  q: unpackUsableSubject,
   v: unpackRecord,
 }
 

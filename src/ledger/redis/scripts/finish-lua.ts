@@ -2,8 +2,10 @@ import {
   ENTRY_LUA,
   FOREIGN_LUA,
   IDLE_LUA,
+  NO_COUNTER_LUA,
   openingLua,
   REDIS_TIME,
+  SHAPE_LUA,
   STANDS_LUA,
 } from './opening-lua.ts'
 
@@ -79,22 +81,26 @@ for s = 4, #KEYS do
   local packed, S = got[s - 1], {1, 0}
   if packed then
     S = {cmsgpack.unpack(packed)}
-    local n = #S - 2 - 2 * S[2]
-    if S[1] ~= 1 or S[2] < 0 or n < 0 or n % 4 ~= 0 then error('an unreadable subject') end
+    ${SHAPE_LUA}
   end
-  local last = h + 4 * (H[h] or 0)
+  local count = H[h] or 0
+  if not (count >= 0 and count % 1 == 0) then error('an unreadable record') end
+  local last = h + 4 * count
   for e = h + 1, last, 4 do
     local id, window, amount, kind = H[e], H[e + 1], H[e + 2], H[e + 3]
     k = k + 1
+    if not (amount >= 0 and amount <= 2^50 and amount % 1 == 0) then error('an unreadable record') end
     if kind == 0 or kind == 3 and amount > 0 then reserved = math.max(reserved or 0, amount) end
     local c
     for p = 3 + 2 * S[2], #S, 4 do if S[p] == id and S[p + 1] == window then c = p break end end
     -- A window older than the two that are kept counts no more; one never seen is opened.
     c = c or entry(S, id, window)
     if c then
+      local posted, pending = S[c + 2], S[c + 3]
+      if ${NO_COUNTER_LUA} then error('an unreadable subject') end
       local post = becomes(kind, amount)
       local use = op == 'A' and amount or op == 'L' and 0 or -amount
-      local posted, pending = S[c + 2] + post, S[c + 3] + use
+      posted, pending = posted + post, pending + use
       if posted < 0 or pending < 0 then return unless_foreign({'CORRUPT', now, k}) end
       if L and posted + pending > L[k] and post + use > 0 then
         denied[#denied + 1] = k

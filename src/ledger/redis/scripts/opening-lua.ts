@@ -6,6 +6,9 @@ export const REDIS_TIME = "redis.call('TIME')"
  * without a head around them: unpacked into a table constructor, they come to a third of the time of
  * an array, as the table is made in its full size. Schema 1 or an error before something is written.
  *
+ * What is stored may be anything, and a number that is none compares false with every limit. So each is
+ * compared in a way that only a number passes: text and nil raise an error, NaN fails.
+ *
  * KEYS 1 x:{tag} 2 e:{tag} 3 v:{tag}:rid 4.. q:{tag}:subject. ARGV 1 op 2 rid 3 fingerprint 4 epoch.
  */
 export function openingLua(time: string): string {
@@ -19,7 +22,8 @@ local op = ARGV[1]
 local rec
 if got[2] then
   rec = {cmsgpack.unpack(got[2])}
-  if rec[1] ~= 1 or not rec[8] or not string.find('PSVXD', rec[2], 1, true) then
+  if rec[1] ~= 1 or not rec[8] or not string.find('PSVXD', rec[2], 1, true)
+    or not (rec[3] >= 0 and rec[4] >= -1 and rec[5] >= 0 and rec[8] >= 0 and rec[8] % 1 == 0) then
     error('an unreadable record')
   end
 end
@@ -52,7 +56,10 @@ end
 export const RATE_LUA = `
 local function rate(S, id)
   local last = 2 + 2 * S[2]
-  for c = 3, last, 2 do if S[c] == id then return c end end
+  for c = 3, last, 2 do
+    if not (S[c] >= 0) then error('an unreadable subject') end
+    if S[c] == id then return c end
+  end
   table.insert(S, last + 1, id)
   table.insert(S, last + 2, 0)
   S[2] = S[2] + 1
@@ -60,11 +67,28 @@ local function rate(S, id)
 end
 `
 
+/**
+ * What is no subject of ours: `S` and its length without head and rates, `n`. Counters are looked at
+ * where they are used.
+ */
+export const SHAPE_LUA = `
+    local n = #S - 2 - 2 * S[2]
+    if S[1] ~= 1 or S[2] < 0 or S[2] % 1 ~= 0 or n < 0 or n % 4 ~= 0 then
+      error('an unreadable subject')
+    end
+`
+
+/** True unless `posted` and `pending` are whole numbers from 0 to 2^53 - 1, as their sum is. */
+export const NO_COUNTER_LUA =
+  'not (posted >= 0 and pending >= 0 and posted + pending <= 9007199254740991 and posted % 1 + pending % 1 == 0)'
+
 /** The entry of a window that begins or runs: created, or rolled. nil: an older window. */
 export const ENTRY_LUA = `
 local function newest(S, id)
   local found
   for c = 3 + 2 * S[2], #S, 4 do
+    -- One without a limit or a window would be taken for none, and its counter begin anew.
+    if not (S[c] >= 0 and S[c + 1] >= 0) then error('an unreadable subject') end
     if S[c] == id and (not found or S[c + 1] > S[found + 1]) then found = c end
   end
   return found

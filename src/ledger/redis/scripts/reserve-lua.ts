@@ -2,9 +2,11 @@ import {
   ENTRY_LUA,
   FOREIGN_LUA,
   IDLE_LUA,
+  NO_COUNTER_LUA,
   openingLua,
   RATE_LUA,
   REDIS_TIME,
+  SHAPE_LUA,
 } from './opening-lua.ts'
 
 /**
@@ -40,8 +42,7 @@ for s = 4, #KEYS do
   local packed, S, c = got[s - 1], nil, 3
   if packed then
     S = {cmsgpack.unpack(packed)}
-    local n = #S - 2 - 2 * S[2]
-    if S[1] ~= 1 or S[2] < 0 or n < 0 or n % 4 ~= 0 then error('an unreadable subject') end
+    ${SHAPE_LUA}
   else
     S, fresh = {1, 0}, true
   end
@@ -52,6 +53,9 @@ for s = 4, #KEYS do
       c = rate(S, id)
     end
     local tat, top = S[c + 1], us + tau
+    if not (tat >= 0 and tat <= 9007199254740991 and tat % 1 == 0) then
+      error('an unreadable subject')
+    end
     if tat < us then tat = us end
     -- The clock stepped back: one request passes and leaves the burst used up.
     if tat > top + 60000000 then tat = math.max(us, top - inc) end
@@ -76,6 +80,7 @@ for s = 4, #KEYS do
       if not c then return {'PERIOD', now} end
     end
     local posted, pending = S[c + 2], S[c + 3]
+    if ${NO_COUNTER_LUA} then error('an unreadable subject') end
     l, k = l + 2, k + 1
     levels[l - 1], levels[l] = posted, pending
     if amount > 0 and posted + pending + amount > C[q] then
