@@ -1,7 +1,14 @@
 import { Encoder } from '@msgpack/msgpack'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
-import { epochKey, indexKey, recordKey, subjectKey } from '../../src/ledger/redis/keys.ts'
+import {
+  epochKey,
+  indexKey,
+  MEMBERS_KEY,
+  META_KEY,
+  recordKey,
+  subjectKey,
+} from '../../src/ledger/redis/keys.ts'
 import { finishOf, START_MS, wanted } from '../contract/ledger-commands.ts'
 import { openRedisServer, type RedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
@@ -214,6 +221,47 @@ describeOnRedis('a key that is not what the ledger writes', () => {
     expect(await dumpAll()).toEqual(before)
     const elsewhere = await opened.ledger.admit({ ...again, partition: 1 })
     expect(elsewhere).toMatchObject({ code: 'OK' })
+  })
+
+  /** A ledger that is opened when somebody has written over a key already. */
+  async function openedOver(key: string, write: (key: string) => (string | Buffer)[]) {
+    opened = await openRedisFixture(server, START_MS, async () => {
+      await server.command('DEL', key)
+      await server.command(...write(key))
+    })
+    return dumpAll()
+  }
+  const elsewhere = () => opened.ledger.admit({ ...again, partition: 1 })
+
+  it.each([
+    ['an index', INDEX, text('words'), /is a string, where a zset belongs/],
+    ['a canary', epochKey(PARTITION), hash, /is no canary/],
+  ])('%s of another program closes its partition alone, from the start', async (...row) => {
+    const [, key, write, why] = row
+    const before = await openedOver(key, write)
+    await expectRefused(ops.reserve(), key, why)
+    await expectRefused(ops.claim(), key, why)
+    expectLogged(key)
+    expect(await dumpAll()).toEqual(before)
+    expect(await elsewhere()).toMatchObject({ code: 'OK' })
+  })
+
+  it('with a list of gateways of another program every gateway sweeps everything', async () => {
+    const before = await openedOver(MEMBERS_KEY, text('words'))
+    const share = await opened.ledger.share()
+    expect(share).toEqual(Array.from({ length: opened.ledger.partitions }, (_, index) => index))
+    expectLogged(MEMBERS_KEY)
+    expect(await dumpAll()).toEqual(before)
+    expect(await ops.reserve()).toMatchObject({ code: 'OK' })
+  })
+
+  it('a ledger whose salt is of another program decides nothing and names the key', async () => {
+    const before = await openedOver(META_KEY, hash)
+    const error = await ops.reserve().catch((thrown: unknown) => thrown)
+    const why = `the key "${META_KEY}" is of another type: it is not the ledger's own`
+    expect(error).toMatchObject({ code: 'LedgerUnavailable', details: { facts: { why } } })
+    expect(opened.log.join('')).toContain(JSON.stringify(why).slice(1, -1))
+    expect(await dumpAll()).toEqual(before)
   })
 
   it.each([

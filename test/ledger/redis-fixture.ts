@@ -70,13 +70,18 @@ export async function initialise(port: number, { salt = TEST_SALT } = {}): Promi
   }
 }
 
-/** Empties the server, initialises it, and opens a ledger with a clock of the test's own. */
+/**
+ * Empties the server, initialises it, and opens a ledger with a clock of the test's own. `spoil` runs
+ * before it is opened.
+ */
 export async function openRedisFixture(
   server: RedisServer,
   startMs = Date.UTC(2026, 0, 15, 12),
+  spoil?: () => Promise<unknown>,
 ): Promise<RedisFixture> {
   await server.command('FLUSHALL')
   await initialise(server.port)
+  await spoil?.()
   let nowMs = startMs
   const setTime = async () => {
     const [seconds, millis] = [Math.floor(nowMs / 1000), nowMs % 1000]

@@ -27,7 +27,7 @@ export interface Diagnosis {
 const SAME_KEY_MS = 60_000
 const MAX_REMEMBERED = 256
 /** What each of our keys is, by the letter that its name begins with. */
-const TYPES: Readonly<Record<string, string>> = { x: 'zset' }
+const TYPES: Readonly<Record<string, string>> = { x: 'zset', g: 'zset' }
 const UNPACK: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   q: unpackUsableSubject,
   v: unpackRecord,

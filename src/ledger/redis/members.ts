@@ -1,4 +1,5 @@
 import { partitionsOf } from '../rendezvous.ts'
+import type { Diagnosis } from './diagnose.ts'
 import type { Fence } from './fence.ts'
 import { MEMBERS_KEY } from './keys.ts'
 import { noAnswer } from './redis-node.ts'
@@ -19,11 +20,20 @@ export interface Members {
   leave(): Promise<void>
 }
 
+export interface MembersOptions {
+  readonly topology: Topology
+  readonly fence: Fence
+  readonly diagnosis: Diagnosis
+  /** What this gateway is called, for this purpose alone. */
+  readonly self: string
+}
+
 /**
  * Gateways share the partitions to sweep. That two think a partition theirs, while one comes or goes,
- * does no harm: leases keep them apart.
+ * does no harm: leases keep them apart. So where a key of another program keeps them from knowing each
+ * other, which is reported, each sweeps everything.
  */
-export function openMembers(topology: Topology, fence: Fence, self: string): Members {
+export function openMembers({ topology, fence, diagnosis, self }: MembersOptions): Members {
   let known: readonly string[] = [self]
   return {
     async share(nowMs) {
@@ -38,6 +48,10 @@ export function openMembers(topology: Topology, fence: Fence, self: string): Mem
         { name: 'ZRANGE', args: [MEMBERS_KEY, 0, -1] },
       ])
       const last = results[2]
+      if (last?.kind === 'error' && last.message.startsWith('WRONGTYPE')) {
+        diagnosis.report(await diagnosis.explain(node, [MEMBERS_KEY], last.message))
+        return partitionsOf(self, [self], PARTITIONS)
+      }
       if (last?.kind !== 'reply') throw noAnswer(last?.message ?? 'no answer')
       known = last.reply as string[]
       return partitionsOf(self, known, PARTITIONS)

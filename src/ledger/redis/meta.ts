@@ -12,6 +12,9 @@ export interface LedgerMeta {
 
 /** Reads `META_KEY`; `undefined` when it is not there. Throws for a value that is none of ours. */
 export function parseMeta(result: RedisResult | undefined): LedgerMeta | undefined {
+  if (result?.kind === 'error' && result.message.startsWith('WRONGTYPE')) {
+    throw new Error(`the key "${META_KEY}" is of another type: it is not the ledger's own`)
+  }
   if (result?.kind !== 'reply')
     throw new Error(`cannot read the key "${META_KEY}": ${result?.message ?? 'no answer'}`)
   if (result.reply === null) return undefined

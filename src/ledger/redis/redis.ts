@@ -67,7 +67,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   const topology = openTopology({ ...options, ...hooks, fence })
   const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
   const reads = openReads({ topology, diagnosis, unavailable: () => fenceError(fence, 0) })
-  const members = openMembers(topology, fence, crypto.randomUUID())
+  const members = openMembers({ topology, fence, diagnosis, self: crypto.randomUUID() })
   const run = createRunFenced({
     topology,
     fence,

@@ -68,6 +68,8 @@ async function testIn(
     const { name = '' } = commands[place] ?? {}
     // Permissions are looked at before slots, so one that is sent elsewhere is allowed.
     if (result.kind === 'reply' || isMoved(result)) continue
+    // Types are looked at after permissions: a key of another program is told of when it is used.
+    if (result.message.startsWith('WRONGTYPE')) continue
     // What a refused MULTI leaves behind.
     if (result.message.includes('EXEC without MULTI')) continue
     if (!isPermissionMissing(result.message)) throw new Error(`${name}: ${result.message}`)
