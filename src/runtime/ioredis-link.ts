@@ -1,10 +1,11 @@
 import type { ConnectionOptions } from 'node:tls'
-import { Redis, type RedisOptions } from 'ioredis'
+import { type ChainableCommander, Command, Redis, type RedisOptions } from 'ioredis'
 import type {
   ConnectLink,
   LinkEvents,
   LinkTarget,
   RedisArgument,
+  RedisCommand,
   RedisLink,
   RedisResult,
   RedisTrouble,
@@ -127,13 +128,14 @@ function openLink(
         const message = trouble?.message ?? 'there is no connection'
         return commands.map(() => ({ kind: 'unsent', message }) as const)
       }
-      const pipeline = redis.pipeline()
-      for (const { name, args, binary } of commands) {
-        const call = binary === true ? pipeline.callBuffer : pipeline.call
-        call.call(pipeline, name, ...(args.map(writable) as [string, ...string[]]))
+      try {
+        const results = await within(commandTimeoutMs, pipelineOf(redis, commands).exec())
+        return results?.map(resultOf) ?? commands.map(() => SILENCE)
+      } catch (error) {
+        // Some may wait for answers to what was never written: this connection would mix them up.
+        redis.disconnect(true)
+        return commands.map(() => ({ kind: 'unanswered', message: String(error) }) as const)
       }
-      const results = await within(commandTimeoutMs, pipeline.exec())
-      return results?.map(resultOf) ?? commands.map(() => SILENCE)
     },
     reconnect() {
       if (!closing) redis.disconnect(true)
@@ -144,6 +146,17 @@ function openLink(
       redis.disconnect()
     },
   }
+}
+
+/** The commands, made without `call`, whose arguments would have to fit on the stack. */
+function pipelineOf(redis: Redis, commands: readonly RedisCommand[]): ChainableCommander {
+  const pipeline = redis.pipeline()
+  for (const { name, args, binary } of commands) {
+    const replyEncoding = binary === true ? null : 'utf8'
+    const command = new Command(name, args.map(writable), { replyEncoding })
+    ;(pipeline as unknown as { sendCommand(command: Command): void }).sendCommand(command)
+  }
+  return pipeline
 }
 
 /**

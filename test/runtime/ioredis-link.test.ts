@@ -49,4 +49,28 @@ describeOnRedis('a link on ioredis', () => {
     await link.close()
     expect(troubles).not.toContain('rejected')
   })
+
+  it('sends a command of any length, and answers with an error where it cannot, never by a throw', async () => {
+    await using server = await openRedisServer()
+    const link = connect({ kind: 'server', host: '127.0.0.1', port: server.port }, events)
+    await untilReady(link)
+    const args = Array.from({ length: 200_000 }, (_, n) => `key-${n}`)
+    const [long] = await link.send([{ name: 'EXISTS', args }])
+    const unwritable = {
+      toString() {
+        throw new Error('no text')
+      },
+    } as unknown as string
+    const odd = await link.send([
+      { name: 'PING', args: [] },
+      { name: 'GET', args: [unwritable] },
+    ])
+    await until('it answers again, and to what it was asked', async () => {
+      const [next] = await link.send([{ name: 'ECHO', args: ['next'] }])
+      return next?.kind === 'reply' && next.reply === 'next'
+    })
+    await link.close()
+    expect(long).toEqual({ kind: 'reply', reply: 0 })
+    expect(odd.map(({ kind }) => kind)).toEqual(['unanswered', 'unanswered'])
+  })
 })
