@@ -5,6 +5,7 @@ import { initialiseLedger } from '../support/redis/initialise.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
+  callsOf,
   eventsIn,
   openLoad,
   openRedisSetUp,
@@ -60,6 +61,27 @@ describeOnRedis('a Redis that has lost something', () => {
       expect(eventsIn([gateway.stderr()], 'ledger.open')).toHaveLength(1)
     },
   )
+
+  it('R07 everything is deleted: 503 for what was there, from the first request on, never 404', async () => {
+    await using setUp = await openRedisSetUp()
+    const { call } = await setUp.open()
+    const answered = await callsOf({ call }).upload()
+    const { id } = (await answered.json()) as { id: string }
+    await setUp.server.command('FLUSHALL')
+    const asked = [
+      ['GET', `/v1/uploads/${id}`],
+      ['POST', `/v1/uploads/${id}/complete`],
+      ['GET', '/v1/uploads?status=pending'],
+      ['GET', '/v1/uploads?status=completed'],
+    ] as const
+    // Before anybody has looked at the canaries, and after.
+    for (const round of [1, 2]) {
+      for (const [method, path] of asked) {
+        const answer = await call(method, path)
+        expect([round, path, answer.status]).toEqual([round, path, 503])
+      }
+    }
+  })
 
   it('R07 another database than the ledger’s: 503 from the start, and nothing is written there', async () => {
     await using setUp = await openRedisSetUp({ database: 1, initialise: false })

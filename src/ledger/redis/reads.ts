@@ -2,9 +2,11 @@ import { GatewayError } from '../../errors.ts'
 import type { ListRequest, Reservation } from '../port.ts'
 import { UnreadableValue, unpackRecord } from './codec.ts'
 import { type BadKey, type Diagnosis, whyUnreadable } from './diagnose.ts'
-import { indexKey, recordKey } from './keys.ts'
+import type { Fence } from './fence.ts'
+import { epochKey, indexKey, recordKey } from './keys.ts'
 import type { RedisCommand } from './redis-link.ts'
 import { noAnswer, type RedisNode } from './redis-node.ts'
+import { fenceError } from './run-fenced.ts'
 import type { Topology } from './topology.ts'
 
 /** Records looked at in one step. */
@@ -12,7 +14,10 @@ const PAGE = 256
 /** Steps of a walk over ended reservations, which have no index; past it a list is refused. */
 const MAX_STEPS = 2_000
 
-/** Reads that decide nothing. They throw `LedgerUnavailable` when there is no answer. */
+/**
+ * Reads that decide nothing. They throw `LedgerUnavailable` when there is no answer, or when the data
+ * may be gone.
+ */
 export interface Reads {
   find(partition: number, rid: string): Promise<Reservation | undefined>
   /** Those that the index names. One that cannot be read is reported, and does not hide the others. */
@@ -24,24 +29,48 @@ export interface Reads {
 /** Reads on the master of a partition: a replica may not have it yet. */
 export function openReads({
   topology,
+  fence,
   diagnosis,
-  unavailable,
 }: {
   readonly topology: Topology
+  readonly fence: Fence
   readonly diagnosis: Diagnosis
-  readonly unavailable: () => GatewayError
 }): Reads {
   function nodeOf(partition: number): RedisNode {
     const node = topology.nodeOf(partition)
-    if (node === undefined) throw unavailable()
+    if (node === undefined) throw fenceError(fence, partition)
     if (!node.ready) throw noAnswer(node.trouble)
+    // What a server that has lost its data does not have is not "not there".
+    if (fence.of(partition).state !== 'open') throw fenceError(fence, partition)
     return node
   }
 
+  /**
+   * The values of `keys` under the canary that stands. One that has moved is looked at, once: another
+   * gateway may have seen a failover first.
+   */
+  async function valuesOf(
+    partition: number,
+    keys: readonly string[],
+    looked = false,
+  ): Promise<{ node: RedisNode; values: readonly (Uint8Array | null)[] }> {
+    const node = nodeOf(partition)
+    const command = { name: 'MGET', args: [epochKey(partition), ...keys], binary: true }
+    const [canary, ...values] = await ask<(Uint8Array | null)[]>(node, command, keys[0] ?? '')
+    const place = fence.of(partition)
+    if (canary != null && place.state === 'open' && textOf(canary) === place.epoch) {
+      return { node, values }
+    }
+    if (looked) throw fenceError(fence, partition)
+    fence.close([partition])
+    await node.prepare()
+    return valuesOf(partition, keys, true)
+  }
+
   /** One command about `key`. */
-  async function ask(node: RedisNode, command: RedisCommand, key: string): Promise<unknown> {
+  async function ask<Reply>(node: RedisNode, command: RedisCommand, key: string): Promise<Reply> {
     const [result] = await node.send([command])
-    if (result?.kind === 'reply') return result.reply
+    if (result?.kind === 'reply') return result.reply as Reply
     const message = result?.message ?? 'no answer'
     if (!message.startsWith('WRONGTYPE')) throw noAnswer(message)
     throw diagnosis.report(await diagnosis.explain(node, [key], message))
@@ -50,12 +79,10 @@ export function openReads({
   async function findAll(partition: number, rids: readonly string[]): Promise<Found> {
     const found: Found = { reservations: [], bad: [], absent: [] }
     if (rids.length === 0) return found
-    const node = nodeOf(partition)
     for (let at = 0; at < rids.length; at += PAGE) {
       const some = rids.slice(at, at + PAGE)
-      const args = some.map((rid) => recordKey(partition, rid))
-      const command = { name: 'MGET', args, binary: true }
-      const values = (await ask(node, command, args[0] ?? '')) as (Uint8Array | null)[]
+      const keys = some.map((rid) => recordKey(partition, rid))
+      const { node, values } = await valuesOf(partition, keys)
       for (const [index, rid] of some.entries()) {
         const key = recordKey(partition, rid)
         // MGET says null for other types as well.
@@ -80,7 +107,7 @@ export function openReads({
       const command = onlyPending
         ? { name: 'ZSCAN', args: [key, cursor, 'COUNT', PAGE] }
         : { name: 'SCAN', args: [cursor, 'MATCH', `${glob(key + ridPrefix)}*`, 'COUNT', PAGE * 8] }
-      const [next, found] = (await ask(node, command, key)) as [string, string[]]
+      const [next, found] = await ask<[string, string[]]>(node, command, key)
       const named = onlyPending ? found.filter((_, index) => index % 2 === 0) : found
       for (const name of named) {
         const rid = onlyPending ? name : name.slice(key.length)
@@ -117,6 +144,8 @@ export function openReads({
           ),
         )
       }
+      // A walk that has found nothing may have been one over an empty server.
+      if (listed.length === 0) await valuesOf(partition, [])
       return listed.slice(0, limit)
     },
   }
@@ -140,6 +169,12 @@ function addRecord(
     if (!(error instanceof UnreadableValue)) throw error
     bad.push({ key, why: error.message })
   }
+}
+
+const utf8 = new TextDecoder()
+
+function textOf(bytes: Uint8Array): string {
+  return utf8.decode(bytes)
 }
 
 /** Takes the meaning from what a pattern of `SCAN` would expand. */
