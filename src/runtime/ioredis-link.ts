@@ -37,8 +37,12 @@ const REVIVE_MS = 100
  * twice. Time limits are our own.
  */
 export function ioredisConnector(access: RedisAccess): ConnectLink {
-  return (target, events) =>
-    openLink(new Redis(optionsOf(access, target)), { ...events, ...access, target })
+  return (target, events, patience) => {
+    const { timeoutMs = access.commandTimeoutMs } = patience ?? {}
+    const socketTimeout = Math.max(SOCKET_TIMEOUT_MS, patience?.timeoutMs ?? 0)
+    const redis = new Redis({ ...optionsOf(access, target), socketTimeout })
+    return openLink(redis, { ...events, ...access, commandTimeoutMs: timeoutMs, target })
+  }
 }
 
 function optionsOf(

@@ -29,7 +29,7 @@ export function openCluster(
   let opened = false
   let hurried = false
   let lookedAtMs = 0
-  const connect: ConnectLink = (target, events) => watched(defaults.connect(target, events), hurry)
+  const connect: ConnectLink = (...how) => watched(defaults.connect(...how), hurry)
   const seeds = settings.nodes.map((address) => ({
     host: address.host,
     link: connect({ kind: 'server', ...address }, { onReady: look, onLost: () => {} }),

@@ -57,5 +57,9 @@ export interface RedisAddress {
   readonly port: number
 }
 
-/** Makes links; `runtime/` hands over the one on ioredis. */
-export type ConnectLink = (target: LinkTarget, events: LinkEvents) => RedisLink
+/** Makes links; `runtime/` hands over the one on ioredis. `timeoutMs`: instead of the usual one. */
+export type ConnectLink = (
+  target: LinkTarget,
+  events: LinkEvents,
+  patience?: { readonly timeoutMs: number },
+) => RedisLink

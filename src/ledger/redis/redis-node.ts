@@ -13,6 +13,7 @@ import type { ScriptName } from './scripts/load-scripts.ts'
 import { selfTest } from './self-test.ts'
 import { serverFactsOf } from './server-facts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
+import { createSideLink, SIDE_TIMEOUT_MS, type SideLink } from './side-link.ts'
 import { createUsabilityLog } from './usability-log.ts'
 
 export interface NodeOptions {
@@ -54,6 +55,8 @@ export interface RedisNode {
   run(script: ScriptName, call: ScriptCall, options: { durable: boolean }): Promise<BatchResult>
   /** Plain commands, without `WAIT`. */
   send(commands: readonly RedisCommand[]): Promise<readonly RedisResult[]>
+  /** Plain commands of who reads much, out of the way of decisions. */
+  readonly aside: SideLink
   /** Looks at the server and the canaries again; those who ask meanwhile share one look. */
   prepare(): Promise<void>
   /** Waits for what is under way, for as long as a command may take. */
@@ -105,6 +108,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   durable = connect(target, events)
   plain = connect(target, events)
   const links = [durable, plain] as const
+  const aside = createSideLink((own) => connect(target, own, { timeoutMs: SIDE_TIMEOUT_MS }))
   const queueing = { schedule, clock, maxQueuedMs: MAX_TURNS * settings.commandTimeoutMs }
   const durably = createBatcher({
     link: links[0],
@@ -158,11 +162,11 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     const [first, second] = infos
     if (first === undefined || first.runId !== second?.runId) {
       // One of them has missed a failover, and nothing else may end it: an old master is patient.
-      for (const link of links) link.reconnect()
+      for (const link of [...links, aside]) link.reconnect()
       throw new Error('its two connections reach different servers')
     }
     if (first.role !== 'master') {
-      for (const link of links) link.reconnect()
+      for (const link of [...links, aside]) link.reconnect()
       if (settings.topology === 'single' && !started) throw new UnfitServer([REPLICA])
       throw new Error('the server is a replica')
     }
@@ -257,13 +261,14 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       return batcher.run(scriptCommand(script, call))
     },
     send: (commands) => links[1].send(commands),
+    aside,
     prepare,
     async close() {
       closed = true
       clearTimeout(timer)
       await Promise.all([durably, plainly].map((batcher) => batcher.drained()))
       await preparing
-      await Promise.all(links.map((link) => link.close()))
+      await Promise.all([...links, aside].map((link) => link.close()))
     },
   }
   return node

@@ -66,7 +66,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   const hooks = { learnTime, assertOurs: installation.assertOurs, onOpen: putBack }
   const topology = openTopology({ ...options, ...hooks, fence })
   const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
-  const reads = openReads({ topology, fence, diagnosis })
+  const reads = openReads({ topology, fence, diagnosis, clock })
   const members = openMembers({ topology, fence, diagnosis, self: crypto.randomUUID() })
   const run = createRunFenced({
     topology,
