@@ -12,6 +12,7 @@ import type {
 } from '../ledger/redis/redis-link.ts'
 import type { Secret } from '../secret.ts'
 import { tlsMismatch } from './tls-mismatch.ts'
+import { isUnselected, type RedisError, troubleOf } from './trouble-of.ts'
 
 /** What a connection needs beside where it goes. */
 export interface RedisAccess {
@@ -31,6 +32,8 @@ const SOCKET_TIMEOUT_MS = 1_000
 const ASK_AFTER_MS = 300
 /** Until a connection that was given up is tried again, in milliseconds. */
 const REVIVE_MS = 100
+/** Until a server is asked again that did not let us into the database, in milliseconds. */
+const RESELECT_MS = 1_000
 
 /**
  * Links on ioredis, with the options of `ledger.md` section 9: nothing is queued, nothing is sent
@@ -92,6 +95,9 @@ function openLink(
   let wasReady = false
   let closing = false
   let askedFor = false
+  /** False while the server has us in another database than the ledger's: nothing may go there. */
+  let selected = true
+  const isReady = () => redis.status === 'ready' && selected
   async function askForTls(): Promise<void> {
     if (askedFor || redis.status === 'ready' || closing || target.kind !== 'server') return
     askedFor = true
@@ -99,13 +105,23 @@ function openLink(
     if (message !== undefined && !wasReady) trouble = { kind: 'rejected', message }
   }
   const asking = setTimeout(() => void askForTls(), ASK_AFTER_MS)
+  redis.on('connect', () => {
+    selected = true
+  })
   redis.on('ready', () => {
+    if (!selected) {
+      setTimeout(() => {
+        if (!closing && !selected) redis.disconnect(true)
+      }, RESELECT_MS)
+      return
+    }
     trouble = undefined
     wasReady = true
     clearTimeout(asking)
     onReady()
   })
-  redis.on('error', (error: Error) => {
+  redis.on('error', (error: RedisError) => {
+    if (isUnselected(error)) selected = false
     // A reason that no waiting heals is not hidden by the next attempt's.
     if (trouble?.kind !== 'rejected') trouble = troubleOf(error)
   })
@@ -122,13 +138,13 @@ function openLink(
   })
   return {
     get ready() {
-      return redis.status === 'ready'
+      return isReady()
     },
     get trouble() {
       return trouble
     },
     async send(commands) {
-      if (redis.status !== 'ready') {
+      if (!isReady()) {
         const message = trouble?.message ?? 'there is no connection'
         return commands.map(() => ({ kind: 'unsent', message }) as const)
       }
@@ -191,18 +207,4 @@ function resultOf([error, reply]: [Error | null, unknown]): RedisResult {
   if (error === null) return { kind: 'reply', reply }
   if (error.name === 'ReplyError') return { kind: 'error', message: error.message }
   return { kind: 'unanswered', message: error.message }
-}
-
-/** Whether somebody is there who will not have us, which no waiting heals, and by which setting. */
-function troubleOf(error: Error & { code?: string }): RedisTrouble {
-  const { code = '', message } = error
-  if (/^(WRONGPASS|NOAUTH|DENIED|ERR .*AUTH)/.test(message)) {
-    const settings = '"ledger.username" and "ledger.password", or those of "state"'
-    return { kind: 'rejected', message: `the server does not let us in (${settings}): ${message}` }
-  }
-  if (/SSL|TLS|CERT|ALTNAME|SIGNATURE/.test(code)) {
-    return { kind: 'rejected', message: `its certificate is refused ("ledger.tls"): ${message}` }
-  }
-  const answered = /^(NOPERM|ERR )/.test(message)
-  return { kind: answered ? 'rejected' : 'refused', message: message || code }
 }

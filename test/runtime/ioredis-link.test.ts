@@ -1,23 +1,52 @@
 import { expect, it } from 'vitest'
 import type { RedisLink } from '../../src/ledger/redis/redis-link.ts'
 import { ioredisConnector } from '../../src/runtime/ioredis-link.ts'
+import { Secret } from '../../src/secret.ts'
 import { openFaultProxy } from '../support/redis/fault-proxy.ts'
 import { openRedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { openSentinelGroup } from '../support/redis/sentinel.ts'
 import { until } from '../support/until.ts'
 
-const connect = ioredisConnector({
-  database: 0,
-  tls: undefined,
-  commandTimeoutMs: 2_000,
-  connectTimeoutMs: 5_000,
-})
+const ACCESS = { database: 0, tls: undefined, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }
+const connect = ioredisConnector(ACCESS)
 const events = { onReady: () => {}, onLost: () => {} }
 
 const untilReady = (link: RedisLink) => until('the link is ready', async () => link.ready)
 
 describeOnRedis('a link on ioredis', () => {
+  it('is never ready in another database than its own, and is so once it is let in', async () => {
+    const user = 'user signet on >a-password-of-a-test ~* +@all'
+    await using server = await openRedisServer({ users: [`${user} -select`] })
+    const connectTo3 = ioredisConnector({
+      ...ACCESS,
+      database: 3,
+      username: 'signet',
+      password: new Secret('a-password-of-a-test'),
+    })
+    let readied = 0
+    const link = connectTo3(
+      { kind: 'server', host: '127.0.0.1', port: server.port },
+      {
+        onReady: () => {
+          readied += 1
+        },
+        onLost: () => {},
+      },
+    )
+    await until('it is refused', async () => {
+      expect([link.ready, readied]).toEqual([false, 0])
+      return (await server.info('errorstats')).errorstat_NOPERM !== undefined && readied === 0
+    })
+    expect(link.trouble).toMatchObject({ kind: 'rejected' })
+    expect(await link.send([{ name: 'SET', args: ['k', 'v'] }])).toMatchObject([{ kind: 'unsent' }])
+    await server.command('ACL', 'SETUSER', 'signet', '+select')
+    await untilReady(link)
+    await link.send([{ name: 'SET', args: ['k', 'v'] }])
+    await link.close()
+    expect(Object.keys(await server.info('keyspace'))).toEqual(['db3'])
+  })
+
   it('comes back when it was dropped while it asked a sentinel for the master', async () => {
     await using group = await openSentinelGroup({ replicas: 1 })
     await using sentinel = await openFaultProxy({ targetPort: group.sentinels[0]?.port ?? 0 })
