@@ -1,4 +1,5 @@
-import type { ConnectionOptions } from 'node:tls'
+import { isIP } from 'node:net'
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
 import { type ChainableCommander, Command, Redis, type RedisOptions } from 'ioredis'
 import type {
   ConnectLink,
@@ -53,7 +54,6 @@ function optionsOf(
   target: LinkTarget,
 ): RedisOptions & { replyMapping: 'legacy' } {
   const { username, password, sentinelUsername, sentinelPassword, database, tls } = access
-  const tlsFor = (host: string) => (tls === undefined ? {} : { tls: { servername: host, ...tls } })
   return {
     protocol: 3,
     replyMapping: 'legacy',
@@ -71,7 +71,7 @@ function optionsOf(
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: password.reveal() }),
     ...(target.kind === 'server'
-      ? { host: target.host, port: target.port, ...tlsFor(target.host) }
+      ? { host: target.host, port: target.port, ...(tls && { tls: named(tls, target.host) }) }
       : {
           name: target.name,
           sentinels: target.nodes.map(({ host, port }) => ({ host, port })),
@@ -80,9 +80,24 @@ function optionsOf(
           failoverDetector: true,
           ...(sentinelUsername !== undefined && { sentinelUsername }),
           ...(sentinelPassword !== undefined && { sentinelPassword: sentinelPassword.reveal() }),
-          ...(tls !== undefined && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+          ...(tls !== undefined && {
+            tls: named(tls),
+            sentinelTLS: named(tls),
+            enableTLSForSentinelMode: true,
+          }),
         }),
   }
+}
+
+/**
+ * TLS for a host, whose name the server is told unless another one is configured. An address is none
+ * (RFC 6066 section 3): it is looked for in the certificate alone.
+ */
+function named(tls: ConnectionOptions, host = ''): ConnectionOptions {
+  const { servername = host, ...others } = tls
+  if (servername === '') return others
+  if (isIP(servername) === 0) return { ...others, servername }
+  return { ...others, checkServerIdentity: (_, cert) => checkServerIdentity(servername, cert) }
 }
 
 type LinkSetUp = Pick<RedisAccess, 'commandTimeoutMs' | 'tls'> & { readonly target: LinkTarget }

@@ -102,4 +102,26 @@ describeOnRedis('a link on ioredis', () => {
     expect(long).toEqual({ kind: 'reply', reply: 0 })
     expect(odd.map(({ kind }) => kind)).toEqual(['unanswered', 'unanswered'])
   })
+
+  it('TLS to an address is checked against the certificate, and makes no noise', async () => {
+    await using server = await openRedisServer({ tls: true })
+    const warnings: string[] = []
+    const listen = (warning: Error) => void warnings.push(warning.message)
+    process.on('warning', listen)
+    const target = { kind: 'server', host: '127.0.0.1', port: server.port } as const
+    const ca = server.ca ?? ''
+    const links = ['127.0.0.1', undefined].map((servername) =>
+      ioredisConnector({ ...ACCESS, tls: { ca, ...(servername && { servername }) } })(
+        target,
+        events,
+      ),
+    )
+    const wrong = ioredisConnector({ ...ACCESS, tls: { ca, servername: '127.0.0.9' } })
+    const refused = wrong(target, events)
+    for (const link of links) await untilReady(link)
+    await until('the other address is refused', async () => refused.trouble?.kind === 'rejected')
+    for (const link of [...links, refused]) await link.close()
+    process.off('warning', listen)
+    expect(warnings).toEqual([])
+  })
 })
