@@ -4,7 +4,6 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { runCli } from '../cli/cli.ts'
 import { initRedis } from './init-redis.ts'
 import { nodeHashing } from './node-hashing.ts'
-import { fail } from './run.ts'
 
 const packageFile = new URL('../../package.json', import.meta.url)
 
@@ -19,6 +18,12 @@ runCli(process.argv.slice(2), {
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
   initLedger: initRedis,
   version: JSON.parse(readFileSync(packageFile, 'utf8')).version,
-}).then((exitCode) => {
-  process.exitCode = exitCode
-}, fail)
+}).then(
+  (exitCode) => {
+    process.exitCode = exitCode
+  },
+  (error: unknown) => {
+    process.exitCode = 1
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  },
+)

@@ -1,18 +1,16 @@
 import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import { problemsAt } from '../ledger/redis/check-server.ts'
 import {
   type InitOptions,
   type InitResult,
   type InitTarget,
   initLedger,
 } from '../ledger/redis/init-ledger.ts'
-import type {
-  ConnectLink,
-  LinkTarget,
-  RedisAddress,
-  RedisLink,
-} from '../ledger/redis/redis-link.ts'
-import { addressText, readSlotMap } from '../ledger/redis/slot-map.ts'
+import type { LinkTarget, RedisLink } from '../ledger/redis/redis-link.ts'
+import { nameOf } from '../ledger/redis/redis-node.ts'
+import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
+import { addressText, readSlotMap, type SlotMap } from '../ledger/redis/slot-map.ts'
 import { PARTITIONS } from '../ledger/redis/tags.ts'
 import { ioredisConnector } from './ioredis-link.ts'
 import { redisAccess, redisSettings } from './open-ledger.ts'
@@ -20,78 +18,113 @@ import { redisAccess, redisSettings } from './open-ledger.ts'
 const ALL: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition)
 /** How long a server may take to let us in, in milliseconds. */
 const CONNECT_MS = 5_000
+/** Until nobody there counts, in milliseconds: one more attempt, and a look whether it speaks TLS. */
+const REFUSED_MS = 600
+const STEP_MS = 20
+
+/** Connects to a server. Throws `LedgerUnavailable`. */
+type Reach = (target: LinkTarget) => Promise<RedisLink>
 
 /**
  * Initialises the configured ledger on Redis. Throws `LedgerUnavailable` when a server cannot be
- * reached, has a ledger already, or another driver is configured.
+ * reached, must not hold a ledger as it is set up, has one already, or another driver is configured:
+ * nothing is written then.
  */
 export async function initRedis(
+  config: Pick<Config, 'state' | 'ledger'>,
+  options: InitOptions,
+): Promise<InitResult> {
+  try {
+    return await initialise(config, options)
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    throw refusal(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+async function initialise(
   { state, ledger }: Pick<Config, 'state' | 'ledger'>,
   options: InitOptions,
 ): Promise<InitResult> {
   if (state.kind !== 'redis') {
-    throw new GatewayError(
-      'LedgerUnavailable',
-      `Cannot initialise: "state" names ${state.kind}, which needs no initialisation`,
-    )
+    throw refusal(`"state" names ${state.kind}, which needs no initialisation`)
   }
   await using closing = new AsyncDisposableStack()
-  const { topology, nodes, masterName = '' } = redisSettings(state, ledger)
+  const settings = redisSettings(state, ledger)
   const connect = ioredisConnector(redisAccess(state, ledger))
-  const reach = async (target: LinkTarget) => {
-    const link = await openLink(connect, target)
+  // Replicas that are away must not keep a loss from being accepted.
+  const starting = !options.acceptLoss
+  const reach: Reach = async (target) => {
+    const link = connect(target, { onReady: () => {}, onLost: () => {} })
     closing.defer(() => link.close())
+    await untilReady(link, target)
     return link
   }
   const targets: InitTarget[] = []
-  if (topology === 'cluster') targets.push(...(await mastersOf(nodes, reach)))
-  else {
-    const [first] = nodes
-    const sentinel = { kind: 'sentinel', nodes, name: masterName } as const
-    const link = await reach(topology === 'sentinel' ? sentinel : { kind: 'server', ...first })
-    targets.push({ partitions: ALL, send: (commands) => link.send(commands) })
+  for (const [target, partitions] of await mastersOf(settings, reach)) {
+    const link = await reach(target)
+    const problems = await problemsAt(link, settings, { starting })
+    if (problems.length > 0) throw refusal(`${nameOf(target)}: ${problems.join('; ')}`)
+    targets.push({ partitions, send: (commands) => link.send(commands) })
   }
   return await initLedger(targets, options)
 }
 
 async function mastersOf(
-  nodes: readonly RedisAddress[],
-  reach: (target: LinkTarget) => Promise<RedisLink>,
-): Promise<InitTarget[]> {
-  const links = await Promise.all(
-    nodes.map((address) => reach({ kind: 'server', ...address }).catch((error: unknown) => error)),
+  { topology, nodes, masterName = '' }: RedisLedgerSettings,
+  reach: Reach,
+): Promise<[LinkTarget, readonly number[]][]> {
+  const [first] = nodes
+  if (topology === 'single') return [[{ kind: 'server', ...first }, ALL]]
+  if (topology === 'sentinel') return [[{ kind: 'sentinel', nodes, name: masterName }, ALL]]
+  const { masters } = await slotMapOf(nodes, reach)
+  const byAddress = Map.groupBy(
+    masters.flatMap((address, partition) => (address ? [{ address, partition }] : [])),
+    ({ address }) => addressText(address),
   )
-  const reached = links.flatMap((link, index) =>
-    link instanceof Error ? [] : [{ link: link as RedisLink, host: nodes[index]?.host ?? '' }],
-  )
-  const map = await readSlotMap(reached)
-  if (map === undefined) throw links[0]
-  const byAddress = new Map<string, { address: RedisAddress; partitions: number[] }>()
-  for (const [partition, address] of map.masters.entries()) {
-    if (address === undefined) continue
-    const known = byAddress.get(addressText(address)) ?? { address, partitions: [] }
-    known.partitions.push(partition)
-    byAddress.set(addressText(address), known)
-  }
-  return Promise.all(
-    [...byAddress.values()].map(async ({ address, partitions }) => {
-      const link = await reach({ kind: 'server', ...address })
-      return { partitions, send: (commands) => link.send(commands) }
-    }),
-  )
+  return [...byAddress.values()].flatMap((owned) => {
+    const [one] = owned
+    const partitions = owned.map(({ partition }) => partition)
+    return one === undefined ? [] : [[{ kind: 'server', ...one.address }, partitions] as const]
+  }) as [LinkTarget, readonly number[]][]
 }
 
-async function openLink(connect: ConnectLink, target: LinkTarget): Promise<RedisLink> {
-  let ready = () => {}
-  const settled = new Promise<void>((resolve) => {
-    ready = resolve
-  })
-  const link = connect(target, { onReady: ready, onLost: () => {} })
-  const timer = setTimeout(ready, CONNECT_MS)
-  await settled
-  clearTimeout(timer)
-  if (link.ready) return link
-  await link.close()
-  const why = link.trouble?.message ?? 'it does not answer'
-  throw new GatewayError('LedgerUnavailable', `Cannot reach the ledger's server: ${why}`)
+/** The map of the seeds that answer. Throws, when there is none, what one of them says. */
+async function slotMapOf(nodes: RedisLedgerSettings['nodes'], reach: Reach): Promise<SlotMap> {
+  const tries = await Promise.allSettled(
+    nodes.map(async (address) => ({
+      host: address.host,
+      link: await reach({ kind: 'server', ...address }),
+    })),
+  )
+  const reached = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const { map, problems } = await readSlotMap(reached)
+  if (map !== undefined) return map
+  if (problems.length > 0) throw refusal([...new Set(problems)].join('; '))
+  const failed = tries.find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+  throw refusal('no node of the cluster tells who has which slots')
+}
+
+/** Waits for a server that may still come up, not for one that has said no. */
+async function untilReady(link: RedisLink, target: LinkTarget): Promise<void> {
+  const startMs = performance.now()
+  let refusedAtMs: number | undefined
+  while (!link.ready) {
+    const nowMs = performance.now()
+    const { trouble } = link
+    if (trouble !== undefined) refusedAtMs ??= nowMs
+    const isOver = nowMs - startMs > CONNECT_MS || nowMs - (refusedAtMs ?? nowMs) > REFUSED_MS
+    if (trouble?.kind === 'rejected' || isOver) {
+      const why = trouble?.message ?? 'it does not answer'
+      throw new GatewayError('LedgerUnavailable', `Cannot reach ${nameOf(target)}: ${why}`)
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, STEP_MS)
+    })
+  }
+}
+
+function refusal(why: string, cause?: unknown): GatewayError {
+  return new GatewayError('LedgerUnavailable', `Cannot initialise: ${why}`, { cause })
 }

@@ -44,5 +44,6 @@ function sentinelTrouble(last: string | undefined): RedisTrouble {
     const setting = '"ledger.sentinelUsername" and "ledger.sentinelPassword"'
     return { kind: 'rejected', message: `Sentinel does not let us in (${setting}): ${last}` }
   }
-  return { kind: 'refused', message: `no Sentinel of "state" can be reached: ${last}` }
+  const why = last.startsWith('Connection is closed') ? '' : `: ${last}`
+  return { kind: 'refused', message: `no Sentinel of "state" can be reached${why}` }
 }

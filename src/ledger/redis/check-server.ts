@@ -1,7 +1,14 @@
-import type { ServerFacts } from './server-facts.ts'
+import { appendfsyncOf, infoOf } from './ask-server.ts'
+import type { RedisLink } from './redis-link.ts'
+import { type ServerFacts, serverFactsOf } from './server-facts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 
 const MIN_MAJOR_VERSION = 7
+
+/** What is wrong with a server that `state` takes for a node of a cluster. */
+export const NO_CLUSTER = '"cluster-enabled" must be yes for a state of redis+cluster:'
+/** What is wrong with a replica that `state` names. */
+export const REPLICA = 'it is a replica ("replicaof"): "state" must name the master'
 
 /** What `CONFIG GET appendfsync` says; `undefined` where the command is not allowed. */
 export interface Appendfsync {
@@ -28,12 +35,27 @@ export function problemsOfServer(
     )
   }
   if (settings.topology === 'cluster' && !facts.cluster) {
-    problems.push('"cluster-enabled" must be yes for a state of redis+cluster:')
+    problems.push(NO_CLUSTER)
   }
   if (settings.topology !== 'cluster' && facts.cluster) {
     problems.push('"cluster-enabled" is yes: name it by redis+cluster:')
   }
   return [...problems, ...durabilityProblems(facts, settings, starting)]
+}
+
+/**
+ * Asks a server itself, a replica included, before anything is written to it. Throws `UnfitServer`
+ * for a missing permission, `Error` when there is no answer.
+ */
+export async function problemsAt(
+  link: RedisLink,
+  settings: Pick<RedisLedgerSettings, 'durability' | 'replicas' | 'topology'>,
+  { starting }: { readonly starting: boolean },
+): Promise<string[]> {
+  const facts = serverFactsOf(await infoOf(link))
+  const appendfsync = await appendfsyncOf(link)
+  const problems = problemsOfServer({ ...facts, appendfsync }, settings, { starting })
+  return facts.role === 'master' ? problems : [REPLICA, ...problems]
 }
 
 function durabilityProblems(

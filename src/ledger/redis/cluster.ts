@@ -57,7 +57,7 @@ export function openCluster(
     hurried = false
     lookedAtMs = clock.nowMs()
     try {
-      const map = await readSlotMap(seedsAndNodes())
+      const { map } = await readSlotMap(seedsAndNodes())
       if (map !== undefined) await adopt(map)
     } catch (error) {
       log.warn('ledger.cluster_unread', { error })

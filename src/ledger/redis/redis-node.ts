@@ -4,7 +4,7 @@ import type { Logger } from '../../log.ts'
 import { createCircuitBreaker } from '../circuit-breaker.ts'
 import { appendfsyncOf, infoOf, replyOf, timeOf, UnfitServer } from './ask-server.ts'
 import { type BatchResult, createBatcher } from './batcher.ts'
-import { problemsOfServer } from './check-server.ts'
+import { problemsOfServer, REPLICA } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
 import { createFenceLog } from './fence-log.ts'
 import type { ConnectLink, LinkTarget, RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
@@ -68,7 +68,6 @@ const LOOK_MS = 5_000
 const LOOK_SOON_MS = 250
 /** Times that a command may take which a decision waits for its turn, at most. */
 const MAX_TURNS = 2
-const REPLICA = 'it is a replica ("replicaof"): "state" must name the master'
 
 /** Connects to one master, checks it, loads the scripts, and keeps looking. Never throws. */
 export function openRedisNode(options: NodeOptions): RedisNode {

@@ -1,3 +1,5 @@
+import { isPermissionMissing, permissionProblem } from './ask-server.ts'
+import { NO_CLUSTER } from './check-server.ts'
 import type { RedisAddress, RedisLink, RedisResult } from './redis-link.ts'
 import { PARTITIONS, slotOf } from './tags.ts'
 
@@ -9,6 +11,14 @@ export interface SlotMap {
   readonly masters: readonly (RedisAddress | undefined)[]
 }
 
+/** What the nodes say of the slots. */
+export interface SlotMapReading {
+  /** `undefined` when nobody tells. */
+  readonly map: SlotMap | undefined
+  /** Why those that answer do not tell, by the setting, for an operator to heal. */
+  readonly problems: readonly string[]
+}
+
 /** An address as one text. */
 export function addressText({ host, port }: RedisAddress): string {
   return `${host}:${port}`
@@ -16,27 +26,37 @@ export function addressText({ host, port }: RedisAddress): string {
 
 /**
  * Asks the nodes that answer, and believes the one that has heard most (redis.io, CLUSTER SLOTS and
- * CLUSTER INFO). `undefined` when nobody answers. `hosts` stand in where a node does not tell its own.
+ * CLUSTER INFO). `hosts` stand in where a node does not tell its own.
  */
 export async function readSlotMap(
   links: readonly { readonly link: Pick<RedisLink, 'ready' | 'send'>; readonly host: string }[],
-): Promise<SlotMap | undefined> {
+): Promise<SlotMapReading> {
   const ready = links.filter(({ link }) => link.ready)
+  const problems: string[] = []
   const maps = await Promise.all(
     ready.map(async ({ link, host }) => {
       const [info, slots] = await link.send([
         { name: 'CLUSTER', args: ['INFO'] },
         { name: 'CLUSTER', args: ['SLOTS'] },
       ])
+      const problem = problemIn(info) ?? problemIn(slots)
+      if (problem !== undefined) problems.push(problem)
       return slotMapOf(info, slots, host)
     }),
   )
-  return maps
-    .filter((map) => map !== undefined)
+  const map = maps
+    .filter((each) => each !== undefined)
     .reduce<SlotMap | undefined>(
-      (best, map) => (best === undefined || map.epoch > best.epoch ? map : best),
+      (best, each) => (best === undefined || each.epoch > best.epoch ? each : best),
       undefined,
     )
+  return { map, problems }
+}
+
+function problemIn(result: RedisResult | undefined): string | undefined {
+  if (result?.kind !== 'error') return undefined
+  if (/cluster support disabled/i.test(result.message)) return NO_CLUSTER
+  return isPermissionMissing(result.message) ? permissionProblem(result.message) : undefined
 }
 
 function slotMapOf(
