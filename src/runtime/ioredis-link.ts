@@ -104,7 +104,7 @@ type LinkSetUp = Pick<RedisAccess, 'commandTimeoutMs' | 'tls'> & { readonly targ
 
 function openLink(
   redis: Redis,
-  { onReady, onLost, commandTimeoutMs, target, tls }: LinkEvents & LinkSetUp,
+  { onReady, onLost, onTrouble, commandTimeoutMs, target, tls }: LinkEvents & LinkSetUp,
 ): RedisLink {
   let trouble: RedisTrouble | undefined
   let wasReady = false
@@ -117,7 +117,9 @@ function openLink(
     if (askedFor || redis.status === 'ready' || closing || target.kind !== 'server') return
     askedFor = true
     const message = await tlsMismatch(target, tls !== undefined)
-    if (message !== undefined && !wasReady) trouble = { kind: 'rejected', message }
+    if (message === undefined || wasReady || closing) return
+    trouble = { kind: 'rejected', message }
+    onTrouble?.(trouble)
   }
   const asking = setTimeout(() => void askForTls(), ASK_AFTER_MS)
   redis.on('connect', () => {
@@ -139,6 +141,7 @@ function openLink(
     if (isUnselected(error)) selected = false
     // A reason that no waiting heals is not hidden by the next attempt's.
     if (trouble?.kind !== 'rejected') trouble = troubleOf(error)
+    if (!closing && !isReady()) onTrouble?.(trouble)
   })
   redis.on('close', () => {
     if (!wasReady) void askForTls()

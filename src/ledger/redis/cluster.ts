@@ -1,11 +1,12 @@
 import type { Fence } from './fence.ts'
 import { isMoved } from './not-executed.ts'
-import type { ConnectLink, RedisLink } from './redis-link.ts'
+import type { ConnectLink, RedisLink, RedisTrouble } from './redis-link.ts'
 import { openRedisNode, type RedisNode } from './redis-node.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { addressText, readSlotMap, type SlotMap } from './slot-map.ts'
 import { PARTITIONS } from './tags.ts'
 import type { NodeDefaults, Topology } from './topology.ts'
+import { createUsabilityLog } from './usability-log.ts'
 
 /** How often the map is read while every partition has a master, and while one has none. */
 const LOOK_MS = 5_000
@@ -30,10 +31,29 @@ export function openCluster(
   let hurried = false
   let lookedAtMs = 0
   const connect: ConnectLink = (...how) => watched(defaults.connect(...how), hurry)
+  /** What those that answer say instead of a map; empty as soon as one has told it. */
+  let problems: readonly string[] = []
+  /** Masters that have left, until nothing of them is open any more. */
+  const leaving = new Set<Promise<void>>()
+  const usability = createUsabilityLog(log, clock, 'cluster')
   const seeds = settings.nodes.map((address) => ({
     host: address.host,
-    link: connect({ kind: 'server', ...address }, { onReady: look, onLost: () => {} }),
+    link: connect(
+      { kind: 'server', ...address },
+      {
+        onReady: look,
+        onLost: () => {},
+        onTrouble: ({ message }) => {
+          // Once the masters are known, they tell themselves.
+          if (!isKnown()) usability.unusable(`${addressText(address)}: ${message}`)
+        },
+      },
+    ),
   }))
+
+  function isKnown(): boolean {
+    return owners.some((owner) => owner !== undefined)
+  }
 
   function look(): void {
     if (closed) return
@@ -57,8 +77,11 @@ export function openCluster(
     hurried = false
     lookedAtMs = clock.nowMs()
     try {
-      const { map } = await readSlotMap(seedsAndNodes())
-      if (map !== undefined) await adopt(map)
+      const read = await readSlotMap(seedsAndNodes())
+      problems = read.map === undefined ? read.problems : []
+      if (!isKnown()) for (const problem of problems) usability.unusable(problem)
+      if (read.map !== undefined) adopt(read.map)
+      if (isKnown()) usability.usable()
     } catch (error) {
       log.warn('ledger.cluster_unread', { error })
     }
@@ -76,7 +99,7 @@ export function openCluster(
     return [...seeds, ...own]
   }
 
-  async function adopt({ masters }: SlotMap): Promise<void> {
+  function adopt({ masters }: SlotMap): void {
     const moved = new Set<string>()
     for (const [partition, master] of masters.entries()) {
       if (master === undefined) continue
@@ -95,8 +118,22 @@ export function openCluster(
     for (const [address, node] of nodes) {
       if (wanted.has(address)) continue
       nodes.delete(address)
-      await node.close()
+      // Not awaited: its look may hang as long as a command, and the map must not.
+      const left = node.close().finally(() => leaving.delete(left))
+      leaving.add(left)
     }
+  }
+
+  /** Why none of the seeds helps: while one may, there is none. */
+  function trouble(): RedisTrouble | undefined {
+    const answered = seeds.filter(({ link }) => link.ready).length
+    if (answered > 0 && problems.length < answered) return undefined
+    const troubles = seeds.flatMap(({ link }) =>
+      link.trouble && !link.ready ? [link.trouble] : [],
+    )
+    if (answered + troubles.length < seeds.length) return undefined
+    if (problems.length > 0) return { kind: 'rejected', message: problems.join('; ') }
+    return troubles.find(({ kind }) => kind === 'rejected') ?? troubles[0]
   }
 
   function openMaster(address: string): RedisNode {
@@ -123,12 +160,12 @@ export function openCluster(
     },
     nodes: () => [...nodes.values()],
     complete: () => owners.every((owner) => owner !== undefined),
-    trouble: () => seeds.find(({ link }) => link.trouble !== undefined)?.link.trouble,
+    trouble,
     async close() {
       closed = true
       clearTimeout(timer)
       await looking
-      await Promise.all([...nodes.values()].map((node) => node.close()))
+      await Promise.all([...leaving, ...[...nodes.values()].map((node) => node.close())])
       await Promise.all(seeds.map(({ link }) => link.close()))
     },
   }

@@ -45,6 +45,8 @@ export interface RedisTrouble {
 export interface LinkEvents {
   readonly onReady: () => void
   readonly onLost: () => void
+  /** Called when an attempt to connect has failed, whether or not there was a connection. */
+  readonly onTrouble?: (trouble: RedisTrouble) => void
 }
 
 /** Where a link goes: an address, or the master that sentinels name. */

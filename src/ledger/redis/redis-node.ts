@@ -7,7 +7,14 @@ import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer, REPLICA } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
 import { createFenceLog } from './fence-log.ts'
-import type { ConnectLink, LinkTarget, RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
+import type {
+  ConnectLink,
+  LinkTarget,
+  RedisCommand,
+  RedisLink,
+  RedisResult,
+  RedisTrouble,
+} from './redis-link.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
 import { selfTest } from './self-test.ts'
@@ -100,6 +107,10 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       trouble = durable?.trouble?.message ?? plain?.trouble?.message ?? 'the connection was lost'
       usability.unusable(trouble)
       options.onLost?.()
+    },
+    onTrouble: ({ message }: RedisTrouble) => {
+      trouble = message
+      usability.unusable(message)
     },
   }
   let durable: RedisLink | undefined
