@@ -2,7 +2,13 @@ import type { Config } from '../config/config.ts'
 import { type FieldProblem, GatewayError } from '../errors.ts'
 import { toBase64Url } from '../hashing.ts'
 import { partitionOf } from '../ledger/partitions.ts'
-import { KIND, MAX_AMOUNT, type ReassertCommand, TOTAL_WINDOW } from '../ledger/port.ts'
+import {
+  KIND,
+  MAX_AMOUNT,
+  MAX_COUNTER,
+  type ReassertCommand,
+  TOTAL_WINDOW,
+} from '../ledger/port.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
 import type { Quota } from '../limits/plan.ts'
@@ -40,8 +46,8 @@ const STORED = { 'stored-bytes': KIND.stored, 'stored-objects': KIND.objects } a
  * Adds to what a stored total has posted: a reservation of nothing, settled with the delta
  * (`ledger.md` section 2). The same id counts once for as long as ended reservations are remembered
  * (a day); with other content it is an `IdempotencyMismatch`. Throws `InvalidRequest` for a limit
- * that is not there or no stored total, and for a debit below zero, which changes nothing and uses the
- * id up.
+ * that is not there or no stored total, and for a total that would leave 0 to 2^52, which changes
+ * nothing and uses the id up.
  */
 export async function adjustUsage(
   context: GatewayContext,
@@ -60,14 +66,14 @@ export async function adjustUsage(
   }
   if (reply.code === 'FENCED') throw recovering('adjust the usage')
   if (reply.code === 'EXISTS' && reply.state === 'S') return done(true)
-  if (reply.code === 'EXISTS' && reply.state === 'V') throw belowZero(wanted)
+  if (reply.code === 'EXISTS' && reply.state === 'V') throw outOfRange(wanted)
   if (reply.code !== 'OK' && reply.code !== 'EXISTS') {
     throw new GatewayError('LedgerUnavailable', 'Cannot adjust the usage: the ledger disagrees', {
       facts: { reply: reply.code },
     })
   }
   const end = await finishAdjustment(context, command, note, requestId)
-  if (end === 'refused') throw belowZero(wanted)
+  if (end === 'refused') throw outOfRange(wanted)
   return done(end === 'repeated')
 }
 
@@ -130,8 +136,9 @@ function quotaOf(
   return { quota, counts: quota.unit }
 }
 
-function belowZero({ policy }: Adjustment): GatewayError {
-  const message = `would take "${policy}" below zero; for another amount use another id`
+function outOfRange({ policy, delta }: Adjustment): GatewayError {
+  const where = delta < 0 ? 'below zero' : `above ${MAX_COUNTER}`
+  const message = `would take "${policy}" ${where}; for another amount use another id`
   return invalid({ path: 'delta', message })
 }
 

@@ -5,7 +5,7 @@ import type { GatewayContext } from './context.ts'
 import { recovering } from './refusal.ts'
 import type { AdjustNote } from './reservation-note.ts'
 
-/** `repeated`: posted before; `refused`: the total would go below zero, and nothing has changed. */
+/** `repeated`: posted before; `refused`: the total would leave 0 to 2^52, nothing has changed. */
 export type AdjustmentEnd = 'posted' | 'repeated' | 'refused'
 
 /** Of the reservation that carries an adjustment: all that its endings name. */
@@ -13,7 +13,7 @@ export type AdjustmentRef = Pick<Reservation, 'partition' | 'rid' | 'fingerprint
 
 /**
  * Records and posts an adjustment whose reservation is in the ledger, or takes it back when the total
- * would go below zero. What cannot be recorded is not posted: it stays pending, and the sweeper comes
+ * would leave 0 to 2^52. What cannot be recorded is not posted: it stays pending, and the sweeper comes
  * again. Safe to repeat; the record may then have the event twice. Throws `Overloaded` for the sink,
  * `LedgerUnavailable`.
  */

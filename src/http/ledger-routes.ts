@@ -30,7 +30,9 @@ const adjustmentBody = z.strictObject({
     .min(-MAX_AMOUNT)
     .max(MAX_AMOUNT)
     .refine((delta) => delta !== 0, 'must not be 0')
-    .describe('Bytes or objects to add to what is used; negative gives room back'),
+    .describe(
+      'Bytes or objects to add to what is used, which stays from 0 to 2^52; negative gives room back',
+    ),
   reason: z
     .string()
     .regex(

@@ -17,6 +17,11 @@ export type Kind = (typeof KIND)[keyof typeof KIND]
 export const TOTAL_WINDOW = 0
 /** Amounts are integers from 0 to this; deltas lie between minus this and this. */
 export const MAX_AMOUNT = 2 ** 50
+/**
+ * What a counter holds at most, posted and pending together. One more amount on top is still an exact
+ * number, in Lua and JavaScript alike; past 2^53 a counter would be exact, and readable, nowhere.
+ */
+export const MAX_COUNTER = 2 ** 52
 export const MAX_SUBJECTS = 5
 export const MAX_LIMITS = 32
 /** UTF-8 bytes of a note: a key of 1,024 quotation marks takes half of it once it is JSON. */
@@ -173,6 +178,7 @@ export type FinishReply =
   | { code: 'EARLY'; nowMs: number; expMs: number }
   | { code: 'UNKNOWN'; nowMs: number }
   | { code: 'CONFLICT'; nowMs: number; state: ReservationState }
+  /** A counter would go below 0 or above `MAX_COUNTER`, or is not there; nothing is written. */
   | { code: 'CORRUPT'; nowMs: number; position: number }
   | { code: 'FENCED'; nowMs: number; epoch: string }
 

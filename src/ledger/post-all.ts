@@ -1,4 +1,4 @@
-import type { Hold, SubjectState } from './port.ts'
+import { type Hold, MAX_COUNTER, type SubjectState } from './port.ts'
 import {
   findEntry,
   isIdle,
@@ -26,7 +26,10 @@ export interface Posting {
   readonly denied: readonly number[]
   /** Largest excess over a limit. */
   readonly over: number
-  /** 1-based position of an entry whose counter would go below 0, or has no subject: nothing is written. */
+  /**
+   * 1-based position of an entry whose counter would leave 0 to `MAX_COUNTER`, or has no subject:
+   * nothing is written.
+   */
   readonly corruptAt?: number
 }
 
@@ -53,7 +56,9 @@ export function postAll(
       const use = (rule.held ? amount : 0) - (rule.released ? amount : 0)
       const posted = (subject[at + 2] ?? 0) + post
       const pending = (subject[at + 3] ?? 0) + use
-      if (posted < 0 || pending < 0) return { subjects: before, denied, over, corruptAt: position }
+      if (posted < 0 || pending < 0 || posted + pending > MAX_COUNTER) {
+        return { subjects: before, denied, over, corruptAt: position }
+      }
       const excess = posted + pending - (rule.limits?.[position - 1] ?? posted + pending)
       if (excess > 0 && post + use > 0) {
         denied.push(position)

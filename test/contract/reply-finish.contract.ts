@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { KIND, type ReserveCommand } from '../../src/ledger/port.ts'
+import { KIND, MAX_AMOUNT, MAX_COUNTER, type ReserveCommand } from '../../src/ledger/port.ts'
 import {
   type Asked,
   bytes,
+  carried,
   countersOf,
   everyKind,
   landed,
@@ -11,6 +12,7 @@ import {
   ref,
   reserve,
   stored,
+  TENANT,
   TTL_MS,
   USER,
 } from './reservation-commands.ts'
@@ -168,6 +170,30 @@ export function finishContract(open: () => Promise<OpenedLedger>): void {
       expect(await ledger.find(command)).toMatchObject({ state: 'P' })
       const right = await ledger.finish({ ...ref(command), op: 'S', ...landed(10, 0) })
       expect(right).toMatchObject({ code: 'OK' })
+    })
+
+    it('CORRUPT: never takes a counter above 2^52, where every sum is exact', async () => {
+      const asked = [{ subject: TENANT, quotas: [stored(0, MAX_AMOUNT)] }]
+      const { ledger } = await openWith(reserve('up_0', asked))
+      const credit = async (n: number, storedDelta: number) => {
+        const named = carried(asked, `adj_${n}`)
+        await ledger.finish({ ...named, op: 'A', expMs: 1 })
+        return ledger.finish({ ...named, op: 'S', ...landed(0, storedDelta, 0) })
+      }
+      for (const n of [1, 2, 3]) expect(await credit(n, MAX_AMOUNT)).toMatchObject({ code: 'OK' })
+      expect(await credit(4, MAX_AMOUNT - 1)).toMatchObject({ code: 'OK' })
+      for (const n of [5, 6, 7, 8, 9]) {
+        const reply = await credit(n, MAX_AMOUNT)
+        expect(reply).toEqual({ code: 'CORRUPT', nowMs: expect.any(Number), position: 1 })
+      }
+      expect(await countersOf(ledger, asked)).toEqual([MAX_COUNTER - 1, 0])
+      expect(await credit(10, 1)).toMatchObject({ code: 'OK' })
+      expect(await credit(11, 1)).toMatchObject({ code: 'CORRUPT' })
+      // A counter that is full takes nothing that is pending, either, and gives back what it has.
+      const more = carried([{ subject: TENANT, quotas: [stored(1, MAX_AMOUNT)] }], 'up_more')
+      expect(await ledger.finish({ ...more, op: 'A', expMs: 1 })).toMatchObject({ code: 'CORRUPT' })
+      expect(await credit(12, -MAX_AMOUNT)).toMatchObject({ code: 'OK' })
+      expect(await countersOf(ledger, asked)).toEqual([MAX_COUNTER - MAX_AMOUNT, 0])
     })
 
     it('CORRUPT: says so when the counters of a reservation are gone', async () => {

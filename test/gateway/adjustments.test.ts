@@ -127,6 +127,19 @@ describe('adjustments', () => {
     expect(await used('user-stored')).toBe(0)
   })
 
+  it('400: credits that no counter can hold change nothing, and the tenant stays readable', async () => {
+    const most = { ...OF_TENANT, delta: 2 ** 50 }
+    const statuses: number[] = []
+    for (let n = 0; n < 9; n += 1) statuses.push((await adjust({ ...most, id: `n${n}` })).status)
+    expect(statuses).toEqual([201, 201, 201, 201, 400, 400, 400, 400, 400])
+    expect(await (await adjust({ ...most, id: 'n8' })).json()).toMatchObject({
+      fields: [{ path: 'delta', message: expect.stringContaining(`above ${2 ** 52}`) }],
+    })
+    expect(await used('tenant-stored')).toBe(2 ** 52)
+    expect((await adjust({ ...most, id: 'back', delta: -(2 ** 50) })).status).toBe(201)
+    expect(await used('tenant-stored')).toBe(2 ** 52 - 2 ** 50)
+  })
+
   it.each([
     [{ tenant: 'nobody' }, 'tenant', 'not configured'],
     [{ user: 'nobody' }, 'user', 'not configured'],

@@ -89,7 +89,7 @@ export function stateTextOfModel(model: LedgerModel): string {
   return `${digestOfModel(model)}\n${digestOfRecords(recordsOfModel(model))}`
 }
 
-/** Every reply that a history can bring out, by operation; `A` of a whole command is never CORRUPT. */
+/** Every reply that a history can bring out, by operation. */
 const EVERY_REPLY = {
   R: 'OK EXISTS CONFLICT DENIED STALE PERIOD',
   Q: 'OK DENIED STALE PERIOD',
@@ -100,7 +100,7 @@ const EVERY_REPLY = {
   M: 'OK TERMINAL UNKNOWN CONFLICT',
   L: 'OK DENIED EXISTS CONFLICT CORRUPT',
   G: 'OK TERMINAL UNKNOWN CONFLICT',
-  A: 'OK EXISTS CONFLICT',
+  A: 'OK EXISTS CONFLICT CORRUPT',
 }
 const LEAST_ADMITTED = 0.3
 

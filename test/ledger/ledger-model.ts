@@ -78,6 +78,8 @@ export interface ModelRecord {
 }
 
 const EPOCH_2025 = Date.UTC(2025, 0, 1)
+/** What a counter holds at most, posted and pending together. */
+const MOST = 2n ** 52n
 
 export class LedgerModel {
   accounts = new Map<string, Account>()
@@ -213,6 +215,7 @@ export class LedgerModel {
   #reassert(ask: Finishing, record: ModelRecord | undefined, nowMs: number): FinishReply {
     if (record !== undefined) return this.#stands('EXISTS', record, nowMs)
     const outcome = this.#post(ask.shares, ({ amount }) => ({ posted: 0, pending: amount }))
+    if (outcome.corrupt !== undefined) return { code: 'CORRUPT', nowMs, position: outcome.corrupt }
     this.#keep(outcome.accounts)
     const { fingerprint, shares, expMs = 0, note = '' } = ask
     this.records.set(ask.rid, { state: 'P', fingerprint, expMs, shares, note, actual: -1, over: 0 })
@@ -238,7 +241,10 @@ export class LedgerModel {
         const change = changeOf(claim)
         counter.posted += change.posted
         counter.pending += change.pending
-        if (counter.posted < 0 || counter.pending < 0) return { accounts, above, corrupt: position }
+        const { posted, pending } = counter
+        if (Math.min(posted, pending) < 0 || BigInt(posted) + BigInt(pending) > MOST) {
+          return { accounts, above, corrupt: position }
+        }
         const excess = counter.posted + counter.pending - claim.allowed
         if (excess > 0 && change.posted + change.pending > 0) above.push({ position, excess })
       }

@@ -50,18 +50,28 @@ const WEIGHTS: Readonly<Record<What, number>> = {
   loss: 1,
 }
 
+/** The port's largest amount. */
+const MOST = 2 ** 50
+
+/** One history in thirty is of giants: put back often enough, they are more than a counter holds. */
 export const steps = (length: number): fc.Arbitrary<Step[]> =>
+  fc.oneof(
+    { weight: 29, arbitrary: stepsOf(length, WEIGHTS, [0, 1, 5, 10, 25, 60, MOST]) },
+    { weight: 1, arbitrary: stepsOf(length, { ...WEIGHTS, A: 60 }, [MOST, MOST - 7, MOST / 2, 0]) },
+  )
+
+const stepsOf = (length: number, weights: typeof WEIGHTS, sizes: readonly number[]) =>
   fc.array(
     fc.record({
       what: fc.oneof(
-        ...Object.entries(WEIGHTS).map(([what, weight]) => ({
+        ...Object.entries(weights).map(([what, weight]) => ({
           weight,
           arbitrary: fc.constant(what as What),
         })),
       ),
       pick: fc.nat(10_000),
       variant: fc.nat(99),
-      size: fc.constantFrom(0, 1, 5, 10, 25, 60, 2 ** 50),
+      size: fc.constantFrom(...sizes),
       user: fc.nat(1),
       // Gateways whose clocks are wrong: without them the period check could be left out unnoticed.
       skewMs: fc.oneof(
@@ -72,8 +82,6 @@ export const steps = (length: number): fc.Arbitrary<Step[]> =>
     { minLength: length, maxLength: length },
   )
 
-/** The port's largest amount. */
-const MOST = 2 ** 50
 const MINUTE = 60_000
 const DAY = 86_400_000
 const TICKS = [0, 1, 250, 1_000, 5_000, 20_000, MINUTE, MINUTE + 1, 10 * MINUTE, DAY]

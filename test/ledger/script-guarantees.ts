@@ -1,6 +1,6 @@
 import { Encoder } from '@msgpack/msgpack'
 import { expect } from 'vitest'
-import type { AdmitCommand } from '../../src/ledger/port.ts'
+import { type AdmitCommand, MAX_AMOUNT } from '../../src/ledger/port.ts'
 import { packNumbers } from '../../src/ledger/redis/codec.ts'
 import { indexKey, recordKey, subjectKey } from '../../src/ledger/redis/keys.ts'
 import { finishOf, START_MS, wanted } from '../contract/ledger-commands.ts'
@@ -146,6 +146,17 @@ export const GUARANTEES = {
     const { subject, command } = await requestsReserved(scripts)
     expect(await scripts.finish(finishOf(command, 'V'))).toMatchObject(OK)
     expect(entriesOf((await scripts.subject(subject)) ?? [])).toEqual([[31, 1, 1, 0]])
+  },
+
+  async 'no counter grows past what is exact'(scripts: ScriptsUnderTest) {
+    for (const n of [1, 2, 3, 4]) {
+      const put = wanted({ rid: `up_${n}`, bytes: MAX_AMOUNT })
+      expect(await scripts.finish(finishOf(put, 'A'))).toMatchObject(OK)
+    }
+    const before = await scripts.stored()
+    const more = finishOf(wanted({ rid: 'up_5', bytes: 1 }), 'A')
+    expect(await scripts.finish(more)).toMatchObject({ code: 'CORRUPT', position: 1 })
+    expect(await scripts.stored()).toBe(before)
   },
 
   async 'rest does not add to the burst'(scripts: ScriptsUnderTest) {

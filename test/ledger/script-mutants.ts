@@ -129,6 +129,12 @@ export const MUTANTS: readonly Mutant[] = [
     falls: 'requests stay spent when nothing comes of them',
   },
   {
+    without: 'the most that a counter holds',
+    script: 'finish',
+    edits: [[' or posted + pending > 2^52', '']],
+    falls: 'no counter grows past what is exact',
+  },
+  {
     without: 'the floor of the TAT at now',
     script: 'reserve',
     edits: [['if tat < us then tat = us end', '']],

@@ -101,7 +101,9 @@ for s = 4, #KEYS do
       local post = becomes(kind, amount)
       local use = op == 'A' and amount or op == 'L' and 0 or -amount
       posted, pending = posted + post, pending + use
-      if posted < 0 or pending < 0 then return unless_foreign({'CORRUPT', now, k}) end
+      if posted < 0 or pending < 0 or posted + pending > 2^52 then
+        return unless_foreign({'CORRUPT', now, k})
+      end
       if L and posted + pending > L[k] and post + use > 0 then
         denied[#denied + 1] = k
         excess = math.max(excess, posted + pending - L[k])
