@@ -22,7 +22,7 @@ export interface Adjustment {
   /** Of the operator's choice, unique within the tenant: 1 to 255 visible ASCII characters. */
   readonly id: string
   readonly tenant: string
-  /** Needed for a limit that is counted per user. */
+  /** Needed for a limit that is counted per user, refused for one that is counted per tenant. */
   readonly user?: string
   readonly policy: string
   /** Bytes or objects to add: a whole number from -2^50 to 2^50, not 0. */
@@ -132,6 +132,9 @@ function quotaOf(
   }
   if (quota.per === 'user' && user === undefined) {
     throw invalid({ path: 'user', message: 'is needed: this limit is counted per user' })
+  }
+  if (quota.per === 'tenant' && user !== undefined) {
+    throw invalid({ path: 'user', message: 'must be left out: this limit is counted per tenant' })
   }
   return { quota, counts: quota.unit }
 }

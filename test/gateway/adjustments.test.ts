@@ -96,7 +96,7 @@ describe('adjustments', () => {
 
   it.each([
     ['delta', { delta: 401 }],
-    ['policy', { policy: 'tenant-stored' }],
+    ['policy', { policy: 'tenant-stored', user: undefined }],
     ['user', { user: 'bob' }],
     ['reason', { reason: 'another' }],
   ])('422: the same id with another %s changes nothing', async (_, change) => {
@@ -147,6 +147,7 @@ describe('adjustments', () => {
     [{ policy: 'user-bytes-day' }, 'policy', 'only stored totals'],
     [{ policy: 'user-pending' }, 'policy', 'only stored totals'],
     [{ user: undefined }, 'user', 'counted per user'],
+    [{ policy: 'tenant-stored' }, 'user', 'counted per tenant'],
     [{ delta: 0 }, 'delta', 'must not be 0'],
     [{ delta: 0.5 }, 'delta', ''],
     [{ delta: 2 ** 50 + 1 }, 'delta', ''],
