@@ -12,6 +12,7 @@ export interface AuditEvent {
     | 'object.deleted'
     | 'object.listed'
     | 'request.refused'
+    | 'usage.adjustment_requested'
     | 'usage.adjusted'
     | 'usage.adjustment_refused'
   readonly at: string

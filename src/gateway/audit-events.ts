@@ -45,10 +45,10 @@ export function uploadGranted(
   }
 }
 
-/** The event of an adjustment: recorded before it is posted, and once more when it is refused. */
+/** An event of an adjustment: what was asked for, before it is posted, and then what became of it. */
 export function adjustmentEvent(
   context: Pick<GatewayContext, 'clock'>,
-  event: 'usage.adjusted' | 'usage.adjustment_refused',
+  event: 'usage.adjustment_requested' | 'usage.adjusted' | 'usage.adjustment_refused',
   { tenant, user, id, policy, delta, reason }: AdjustNote,
   requestId?: string,
 ): AuditEvent {

@@ -12,9 +12,10 @@ export type AdjustmentEnd = 'posted' | 'repeated' | 'refused'
 export type AdjustmentRef = Pick<Reservation, 'partition' | 'rid' | 'fingerprint' | 'subjects'>
 
 /**
- * Records and posts an adjustment whose reservation is in the ledger, or takes it back when the total
- * would leave 0 to 2^52. What cannot be recorded is not posted: it stays pending, and the sweeper comes
- * again. Safe to repeat; the record may then have the event twice. Throws `Overloaded` for the sink,
+ * Posts an adjustment whose reservation is in the ledger, or takes it back when the total would leave 0
+ * to 2^52. The request is recorded first: what cannot be is not posted, stays pending, and the sweeper
+ * comes again. What became of it is recorded after. Safe to repeat; the request may then be recorded
+ * twice. Throws `Overloaded` for the sink,
  * `LedgerUnavailable`.
  */
 export async function finishAdjustment(
@@ -24,7 +25,9 @@ export async function finishAdjustment(
   requestId?: string,
 ): Promise<AdjustmentEnd> {
   const ref = { partition, rid, fingerprint, subjects }
-  await context.audit.append(adjustmentEvent(context, 'usage.adjusted', note, requestId))
+  const eventOf = (event: Parameters<typeof adjustmentEvent>[1]) =>
+    adjustmentEvent(context, event, note, requestId)
+  await context.audit.append(eventOf('usage.adjustment_requested'))
   const bytes = note.counts === 'stored-bytes'
   const reply = await context.ledger.finish({
     op: 'S',
@@ -34,7 +37,10 @@ export async function finishAdjustment(
     objectsDelta: bytes ? 0 : note.delta,
   })
   context.ledgerTime.learn(reply.nowMs)
-  if (reply.code === 'OK') return 'posted'
+  if (reply.code === 'OK') {
+    await recordOrLog(context, eventOf('usage.adjusted'))
+    return 'posted'
+  }
   if (reply.code === 'DUP') return 'repeated'
   if (reply.code === 'FENCED') throw recovering('adjust the usage')
   const taken = reply.code === 'CORRUPT' ? await context.ledger.finish({ op: 'V', ...ref }) : reply
@@ -45,7 +51,7 @@ export async function finishAdjustment(
       facts: { reply: taken.code },
     })
   }
-  await recordOrLog(context, adjustmentEvent(context, 'usage.adjustment_refused', note, requestId))
+  await recordOrLog(context, eventOf('usage.adjustment_refused'))
   return 'refused'
 }
 

@@ -55,17 +55,18 @@ describe('adjustments', () => {
     expect(await used('user-stored')).toBe(400)
     expect(await used('user-stored', 'acme/bob')).toBe(0)
     expect(await used('tenant-stored')).toBe(0)
+    const said = {
+      tenant: 'acme',
+      user: 'alice',
+      policies: ['user-stored'],
+      adjustmentId: 'ticket-4711',
+      delta: 400,
+      reason: CREDIT.reason,
+      requestId: expect.any(String),
+    }
     expect(gateway.audited).toMatchObject([
-      {
-        event: 'usage.adjusted',
-        tenant: 'acme',
-        user: 'alice',
-        policies: ['user-stored'],
-        adjustmentId: 'ticket-4711',
-        delta: 400,
-        reason: CREDIT.reason,
-        requestId: expect.any(String),
-      },
+      { event: 'usage.adjustment_requested', ...said },
+      { event: 'usage.adjusted', ...said },
     ])
   })
 
@@ -122,7 +123,11 @@ describe('adjustments', () => {
       drifts: [],
       index: [],
     })
-    expect(gateway.audited.map(({ event }) => event)).toContain('usage.adjustment_refused')
+    const ofDebit = gateway.audited.filter(({ adjustmentId }) => adjustmentId === 'too-much')
+    expect(ofDebit.map(({ event }) => event)).toEqual([
+      'usage.adjustment_requested',
+      'usage.adjustment_refused',
+    ])
     expect((await adjust({ ...debit, id: 'all', delta: -400 })).status).toBe(201)
     expect(await used('user-stored')).toBe(0)
   })
@@ -187,7 +192,10 @@ describe('adjustments', () => {
     expect(await used('user-stored')).toBe(400)
     expect((await adjust(CREDIT)).status).toBe(200)
     expect(await used('user-stored')).toBe(400)
-    expect(gateway.audited.map(({ event }) => event)).toEqual(['usage.adjusted'])
+    expect(gateway.audited.map(({ event }) => event)).toEqual([
+      'usage.adjustment_requested',
+      'usage.adjusted',
+    ])
   })
 
   it.each(['A', 'S'])('503: while the ledger recovers, at %s; later once', async (op) => {
