@@ -45,9 +45,9 @@ const STORED = { 'stored-bytes': KIND.stored, 'stored-objects': KIND.objects } a
 /**
  * Adds to what a stored total has posted: a reservation of nothing, settled with the delta
  * (`ledger.md` section 2). The same id counts once for as long as ended reservations are remembered
- * (a day); with other content it is an `IdempotencyMismatch`. Throws `InvalidRequest` for a limit
- * that is not there or no stored total, and for a total that would leave 0 to 2^52, which changes
- * nothing and uses the id up.
+ * (`ledger.retentionHours`); with other content it is an `IdempotencyMismatch`. Throws `InvalidRequest`
+ * for a limit that is not there or no stored total, and for a total that would leave 0 to 2^52, which
+ * changes nothing and uses the id up.
  */
 export async function adjustUsage(
   context: GatewayContext,

@@ -22,7 +22,7 @@ export async function chargedTicket(
   if (ticket === undefined) return undefined
   const { partition, rid } = ticket
   const reservation = await context.ledger.find({ partition, rid })
-  // Ended records are forgotten after a day; pending ones never are.
+  // Ended records are forgotten after `ledger.retentionHours`; pending ones never are.
   if (reservation === undefined || reservation.state === 'S') return ticket
   const note = uploadNoteOf(reservation)
   if (note === undefined) return undefined

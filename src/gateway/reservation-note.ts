@@ -83,7 +83,7 @@ export function noteText(note: ReservationNote): string {
     const { kind: _, tenant, user, bucket, place, key, sizeBytes, contentType, ...more } = note
     const { createdMs, afterUrlMs, etag, settledMs, ...others } = more
     const isSettled = etag !== undefined && settledMs !== undefined
-    // Of a settled one the end has places of its own: those lie there for a day.
+    // Of a settled one the end has places of its own: those lie there until it is forgotten.
     const end = isSettled ? [etag, settledMs - createdMs] : []
     const rare = isSettled ? others : definedOf({ ...others, etag, settledMs })
     const usual = [tenant, user, bucket, ...place, key, sizeBytes, contentType]

@@ -121,7 +121,8 @@ async function chargedOf(
   const { partition, rid } = ticket
   const record = await context.ledger.find({ partition, rid })
   const credit = creditId(creditDigest(context, place, rid))
-  // Ended records are forgotten after a day; those of condemned objects stay until they are gone.
+  // Ended records are forgotten after `ledger.retentionHours`; those of condemned objects stay until
+  // they are gone.
   if (record === undefined || record.state === 'S') {
     return { ticket, sizeBytes: head.sizeBytes, creditId: credit }
   }

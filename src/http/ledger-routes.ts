@@ -21,7 +21,9 @@ const adjustmentBody = z.strictObject({
   id: z
     .string()
     .regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
-    .describe('Of your choice, unique within the tenant; the same one counts once for a day'),
+    .describe(
+      'Of your choice, unique within the tenant; the same one counts once for as long as the ledger remembers it: `ledger.retentionHours`, 24 unless configured',
+    ),
   tenant: id('Tenant id'),
   user: id('User id; needed for a limit that is counted per user, and for no other').optional(),
   policy: z.string().min(1).max(63).describe('A quota of stored-bytes or stored-objects'),
