@@ -17,8 +17,9 @@ const PEM_START = /^-----BEGIN /
 
 /**
  * A copy of the tree with `${NAME}` replaced in every text, and `file:PATH` by the file's content in
- * members that hold secrets; members that name a PEM file become its content. Paths hang on the folder of the configuration file; exactly one
- * newline at the end of a file is removed. What cannot be had is reported and left as it is.
+ * members that hold secrets; members that name a PEM file become its content. Paths hang on the folder
+ * of the configuration file; exactly one newline at the end of a file is removed. What cannot be had is
+ * reported and left as it is.
  */
 export async function resolveReferences(
   tree: unknown,

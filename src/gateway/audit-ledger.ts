@@ -13,11 +13,9 @@ export interface AuditLedgerOptions {
   readonly isStopped?: () => boolean
 }
 
-/** What is wrong in a partition: an audit without what only one of two looks has shown. */
-export type PartitionFindings = PartitionAudit
-
 export interface LedgerFindings {
-  readonly partitions: readonly PartitionFindings[]
+  /** What is wrong in each, without what only one of two looks has shown. */
+  readonly partitions: readonly PartitionAudit[]
   /** Only when it was asked for. */
   readonly stored?: readonly StoredDifference[]
 }
@@ -33,7 +31,7 @@ export async function auditLedger(
   options: AuditLedgerOptions,
 ): Promise<LedgerFindings> {
   const { stored = false, isStopped = () => false } = options
-  const partitions: PartitionFindings[] = []
+  const partitions: PartitionAudit[] = []
   for (let partition = 0; partition < context.ledger.partitions && !isStopped(); partition += 1) {
     partitions.push(await auditOne(context, partition, options))
   }
@@ -49,7 +47,7 @@ export async function auditOne(
   context: GatewayContext,
   partition: number,
   { repair = false, pause }: Pick<AuditLedgerOptions, 'repair' | 'pause'>,
-): Promise<PartitionFindings> {
+): Promise<PartitionAudit> {
   const first = await context.ledger.audit({ partition, repair: false })
   context.ledgerTime.learn(first.nowMs)
   if (isClean(first)) return first
@@ -62,7 +60,7 @@ export async function auditOne(
 
 /** True when nothing is wrong, or nothing any more. */
 export function isClean(
-  findings: Pick<PartitionFindings, 'drifts' | 'index' | 'negative' | 'unreadable'>,
+  findings: Pick<PartitionAudit, 'drifts' | 'index' | 'negative' | 'unreadable'>,
 ): boolean {
   const { drifts, index, negative, unreadable } = findings
   const left = [...drifts, ...index].filter(({ repaired }) => !repaired)
@@ -70,7 +68,7 @@ export function isClean(
 }
 
 /** What both audits show; and what the second one has changed, whatever the first one saw. */
-function seenTwice(first: PartitionAudit, second: PartitionAudit): PartitionFindings {
+function seenTwice(first: PartitionAudit, second: PartitionAudit): PartitionAudit {
   const drifted = new Set(first.drifts.map(driftName))
   const indexed = new Set(first.index.map(indexName))
   const negative = new Set(first.negative.map(counterName))
@@ -84,7 +82,7 @@ function seenTwice(first: PartitionAudit, second: PartitionAudit): PartitionFind
   }
 }
 
-function alarm(context: GatewayContext, findings: PartitionFindings): void {
+function alarm(context: GatewayContext, findings: PartitionAudit): void {
   const { partition, drifts, index, negative, unreadable } = findings
   const wrong = { DRIFT: drifts, INDEX: index, NEGATIVE: negative, UNREADABLE: unreadable }
   for (const [code, found] of Object.entries(wrong)) {

@@ -14,9 +14,10 @@ export interface LocalCharge {
 
 /**
  * Charges the account's rates in this process alone, each divided by the number of gateways, with a
- * burst of at least 1; all of them or none. Shadow limits are left out. More at once than the share's burst, but not than the
- * limit's own, pass when the share is untouched, and leave it in debt: they would never fit. Quotas
- * are not looked at. Throws `SlowDown`, or `QuotaExceeded` for more than a whole burst.
+ * burst of at least 1; all of them or none. Shadow limits are left out. More at once than the share's
+ * burst, but not than the limit's own, pass when the share is untouched, and leave it in debt: they
+ * would never fit. Quotas are not looked at. Throws `SlowDown`, or `QuotaExceeded` for more than a
+ * whole burst.
  */
 export function chargeLocally(
   limiter: LocalLimiter,

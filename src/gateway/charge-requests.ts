@@ -57,11 +57,3 @@ async function charge(
   }
   throw unanswered(reply, 'take the request')
 }
-
-/** The error for a limit of this process alone. */
-export function slowDown(policy: string, waitMs: number): GatewayError {
-  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
-  return new GatewayError('SlowDown', `Cannot take the request: too many for "${policy}"`, {
-    retryAfterSeconds,
-  })
-}

@@ -1,7 +1,8 @@
 import { toTimestamp } from '../clock.ts'
+import type { PartitionAudit } from '../ledger/audit.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
-import { isClean, type LedgerFindings, type PartitionFindings } from './audit-ledger.ts'
+import { isClean, type LedgerFindings } from './audit-ledger.ts'
 import type { GatewayContext } from './context.ts'
 
 /** Whose counter it is and of what, as far as the configuration knows: ids in a ledger are opaque. */
@@ -20,11 +21,11 @@ export type LedgerReport = ReturnType<typeof reportOf>
 
 /** Puts findings of all partitions together, with names. `clean`: nothing is wrong any more. */
 export function reportOf(context: GatewayContext, { partitions, stored }: LedgerFindings) {
-  const all = <Item>(of: (findings: PartitionFindings) => readonly Item[]) =>
+  const all = <Item>(of: (findings: PartitionAudit) => readonly Item[]) =>
     partitions.flatMap((findings) =>
       of(findings).map((item) => ({ partition: findings.partition, ...item })),
     )
-  const sum = (of: (counts: PartitionFindings['counts']) => number) =>
+  const sum = (of: (counts: PartitionAudit['counts']) => number) =>
     partitions.reduce((total, { counts }) => total + of(counts), 0)
   const drifts = all((findings) => findings.drifts)
   const index = all((findings) => findings.index)

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 
 export interface LocalRate {
   readonly requests: number
@@ -48,4 +49,12 @@ export function createLocalLimiter(clock: Clock): LocalLimiter {
       return 0
     },
   }
+}
+
+/** The error for a limit of this process alone. */
+export function slowDown(policy: string, waitMs: number): GatewayError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
+  return new GatewayError('SlowDown', `Cannot take the request: too many for "${policy}"`, {
+    retryAfterSeconds,
+  })
 }

@@ -1,10 +1,10 @@
+import type { PartitionAudit } from '../ledger/audit.ts'
 import type { Reservation } from '../ledger/port.ts'
 import { KIND } from '../ledger/port.ts'
 import type { Ticket } from '../ledger/ticket.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Placement } from '../stores/store.ts'
 import type { ListedObject } from '../stores/store-client.ts'
-import type { PartitionFindings } from './audit-ledger.ts'
 import type { GatewayContext } from './context.ts'
 import { creditDigest, creditId } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
@@ -35,7 +35,7 @@ type Sums = Map<string, { subject: string; limitId: number; amount: number }>
  */
 export async function compareStored(
   context: GatewayContext,
-  partitions: readonly PartitionFindings[],
+  partitions: readonly PartitionAudit[],
 ): Promise<StoredDifference[]> {
   const sums: Sums = new Map()
   const credits = await pendingCredits(context, partitions)
@@ -151,7 +151,7 @@ interface Credit {
 /** Deletions whose bytes still count: they wait until the object cannot come back. By rid. */
 async function pendingCredits(
   context: GatewayContext,
-  partitions: readonly PartitionFindings[],
+  partitions: readonly PartitionAudit[],
 ): Promise<Map<string, Credit>> {
   const credits = new Map<string, Credit>()
   for (const { partition, credits: rids } of partitions) {

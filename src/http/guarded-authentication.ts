@@ -1,7 +1,6 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
-import { slowDown } from '../gateway/charge-requests.ts'
-import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { createLocalLimiter, slowDown } from '../gateway/local-limiter.ts'
 import type { AppContext } from './app-context.ts'
 import { presentedCredentials } from './register-routes.ts'
 import type { HttpContext } from './route.ts'
