@@ -7,6 +7,11 @@ import { nodeHashing } from './node-hashing.ts'
 
 const packageFile = new URL('../../package.json', import.meta.url)
 
+// Who reads may leave early, like `head`: nothing is lost that anybody waits for.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 runCli(process.argv.slice(2), {
   env: process.env,
   stdout: (text) => process.stdout.write(text),
