@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import { createChangeLog } from './change-log.ts'
 
 /** Tells the log when requests begin to pass without the ledger, and when they are counted again. */
 export interface FailOpenLog {
@@ -9,27 +10,20 @@ export interface FailOpenLog {
   answered(): void
 }
 
-/** An absence is over when an answer comes this long after the last one that did not, in milliseconds. */
+/** An absence is over when an answer comes this long after the last one that did not, in ms. */
 const QUIET_MS = 1_000
 
-/**
- * One line for a change, never one for a request: an outage under load must not fill the disk. A
- * ledger that answers only now and then counts as away, so that it fills it no more than one that is.
- */
+/** One line for a change, never one for a request. */
 export function createFailOpenLog({ clock, log }: { clock: Clock; log: Logger }): FailOpenLog {
-  let away: { sinceMs: number; lastMs: number } | undefined
+  const changes = createChangeLog({
+    clock,
+    log,
+    began: 'requests.failed_open',
+    ended: 'requests.counted_again',
+    quietMs: QUIET_MS,
+  })
   return {
-    unanswered(error) {
-      const nowMs = clock.nowMs()
-      if (away === undefined) log.warn('requests.failed_open', { error })
-      away = { sinceMs: away?.sinceMs ?? nowMs, lastMs: nowMs }
-    },
-    answered() {
-      if (away === undefined) return
-      const nowMs = clock.nowMs()
-      if (Math.abs(nowMs - away.lastMs) < QUIET_MS) return
-      log.info('requests.counted_again', { afterMs: nowMs - away.sinceMs })
-      away = undefined
-    },
+    unanswered: (error) => changes.failed({ error }),
+    answered: () => changes.worked(),
   }
 }

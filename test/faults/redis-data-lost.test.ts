@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { eventsIn } from '../support/log-lines.ts'
 import { initialiseLedger } from '../support/redis/initialise.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
   callsOf,
-  eventsIn,
   openLoad,
   openRedisSetUp,
   type RedisSetUp,

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { expectRefused } from '../support/expect-refused.ts'
+import { eventsIn } from '../support/log-lines.ts'
 import { countOf, expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
   callsOf,
-  eventsIn,
   openRedisSetUp,
   type RedisSetUp,
   untilGranted,

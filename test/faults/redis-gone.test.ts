@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
+import { eventsIn } from '../support/log-lines.ts'
 import { countOf, expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
-  eventsIn,
   openLoad,
   openRedisSetUp,
   startOn,

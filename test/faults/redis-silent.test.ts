@@ -1,12 +1,7 @@
 import { expect, it } from 'vitest'
+import { eventsIn } from '../support/log-lines.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
-import {
-  Answers,
-  callsOf,
-  eventsIn,
-  openRedisSetUp,
-  untilGranted,
-} from '../support/redis/redis-gateway.ts'
+import { Answers, callsOf, openRedisSetUp, untilGranted } from '../support/redis/redis-gateway.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { until } from '../support/until.ts'
 

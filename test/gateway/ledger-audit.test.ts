@@ -5,15 +5,17 @@ import { startAuditor } from '../../src/gateway/start-auditor.ts'
 import { type MemoryState, newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
 import { postAdmin } from '../support/admin-call.ts'
 import { expectRefused } from '../support/expect-refused.ts'
+import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 
 describe('the audit of a ledger', () => {
   let gateway: TestGateway
   let state: MemoryState
+  let clock: TestClock
   beforeEach(async () => {
     state = newMemoryState()
-    const clock = new TestClock()
+    clock = new TestClock()
     gateway = await openTestGateway({
       clock,
       overrides: { ledger: openMemoryLedger({ clock, state }) },
@@ -43,10 +45,7 @@ describe('the audit of a ledger', () => {
     state.subjects.set(id, before.with(-1, (before.at(-1) ?? 0) + 1))
     return () => state.subjects.set(id, before)
   }
-  const alarms = () =>
-    gateway.log
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter(({ event }) => event === 'ledger.alarm')
+  const alarms = () => eventsIn(gateway.log, 'ledger.alarm')
 
   it('200: nothing is wrong with a ledger that was only used', async () => {
     await upload('a')
@@ -181,16 +180,31 @@ describe('the audit of a ledger', () => {
     expect(looked.slice(0, 5)).toEqual([2, 5, 2, 7, 7])
   })
 
-  it('goes on in the background when the ledger does not answer', async () => {
+  it('goes on in the background when the ledger does not answer: a line when it begins and ends', async () => {
     const { ledger } = gateway.context
-    const { audit: working } = ledger
+    const { audit: working, share } = ledger
+    const lines = () =>
+      eventsIn(gateway.log, 'audit.').map(({ event, partition }) => [event, partition])
+    let calls = 0
+    const away = () => {
+      calls += 1
+      return Promise.reject(new Error('away'))
+    }
     await upload('a')
     bend()
-    Object.assign(ledger, { audit: () => Promise.reject(new Error('away')) })
+    Object.assign(ledger, { share: away, audit: away })
     const stop = startAuditor(gateway.context, { roundMs: 1, minPauseMs: 1, secondLookMs: 1 })
-    await expect.poll(() => gateway.log.join()).toContain('audit.failed')
+    await expect.poll(() => calls).toBeGreaterThan(5)
+    Object.assign(ledger, { share })
+    await expect.poll(() => calls).toBeGreaterThan(10)
+    expect(lines()).toEqual([['audit.failed', undefined]])
+    clock.advance(30_000)
     Object.assign(ledger, { audit: working })
-    await expect.poll(() => alarms().length).toBeGreaterThan(0)
+    await expect.poll(() => alarms().length).toBeGreaterThan(1)
     await stop()
+    expect(lines()).toEqual([
+      ['audit.failed', undefined],
+      ['audit.working', undefined],
+    ])
   })
 })

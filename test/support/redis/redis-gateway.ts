@@ -142,11 +142,3 @@ export async function untilGranted(
 ): Promise<void> {
   await until('uploads are granted', async () => (await answers.take(upload())) === 201, timeoutMs)
 }
-
-/** Lines of a log about an event. */
-export function eventsIn(log: readonly string[], event: string): Record<string, unknown>[] {
-  return log
-    .flatMap((text) => text.split('\n'))
-    .filter((line) => line.includes(`"event":"${event}"`))
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-}
