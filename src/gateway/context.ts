@@ -5,6 +5,7 @@ import type { Hashing } from '../hashing.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import type { Logger } from '../log.ts'
+import type { RareLog } from '../rare-log.ts'
 import type { Presigner } from '../signing/presigner.ts'
 import type { StoreClient } from '../stores/store-client.ts'
 import type { Telemetry } from '../telemetry.ts'
@@ -37,6 +38,8 @@ export interface GatewayContext {
   readonly localLimiter: LocalLimiter
   /** Told of requests that pass without the ledger. */
   readonly failOpenLog: FailOpenLog
+  /** Told of what shadow limits would have refused, by tenant and policy. */
+  readonly shadowLog: RareLog
   /** Current first; older ones still verify. */
   readonly ticketKeys: readonly TicketKey[]
   /** Seals list cursors. */

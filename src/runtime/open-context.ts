@@ -7,11 +7,13 @@ import { createAccounts } from '../gateway/accounts.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import { createLogger, type Logger } from '../log.ts'
+import { createRareLog } from '../rare-log.ts'
 import { createNativePresigner } from '../signing/native-presigner.ts'
 import { countedStoreClient } from '../stores/counted-store-client.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
@@ -72,6 +74,7 @@ export async function openContext(
     accounts: createAccounts(config, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
     failOpenLog: createFailOpenLog({ clock, log }),
+    shadowLog: createRareLog(clock, SHADOW_LOG_MS),
     ticketKeys,
     cursorKey: nodeHashing.hmacSha256(currentKey, 'signet cursor'),
     authenticate: createAuthenticator({

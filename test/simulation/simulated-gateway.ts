@@ -81,6 +81,7 @@ export class SimulatedGateway {
       accounts: createAccounts(config, ledger, nodeHashing),
       localLimiter: createLocalLimiter(clock),
       failOpenLog: createFailOpenLog({ clock, log: silent }),
+      shadowLog: { tell() {} },
       ticketKeys,
       cursorKey: nodeHashing.sha256('a cursor key for simulations'),
     }
