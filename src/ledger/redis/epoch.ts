@@ -36,3 +36,11 @@ export function epochText({ phase, generation, replicationId, openAtMs }: Epoch)
   const end = phase === 'reasserting' ? `:${openAtMs}` : ''
   return `${MARK[phase]}${generation}:${replicationId}${end}`
 }
+
+/**
+ * Names the data that an epoch stands for: the same while reasserting and once it is open, another
+ * one after each failover. The generation alone may repeat, when a failover loses a move.
+ */
+export function epochId({ generation, replicationId }: Epoch): string {
+  return `${generation}:${replicationId}`
+}

@@ -1,4 +1,4 @@
-import { type Epoch, epochText, parseEpoch } from './epoch.ts'
+import { type Epoch, epochId, epochText, parseEpoch } from './epoch.ts'
 import { epochKey, recordKey } from './keys.ts'
 import { isMoved } from './not-executed.ts'
 import type { RedisCommand, RedisResult } from './redis-link.ts'
@@ -36,6 +36,14 @@ const WITNESSES = 4
 const CLOSED: PartitionFence = { state: 'closed', why: 'unknown' }
 const MOVING: PartitionFence = { state: 'closed', why: 'moving' }
 
+interface NextEpoch {
+  /** Of the server that has the canary now. */
+  readonly replicationId: string
+  /** Acknowledged reservations are gone. */
+  readonly lost: boolean
+  readonly nowMs: number
+}
+
 interface Witness {
   readonly rid: string
   readonly atMs: number
@@ -53,9 +61,14 @@ export interface Fence {
 
 /**
  * Keeps the ledger from granting fresh quota on a server that does not have what was granted before:
- * an empty, wrong, restored or freshly promoted one (`ledger.md` section 9, fence).
+ * an empty, wrong, restored or freshly promoted one (`ledger.md` section 9, fence). `isRestated`:
+ * whether what this gateway granted under other epochs has been put back; until then a partition does
+ * not open here.
  */
-export function createFence(durability: Durability): Fence {
+export function createFence(
+  durability: Durability,
+  isRestated: (partition: number, epoch: string) => boolean = () => true,
+): Fence {
   const fences = new Map<number, PartitionFence>()
   const seen = new Map<number, number>()
   const witnesses = new Map<number, readonly Witness[]>()
@@ -79,18 +92,38 @@ export function createFence(durability: Durability): Fence {
     if (epoch.generation < (seen.get(partition) ?? 0)) return { state: 'closed', why: 'older' }
     // Somebody else moves it; the next look finds where to.
     if (epoch.replicationId !== replicationId) return CLOSED
-    if (epoch.phase === 'open') return { state: 'open', epoch: text }
-    return { state: 'reasserting', epoch: text, openAtMs: epoch.openAtMs }
+    if (epoch.phase !== 'open') {
+      return { state: 'reasserting', epoch: text, openAtMs: epoch.openAtMs }
+    }
+    const known = fences.get(partition)
+    // What turns up later is an overdraft: it does not close what has been open.
+    const wasOpen = known?.state === 'open' && known.epoch === text
+    if (wasOpen || isRestated(partition, epochId(epoch))) return { state: 'open', epoch: text }
+    return { state: 'reasserting', epoch: text, openAtMs: 0 }
+  }
+
+  /**
+   * Data from before what was seen. With a journal a failover may lose the move that an earlier one
+   * made: what is missing can be put back. On the very server that the canary was written on it is a
+   * master that missed a failover, or a backup.
+   */
+  function isOlder(partition: number, epoch: Epoch, replicationId: string): boolean {
+    if (epoch.generation >= (seen.get(partition) ?? 0)) return false
+    return durability !== 'async' || epoch.replicationId === replicationId
   }
 
   /** Where a canary must go from what it says; `undefined`: it stays. */
-  function next(epoch: Epoch, replicationId: string, lost: boolean, nowMs: number) {
-    const { phase, generation } = epoch
+  function next(partition: number, epoch: Epoch, to: NextEpoch) {
+    const { replicationId, lost, nowMs } = to
+    const { phase } = epoch
+    const generation = Math.max(epoch.generation, seen.get(partition) ?? 0)
     const moved = { generation: generation + 1, replicationId, openAtMs: 0 }
     if (lost) return { ...moved, phase: 'lost' as const }
     if (epoch.replicationId === replicationId) {
       const over = phase === 'reasserting' && nowMs >= epoch.openAtMs
-      return over ? { ...moved, phase: 'open' as const } : undefined
+      if (!over || !isRestated(partition, epochId(epoch))) return undefined
+      // The same generation: what has been put back under it stands.
+      return { ...epoch, phase: 'open' as const, openAtMs: 0 }
     }
     if (durability !== 'async') return { ...moved, phase: 'open' as const }
     return { ...moved, phase: 'reasserting' as const, openAtMs: nowMs + REASSERT_MS }
@@ -144,9 +177,10 @@ export function createFence(durability: Durability): Fence {
       const moves = [...texts].flatMap(([partition, text]) => {
         const epoch = parseEpoch(text)
         if (epoch === undefined || epoch.phase === 'lost') return []
-        if (epoch.generation < (seen.get(partition) ?? 0)) return []
+        if (isOlder(partition, epoch, replicationId)) return []
         if (found.get(partition) === 'moving') return []
-        const to = next(epoch, replicationId, found.has(partition), nowMs)
+        const lost = found.has(partition)
+        const to = next(partition, epoch, { replicationId, lost, nowMs })
         return to === undefined ? [] : [{ partition, text, to: epochText(to) }]
       })
       const commands = moves.map(({ partition, text, to }) =>
