@@ -44,7 +44,7 @@ export async function openLedger(
       const settings = redisSettings(state, ledger)
       const connect = ioredisConnector(redisAccess(state, ledger))
       const journal =
-        ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, clock)
+        ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, retentionMs)
       return openRedisLedger({
         settings,
         connect,
@@ -68,9 +68,9 @@ function openSqlite(path: string, options: { clock: Clock; retentionMs: number }
   }
 }
 
-function openJournalAt(path: string, clock: Clock): Journal {
+function openJournalAt(path: string, retentionMs: number): Journal {
   try {
-    return openJournal({ database: openDatabase(path), clock, schedule })
+    return openJournal({ database: openDatabase(path), retentionMs, schedule })
   } catch (cause) {
     throw new GatewayError('LedgerUnavailable', `Cannot open the journal "${path}"`, { cause })
   }

@@ -60,11 +60,14 @@ export async function openLink(port: number, access = ACCESS): Promise<RedisLink
 }
 
 /** Makes the canaries, as `signet ledger init` does. */
-export async function initialise(port: number, { salt = TEST_SALT } = {}): Promise<void> {
+export async function initialise(
+  port: number,
+  { salt = TEST_SALT, acceptLoss = false } = {},
+): Promise<void> {
   const link = await openLink(port)
   try {
     const send: RedisLink['send'] = (commands) => link.send(commands)
-    await initLedger([{ partitions: ALL, send }], { salt, acceptLoss: false })
+    await initLedger([{ partitions: ALL, send }], { salt, acceptLoss })
   } finally {
     await link.close()
   }

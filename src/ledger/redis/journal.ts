@@ -1,7 +1,6 @@
-import type { Clock } from '../../clock.ts'
 import { createGroupCommit } from '../group-commit.ts'
-import type { Hold, ReserveCommand } from '../port.ts'
-import type { SqlDatabase } from '../sql-database.ts'
+import type { Hold } from '../port.ts'
+import type { SqlDatabase, SqlRow } from '../sql-database.ts'
 
 /** A reservation as the gateway that made it can put it back. */
 export interface JournalEntry {
@@ -14,72 +13,132 @@ export interface JournalEntry {
   readonly limits: readonly number[]
   readonly expMs: number
   readonly note: string
+  /** Notes that it had before, the newest last: one that stands again has lost its amendment. */
+  readonly earlierNotes?: readonly string[]
+}
+
+/** Where and when an entry was seen pending. */
+export interface Seen {
+  /** Id of the epoch, as of `epochId`. */
+  readonly epoch: string
+  /** The ledger's clock. */
+  readonly nowMs: number
 }
 
 /** What this gateway has granted and may have to put back. */
 export interface Journal {
-  /** Resolves when the entry survives the end of this process. */
-  record(entry: JournalEntry, generation: number): Promise<void>
-  /** Entries of a partition that are not over and were made, or put back, under another generation. */
-  outdated(partition: number, generation: number, nowMs: number): readonly JournalEntry[]
-  /** The entry stands in the ledger of this generation. */
-  restated(rid: string, generation: number): Promise<void>
+  /** Resolves when the entry survives the end of this process. Throws when it will not. */
+  record(entry: JournalEntry, seen: Seen): Promise<void>
+  find(rid: string): { readonly entry: JournalEntry; readonly epoch: string } | undefined
+  /** The reservation has ended. An id that is not there does no harm. */
+  ended(rid: string, nowMs: number): Promise<void>
+  /** Whether `outdated` would find any: cheap when asked again, so that every look may. */
+  hasOutdated(partition: number, seen: Seen): boolean
+  /**
+   * Up to 500 entries of a partition that are to be put back: made, or put back, under another epoch.
+   * Those that are said to be restated make room for the next.
+   */
+  outdated(partition: number, seen: Seen): readonly JournalEntry[]
+  /** The entries have been put back under this epoch. */
+  restated(rids: readonly string[], epoch: string): Promise<void>
   close(): Promise<void>
 }
 
 export interface JournalOptions {
   /** An open database of this gateway alone. */
   readonly database: SqlDatabase
-  readonly clock: Clock
+  /** How long the ledger remembers an ended reservation, in milliseconds: 2 h and more. */
+  readonly retentionMs: number
   /** Runs a function after the current turn of the event loop. */
   readonly schedule: (run: () => void) => void
 }
 
-/** Entries are kept this long past their end: the ledger's clock may be behind. */
-const KEPT_MS = 3_600_000
+const PAGE = 500
 const PRUNE_EVERY = 1_000
+/** Entries are kept this long past their end: the ledger's clock may step back. */
+const KEPT_MS = 3_600_000
+/**
+ * A reservation is put back for this long after its end: a failover may lose the end as well, and
+ * then it ends once more. Well below the shortest retention.
+ */
+const ENDED_MS = 3_600_000
+/** How much earlier than the ledger an entry forgets: the end may have been on its way. */
+const MARGIN_MS = 60_000
+// `until`: not put back from then on. The index leads to the entries of each epoch without the others.
 const TABLE = `
-  CREATE TABLE IF NOT EXISTS journal (
-    rid TEXT PRIMARY KEY, part INTEGER NOT NULL, generation INTEGER NOT NULL,
-    exp INTEGER NOT NULL, entry TEXT NOT NULL
+  CREATE TABLE IF NOT EXISTS granted (
+    rid TEXT PRIMARY KEY, part INTEGER NOT NULL, epoch TEXT NOT NULL,
+    until INTEGER NOT NULL, entry TEXT NOT NULL
   ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS journal_part ON journal (part, generation);
-  CREATE INDEX IF NOT EXISTS journal_exp ON journal (exp);
+  CREATE INDEX IF NOT EXISTS granted_epoch ON granted (part, epoch, until);
+  CREATE INDEX IF NOT EXISTS granted_until ON granted (until);
 `
 
 /**
  * The journal of durability `async`: SQLite in WAL mode with `synchronous = NORMAL`, which survives the
  * end of the process and may lose its last moments with the power (`ledger.md` section 9).
  */
-export function openJournal({ database, clock, schedule }: JournalOptions): Journal {
+export function openJournal({ database, retentionMs, schedule }: JournalOptions): Journal {
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = NORMAL')
   database.exec(TABLE)
   const insert = database.prepare(
-    'INSERT OR REPLACE INTO journal (rid, part, generation, exp, entry) VALUES (?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO granted (rid, part, epoch, until, entry) VALUES (?, ?, ?, ?, ?)',
   )
-  const update = database.prepare('UPDATE journal SET generation = ? WHERE rid = ?')
-  const select = database.prepare(
-    'SELECT entry FROM journal WHERE part = ? AND generation <> ? AND exp > ?',
+  const select = database.prepare('SELECT epoch, entry FROM granted WHERE rid = ?')
+  const renew = database.prepare('UPDATE granted SET epoch = ? WHERE rid = ?')
+  const end = database.prepare('UPDATE granted SET until = min(until, ?) WHERE rid = ?')
+  const nextEpoch = database.prepare(
+    'SELECT epoch FROM granted WHERE part = ? AND epoch > ? ORDER BY epoch LIMIT 1',
   )
-  const prune = database.prepare('DELETE FROM journal WHERE exp < ?')
+  const page = database.prepare(
+    'SELECT entry FROM granted WHERE part = ? AND epoch = ? AND until > ? ORDER BY until LIMIT ?',
+  )
+  const prune = database.prepare('DELETE FROM granted WHERE until < ?')
   const commits = createGroupCommit({ database, schedule, flush: () => {}, forget: () => {} })
+  /** Epochs under which nothing of a partition is outdated. */
+  const restatedUnder = new Map<number, string>()
   let recorded = 0
+
+  // While it may be that an end is forgotten, an entry must not come back: it would count twice.
+  function untilOf({ expMs }: JournalEntry, nowMs: number): number {
+    return Math.min(expMs, nowMs + retentionMs - MARGIN_MS)
+  }
+
+  function find(partition: number, { epoch, nowMs }: Seen, limit: number): readonly SqlRow[] {
+    if (restatedUnder.get(partition) === epoch) return []
+    for (let other = nextEpoch.get(partition, ''); other !== undefined; ) {
+      const name = String(other.epoch)
+      const rows = name === epoch ? [] : page.all(partition, name, nowMs, limit)
+      if (rows.length > 0) return rows
+      other = nextEpoch.get(partition, name)
+    }
+    restatedUnder.set(partition, epoch)
+    return []
+  }
+
   return {
-    record(entry, generation) {
-      const { rid, partition, expMs } = entry
+    record(entry, { epoch, nowMs }) {
+      const { rid, partition } = entry
       recorded += 1
       const full = recorded % PRUNE_EVERY === 0
       return commits.run(() => {
-        insert.run(rid, partition, generation, expMs, JSON.stringify(entry))
-        if (full) prune.run(clock.nowMs() - KEPT_MS)
+        insert.run(rid, partition, epoch, untilOf(entry, nowMs), JSON.stringify(entry))
+        if (restatedUnder.get(partition) !== epoch) restatedUnder.delete(partition)
+        if (full) prune.run(nowMs - KEPT_MS)
       })
     },
-    outdated: (partition, generation, nowMs) =>
-      select
-        .all(partition, generation, nowMs)
-        .map(({ entry }) => JSON.parse(String(entry)) as JournalEntry),
-    restated: (rid, generation) => commits.run(() => void update.run(generation, rid)),
+    find(rid) {
+      const row = select.get(rid)
+      return row && { entry: entryIn(row), epoch: String(row.epoch) }
+    },
+    ended: (rid, nowMs) => commits.run(() => void end.run(nowMs + ENDED_MS, rid)),
+    hasOutdated: (partition, seen) => find(partition, seen, 1).length > 0,
+    outdated: (partition, seen) => find(partition, seen, PAGE).map(entryIn),
+    restated: (rids, epoch) =>
+      commits.run(() => {
+        for (const rid of rids) renew.run(epoch, rid)
+      }),
     async close() {
       await commits.close()
       database.close()
@@ -87,23 +146,6 @@ export function openJournal({ database, clock, schedule }: JournalOptions): Jour
   }
 }
 
-/** The entry of a reservation that has just been made. */
-export function entryOf(command: ReserveCommand, expMs: number): JournalEntry {
-  const { partition, rid, fingerprint, subjects, hold, check, note } = command
-  const limits = limitsOf(check, hold)
-  return { partition, rid, fingerprint, subjects, hold, limits, expMs, note }
-}
-
-/** The limits in a check: behind the rates of each subject. */
-function limitsOf(check: readonly number[], hold: Hold): number[] {
-  const limits: number[] = []
-  let c = 2
-  for (let h = 0; h < hold.length; ) {
-    const quotas = hold[h] ?? 0
-    c += 1 + 3 * (check[c] ?? 0)
-    limits.push(...check.slice(c, c + quotas))
-    c += quotas
-    h += 1 + 4 * quotas
-  }
-  return limits
+function entryIn({ entry }: SqlRow): JournalEntry {
+  return JSON.parse(String(entry)) as JournalEntry
 }

@@ -1,23 +1,25 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
-import type { AdmitCommand, AdmitReply, FinishCommand, FinishReply, Ledger } from '../port.ts'
+import type { AdmitCommand, AdmitReply, Ledger, ReservationRef } from '../port.ts'
 import { createAuditRedis } from './audit-redis.ts'
 import type { BatchResult } from './batcher.ts'
 import { openCluster } from './cluster.ts'
 import { createDiagnosis } from './diagnose.ts'
 import { createFence, type Fence } from './fence.ts'
+import { createFinish } from './finish.ts'
 import { createInstallation } from './installation.ts'
 import type { Journal } from './journal.ts'
+import { createJournalKeeper } from './keep-journal.ts'
 import { openMembers } from './members.ts'
 import { openReads } from './reads.ts'
 import type { ConnectLink } from './redis-link.ts'
 import { noAnswer, type RedisNode } from './redis-node.ts'
-import { admitReplyOf, finishReplyOf } from './replies.ts'
+import { admitReplyOf } from './replies.ts'
 import { createReserve } from './reserve.ts'
-import { restate } from './restate.ts'
+import { createRestater } from './restate.ts'
 import { createRunFenced, fenceError } from './run-fenced.ts'
-import { admitCall, claimCall, finishCall } from './script-calls.ts'
+import { admitCall, claimCall } from './script-calls.ts'
 import { type ScriptName, scriptTexts } from './scripts/load-scripts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { PARTITIONS } from './tags.ts'
@@ -44,8 +46,6 @@ export interface RedisLedgerOptions {
 /** How long opening waits for a server that is not there, in milliseconds. */
 const START_MS = 1_500
 const START_STEP_MS = 20
-/** Commands whose loss a promise to a client would not survive: a URL, or an event taken. */
-const DURABLE: ReadonlySet<string> = new Set(['L', 'A', 'M'])
 
 /**
  * The ledger on Redis 7 or newer: one script run and one round trip a decision, exact across gateways.
@@ -54,7 +54,7 @@ const DURABLE: ReadonlySet<string> = new Set(['L', 'A', 'M'])
  */
 export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledger> {
   const { settings, clock, log, journal } = options
-  const fence = createFence(settings.durability)
+  const fence = createFence(settings.durability, isRestated)
   const installation = createInstallation(() => topology)
   let offsetMs = 0
 
@@ -63,7 +63,14 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     options.learnTime?.(nowMs)
   }
 
-  const hooks = { learnTime, assertOurs: installation.assertOurs, onOpen: putBack }
+  const ledgerNowMs = () => Math.floor(clock.nowMs() + offsetMs)
+
+  function isRestated(partition: number, epoch: string): boolean {
+    return journal?.hasOutdated(partition, { epoch, nowMs: ledgerNowMs() }) !== true
+  }
+
+  const onOpen = async (partitions: readonly number[]) => restater?.looked(partitions)
+  const hooks = { learnTime, assertOurs: installation.assertOurs, onOpen }
   const topology = openTopology({ ...options, ...hooks, fence })
   const diagnosis = createDiagnosis({ log, clock, alarm: options.alarm ?? (() => {}) })
   const reads = openReads({ topology, fence, diagnosis, clock })
@@ -74,18 +81,20 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     diagnosis,
     patienceMs: settings.commandTimeoutMs,
   })
+  const find = ({ partition, rid }: ReservationRef) => reads.find(partition, rid)
+  const keeper = journal && createJournalKeeper({ journal, find })
+  const { retentionMs } = settings
+  const { finish, putBack } = createFinish({ run, diagnosis, keeper, retentionMs })
+  const restater =
+    journal && createRestater({ journal, fence, log, nowMs: ledgerNowMs, finish: putBack })
   const reserve = createReserve({
     run,
     fence,
     clock,
-    journal,
+    keeper,
     patienceMs: settings.commandTimeoutMs,
     finish,
   })
-
-  async function putBack(partitions: readonly number[], nowMs: number): Promise<void> {
-    if (journal !== undefined) await restate({ journal, fence, log, finish }, partitions, nowMs)
-  }
 
   async function admit(command: AdmitCommand): Promise<AdmitReply> {
     diagnosis.check(command)
@@ -96,19 +105,17 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     return admitReplyOf(replyIn(result))
   }
 
-  async function finish(command: FinishCommand): Promise<FinishReply> {
-    diagnosis.check(command)
-    const { partition, op } = command
-    const { retentionMs } = settings
-    const call = (epoch: string) => finishCall(command, { epoch, retentionMs })
-    const durable = DURABLE.has(op)
-    const result = await run({ partition, script: 'finish', call, durable, restating: op === 'A' })
-    const reply = finishReplyOf(replyIn(result))
-    if (!result.acknowledged) throw noAnswer('too few replicas have it')
-    return reply
+  async function close(): Promise<void> {
+    await members.leave()
+    await restater?.close()
+    await topology.close()
+    await journal?.close()
   }
 
-  await settleStart(topology, clock)
+  await settleStart(topology, clock).catch(async (error) => {
+    await close()
+    throw error
+  })
   log.info('ledger.opened', { durability: settings.durability, replicas: settings.replicas })
   return {
     partitions: PARTITIONS,
@@ -128,14 +135,10 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
       return { nowMs, reservations: await reads.claimed(partition, rids) }
     },
     share: () => members.share(clock.nowMs() + offsetMs),
-    find: ({ partition, rid }) => reads.find(partition, rid),
+    find,
     list: (request) => reads.list(request),
     audit: createAuditRedis({ topology, fence, run, clock }),
-    async close() {
-      await members.leave()
-      await topology.close()
-      await journal?.close()
-    },
+    close,
   }
 }
 
@@ -167,7 +170,6 @@ async function settleStart(topology: Topology, clock: Clock): Promise<void> {
     if (topology.complete() && nodes.every(({ ready }) => ready)) return
     const why = refusalIn(topology)
     if (why !== undefined) {
-      await topology.close()
       throw new GatewayError('LedgerUnavailable', `Cannot use the ledger's server: ${why}`)
     }
     await new Promise((resolve) => {

@@ -1,9 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import type { AdmitReply, FinishReply, ReserveCommand, VoidCommand } from '../port.ts'
 import type { BatchResult } from './batcher.ts'
-import { parseEpoch } from './epoch.ts'
 import type { Fence } from './fence.ts'
-import { entryOf, type Journal } from './journal.ts'
+import type { JournalKeeper } from './keep-journal.ts'
 import { isNotExecuted } from './not-executed.ts'
 import { noAnswer } from './redis-node.ts'
 import { admitReplyOf } from './replies.ts'
@@ -15,7 +14,7 @@ export interface ReserveOptions {
   readonly fence: Fence
   readonly clock: Clock
   /** Of durability `async`. */
-  readonly journal: Journal | undefined
+  readonly keeper: JournalKeeper | undefined
   /** After this long there is no second try, in milliseconds. */
   readonly patienceMs: number
   readonly finish: (command: VoidCommand) => Promise<FinishReply>
@@ -29,23 +28,26 @@ export interface ReserveOptions {
 export function createReserve(
   options: ReserveOptions,
 ): (command: ReserveCommand) => Promise<AdmitReply> {
-  const { run, fence, clock, journal, patienceMs } = options
+  const { run, fence, clock, keeper, patienceMs } = options
 
-  async function keep(command: ReserveCommand, reply: AdmitReply): Promise<void> {
+  async function keep(command: ReserveCommand, reply: AdmitReply, epoch: string): Promise<void> {
     const { partition, rid } = command
-    if (journal === undefined) {
+    if (keeper === undefined) {
       const pending = reply.code === 'OK' || (reply.code === 'EXISTS' && reply.state === 'P')
       if (pending) fence.witness(partition, rid, reply.nowMs)
       return
     }
-    // A replay was written down by who was first.
-    if (reply.code !== 'OK') return
-    const place = fence.of(partition)
-    const epoch = place.state === 'closed' ? undefined : parseEpoch(place.epoch)
-    await journal.record(entryOf(command, reply.expMs), epoch?.generation ?? 0)
+    try {
+      await keeper.reserved(command, reply, epoch)
+    } catch (error) {
+      voidUnseen(command)
+      throw error
+    }
   }
 
-  function voidUnknown({ partition, rid, fingerprint, subjects }: ReserveCommand): void {
+  /** Nobody has seen a URL for it; for a caller's key another gateway may have released one. */
+  function voidUnseen({ replayable, partition, rid, fingerprint, subjects }: ReserveCommand): void {
+    if (replayable === true) return
     options.finish({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {
       // The sweeper finds it.
     })
@@ -53,7 +55,11 @@ export function createReserve(
 
   return async (command) => {
     const { partition } = command
-    const call = (epoch: string) => admitCall(command, epoch)
+    let epoch = ''
+    const call = (standing: string) => {
+      epoch = standing
+      return admitCall(command, standing)
+    }
     const attempt = () => run({ partition, script: 'reserve', call, durable: true })
     const startMs = clock.nowMs()
     let result = await attempt()
@@ -63,11 +69,10 @@ export function createReserve(
     if (again && clock.nowMs() - startMs < patienceMs) result = await attempt()
     if (result.kind === 'reply' && !isUnacknowledgedGrant(result)) {
       const reply = admitReplyOf(result.reply)
-      await keep(command, reply)
+      await keep(command, reply, epoch)
       return reply
     }
-    // Nobody has seen a URL for it; for a caller's key another gateway may have released one.
-    if (!isNotExecuted(result) && command.replayable !== true) voidUnknown(command)
+    if (!isNotExecuted(result)) voidUnseen(command)
     throw noAnswer(result.kind === 'reply' ? 'too few replicas have it' : result.message)
   }
 }
