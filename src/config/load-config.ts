@@ -8,7 +8,7 @@ import { buildSecrets } from './build-secrets.ts'
 import { buildAudit, buildServer } from './build-settings.ts'
 import { buildStore } from './build-store.ts'
 import { buildTenant } from './build-tenant.ts'
-import { checkTogether } from './check-together.ts'
+import { checkRetention, checkTogether } from './check-together.ts'
 import type { Config, Environment, Secrets } from './config.ts'
 import { deepFreeze } from './frozen.ts'
 import { ConfigError, type Problem } from './problem.ts'
@@ -109,6 +109,7 @@ function build(
     ledger: state && ledgerInput && buildLedger(state, ledgerInput, report),
     audit: audit && buildAudit(audit, common),
   }
+  if (settings.ledger) checkRetention(settings.ledger, buckets.built, report)
   if (!settings.server || !state || !settings.ledger || !settings.audit || !log) {
     return { config: undefined, secrets }
   }

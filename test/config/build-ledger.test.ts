@@ -64,6 +64,20 @@ describe('ledger', () => {
     }
   })
 
+  it('warns where a journal forgets uploads that may go on', async () => {
+    const changes = (hours: number, durability = 'async') => ({
+      state: 'redis://h',
+      ledger: { durability, retentionHours: hours },
+      'stores.main.maxTransferSeconds': 3_600,
+      'buckets.media.upload': { expiresInSecondsMax: 2 * 3_600 - 120 },
+    })
+    expect(await warningsOf(changes(3))).toEqual([])
+    expect(await warningsOf(changes(2, 'disk'))).toEqual([])
+    expect(await warningsOf(changes(2))).toEqual([
+      'ledger.retentionHours: is shorter than uploads to "media" may take, so that a failover may lose some: 3 is enough',
+    ])
+  })
+
   it('waits for replicas less long than for the command', async () => {
     expect(await ledgerOf('redis://h', { commandTimeoutMs: 100 })).toMatchObject({
       waitTimeoutMs: 60,
