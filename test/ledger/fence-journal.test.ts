@@ -76,12 +76,14 @@ it('reasserts after a second failover that lost the move of the first', async ()
 })
 
 it('stays closed on an old master that missed the failover, and on a backup', async () => {
-  const fence = fenceOf('async', new Set([`6:${SECOND}`]))
+  const fence = fenceOf('async', new Set([`5:${FIRST}`, `6:${SECOND}`]))
   await fence.recover(serverWith(`6:${SECOND}`, SECOND), [0], NOW_MS)
-  const old = serverWith(`5:${FIRST}`, FIRST)
-  await fence.recover(old, [0], NOW_MS)
-  expect(old.canary).toBe(`5:${FIRST}`)
-  expect(fence.of(0)).toEqual({ state: 'closed', why: 'older' })
+  for (const canary of [`5:${FIRST}`, `r:5:${FIRST}:${NOW_MS}`]) {
+    const old = serverWith(canary, FIRST)
+    await fence.recover(old, [0], NOW_MS)
+    expect(old.canary).toBe(canary)
+    expect(fence.of(0)).toEqual({ state: 'closed', why: 'older' })
+  }
 })
 
 it('stays closed on older data of any server without a journal', async () => {
