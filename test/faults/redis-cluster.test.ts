@@ -71,7 +71,7 @@ describeOnRedis('gateways before a Cluster', () => {
     const to = open.cluster.nodes.slice(0, 3).find((node) => node !== from) as RedisServer
     const others = open.tenants.filter((other) => other !== tenant)
     await using load = openTenantLoad(open)
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     expect((await mastersOfTenants(open)).size).toBe(3)
     expect([...load.statuses.keys()]).toEqual([201])
     await migrateSlot(open.cluster, {
@@ -83,10 +83,10 @@ describeOnRedis('gateways before a Cluster', () => {
         if (movedKeys === 0) return
         // Whoever comes to the server now finds neither the slot's canary nor room for its probe.
         await from.command('CLIENT', 'KILL', 'TYPE', 'normal')
-        for (const other of others) await load.untilGranted(other, 3)
+        await load.untilGranted(2, others)
       },
     })
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     await load.stop()
     await expectExact(open, load)
   })
@@ -96,7 +96,7 @@ describeOnRedis('gateways before a Cluster', () => {
     const [tenant = ''] = open.tenants
     const { master, replica } = await masterOf(open, tenant)
     await using load = openTenantLoad(open)
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     await master.kill()
     await open.cluster.untilAgreed()
     expect(await open.cluster.masterOf(open.slotOf(tenant))).toBe(replica)
@@ -111,7 +111,7 @@ describeOnRedis('gateways before a Cluster', () => {
     await until('uploads are refused', async () => refused() >= enough)
     expect(load.grantedTo(tenant)).toBe(grantedBytes)
     await master.restart()
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     await load.stop()
     await expectExact(open, load)
   })
@@ -121,9 +121,9 @@ describeOnRedis('gateways before a Cluster', () => {
     const [tenant = ''] = open.tenants
     const { replica } = await masterOf(open, tenant)
     await using load = openTenantLoad(open)
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     await open.cluster.failover(replica, 'TAKEOVER')
-    for (const each of open.tenants) await load.untilGranted(each, 5)
+    await load.untilGranted(3)
     await load.stop()
     await expectExact(open, load)
   })

@@ -9,14 +9,14 @@ import {
 } from '../support/gateway-process.ts'
 import { initialiseLedger } from '../support/redis/initialise.ts'
 import { ledgerAtRest } from '../support/redis/ledger-at-rest.ts'
+import { Answers, callsOf, openLoad } from '../support/redis/redis-gateway.ts'
 import { openRedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
 import { until } from '../support/until.ts'
-import { keepAsking } from '../support/upload-load.ts'
 
 const GATEWAYS = 3
-const GRANTS = 50
+const PER_SECOND = 30
 
 /** Ends a gateway as a deployment does, and puts a new one in its place. */
 async function restart(
@@ -46,27 +46,29 @@ describeOnRedis('a deployment', () => {
     )
     await initialiseLedger(prepared)
     const balancer = closing.use(await openBalancer())
-    const gateways: GatewayProcess[] = []
-    for (let n = 0; n < GATEWAYS; n += 1) {
-      const gateway = closing.use(await startGateway(prepared))
-      gateways.push(gateway)
-      await balancer.add(gateway.url)
-    }
-    const load = keepAsking([callOver(balancer.url, prepared)], 6)
-    closing.defer(load.stop)
-    const enough = load.count(201) + GRANTS
-    await until('uploads are granted', async () => load.count(201) >= enough)
+    const gateways = await Promise.all(
+      Array.from({ length: GATEWAYS }, async () => {
+        const gateway = closing.use(await startGateway(prepared))
+        await balancer.add(gateway.url)
+        return gateway
+      }),
+    )
+    const { upload } = callsOf({ call: callOver(balancer.url, prepared) })
+    const answers = new Answers()
+    const load = openLoad(PER_SECOND, () => answers.take(upload()))
+    closing.defer(async () => void (await load.stop()))
+    await until('all have a share', async () => balancer.answered.size === GATEWAYS)
     for (const old of gateways) closing.use(await restart(old, { prepared, balancer }))
-    const wanted = load.count(201) + GRANTS
-    await until('uploads are granted', async () => load.count(201) >= wanted)
-    await load.stop()
+    const sent = await load.stop()
 
-    expect(balancer.answered.size).toBe(2 * GATEWAYS)
-    const statuses = load.answers.map(({ status, code }) => `${status} ${code ?? ''}`)
-    expect(new Set(statuses)).toEqual(new Set(['201 ']))
+    expect({ sent, statuses: [...answers.statuses], wrong: answers.wrong }).toEqual({
+      sent,
+      statuses: [[201, sent]],
+      wrong: [],
+    })
     const { records, drift } = await ledgerAtRest(server)
     expect(drift).toEqual([])
-    expect(load.granted().filter((id) => records.get(id)?.state !== 'P')).toEqual([])
-    expect(records.size).toBe(load.granted().length)
+    expect(answers.granted.filter((id) => records.get(id)?.state !== 'P')).toEqual([])
+    expect(records.size).toBe(answers.granted.length)
   })
 })

@@ -11,7 +11,7 @@ export interface Balancer extends AsyncDisposable {
   add(url: string): Promise<void>
   /** Forgets a gateway that has ended. */
   remove(url: string): void
-  /** Requests that each gateway has answered, by URL. */
+  /** Requests that each gateway has answered since it was taken in, by URL. */
   readonly answered: ReadonlyMap<string, number>
 }
 
@@ -88,6 +88,8 @@ export async function openBalancer(): Promise<Balancer> {
     remove(url) {
       backends.get(url)?.agent.destroy()
       backends.delete(url)
+      // The next one may get the same port.
+      answered.delete(url)
     },
     async [Symbol.asyncDispose]() {
       closed = true

@@ -19,14 +19,14 @@ export interface TenantLoad extends AsyncDisposable {
   readonly wrong: readonly string[]
   /** How many keys of a tenant were granted. */
   grantedTo(tenant: string): number
-  /** Waits until a tenant got so many more uploads from each gateway. */
-  untilGranted(tenant: string, more: number): Promise<void>
+  /** Waits until each of these tenants, by default all, got so many more from each gateway. */
+  untilGranted(more: number, some?: readonly string[]): Promise<void>
   /** Asks for what is under way until it is granted. */
   stop(): Promise<void>
 }
 
 /** Between two requests of a worker, in milliseconds. */
-const PACE_MS = 20
+const PACE_MS = 80
 const BACK_MS = 25_000
 
 /**
@@ -87,11 +87,12 @@ export function openTenantLoad({ tenants, gateways, caller }: LoadedGateways): T
     statuses,
     wrong,
     grantedTo: (tenant) => [...granted.keys()].filter((key) => key.startsWith(`${tenant}-`)).length,
-    async untilGranted(tenant, more) {
-      const count = (gateway: number) => counts.get(`${tenant} ${gateway}`) ?? 0
-      const wanted = gateways.map((_, gateway) => count(gateway) + more)
-      const enough = async () => wanted.every((each, gateway) => count(gateway) >= each)
-      await until(`${tenant} is granted ${more} more uploads`, enough, BACK_MS)
+    async untilGranted(more, some = tenants) {
+      const pairs = some.flatMap((tenant) => gateways.map((_, gateway) => `${tenant} ${gateway}`))
+      const wanted = new Map(pairs.map((pair) => [pair, (counts.get(pair) ?? 0) + more]))
+      const enough = async () =>
+        pairs.every((pair) => (counts.get(pair) ?? 0) >= (wanted.get(pair) ?? 0))
+      await until(`${some.join()} are granted ${more} more uploads each`, enough, BACK_MS)
     },
     stop,
     [Symbol.asyncDispose]: stop,
