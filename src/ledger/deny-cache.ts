@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { AdmitCommand, AdmitReply, Ledger } from './port.ts'
 
 export interface DenyCacheOptions {
-  /** Our own clock: measures how long ago a refusal was asked for. */
+  /** Measures how long ago a refusal was asked for; one that can be set cannot. */
   readonly clock: Clock
   /** The ledger's clock as seen from here: dates remembered answers. */
   readonly ledgerTime: Clock
@@ -47,14 +47,19 @@ export function withDenyCache(
   const entries = new Map<string, Entry>()
 
   function recall(command: AdmitCommand): Denied | undefined {
-    const entry = entries.size > 0 ? entries.get(keyOf(command)) : undefined
+    if (entries.size === 0) return undefined
+    const key = keyOf(command)
+    const entry = entries.get(key)
     if (entry === undefined || entry.shape !== shapeOf(command)) return undefined
+    const elapsedMs = clock.nowMs() - entry.askedAtMs
+    // A clock that stepped back cannot tell how long ago it was, nor can it later.
+    if (elapsedMs < 0) {
+      entries.delete(key)
+      return undefined
+    }
     const nowMs = ledgerTime.nowMs()
     const [latestStart = 0, earliestEnd = 0] = command.check
     if (nowMs < latestStart || nowMs >= earliestEnd) return undefined
-    const elapsedMs = clock.nowMs() - entry.askedAtMs
-    // A clock that stepped back cannot tell how long ago it was.
-    if (elapsedMs < 0) return undefined
     const { denied, levels, byQuota, heals } = judge(command, entry.levels, elapsedMs * 1000)
     if (denied.length === 0 || byQuota || (!heals && elapsedMs >= NEVER_FITS_MS)) return undefined
     return { code: 'DENIED', nowMs, denied, levels, remembered: true }

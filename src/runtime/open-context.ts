@@ -1,7 +1,7 @@
 import { createAdminAuthenticator } from '../auth/admin-token.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
-import { systemClock } from '../clock.ts'
+import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
@@ -34,6 +34,7 @@ export async function openContext(
   overrides: Partial<AppContext> = {},
 ): Promise<AppContext> {
   const clock = overrides.clock ?? systemClock
+  const stopwatch = overrides.clock ?? monotonicClock
   const log = overrides.log ?? openLog(config)
   const truth = createStoreTruth(config, log)
   const { telemetry, readMetrics, close } = openTelemetry()
@@ -44,8 +45,14 @@ export async function openContext(
   const ledger =
     overrides.ledger ??
     withDenyCache(
-      await openLedger(config, { clock, log, learnTime, alarm: telemetry.ledgerAlarmed }),
-      { clock, ledgerTime, onHit },
+      await openLedger(config, {
+        clock,
+        stopwatch,
+        log,
+        learnTime,
+        alarm: telemetry.ledgerAlarmed,
+      }),
+      { clock: stopwatch, ledgerTime, onHit },
     )
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))

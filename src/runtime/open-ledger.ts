@@ -21,6 +21,8 @@ const schedule = (run: () => void) => void setImmediate(run)
 /** What a ledger is opened with. */
 export interface LedgerPorts {
   readonly clock: Clock
+  /** Measures how long something takes, whatever happens to `clock`. */
+  readonly stopwatch: Clock
   readonly log: Logger
   /** Takes the clock of a ledger that has its own. */
   readonly learnTime: (nowMs: number) => void
@@ -31,7 +33,7 @@ export interface LedgerPorts {
 /** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
 export async function openLedger(
   config: Pick<Config, 'state' | 'ledger'>,
-  { clock, log, learnTime, alarm }: LedgerPorts,
+  { clock, stopwatch, log, learnTime, alarm }: LedgerPorts,
 ): Promise<Ledger> {
   const { state, ledger } = config
   const retentionMs = ledger.retentionHours * HOUR_MS
@@ -48,7 +50,7 @@ export async function openLedger(
       return openRedisLedger({
         settings,
         connect,
-        clock,
+        clock: stopwatch,
         schedule,
         log,
         learnTime,

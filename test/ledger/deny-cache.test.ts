@@ -58,11 +58,13 @@ function fixture({ maxEntries }: { maxEntries?: number } = {}) {
   const memory = openMemoryLedger({ clock })
   const seen = { calls: 0, hits: 0 }
   let lagMs = 0
+  let broken = false
   const counted: Ledger = {
     ...memory,
     admit(command) {
       seen.calls += 1
       clock.advance(lagMs)
+      if (broken) return Promise.reject(new Error('away'))
       return memory.admit(command)
     },
   }
@@ -87,7 +89,10 @@ function fixture({ maxEntries }: { maxEntries?: number } = {}) {
   const lag = (ms: number) => {
     lagMs = ms
   }
-  return { clock, memory, ledger, ask, spend, seen, lag }
+  const breakDown = (down: boolean) => {
+    broken = down
+  }
+  return { clock, memory, ledger, ask, spend, seen, lag, breakDown }
 }
 
 const GRANTED = { code: 'OK', asked: true }
@@ -253,6 +258,18 @@ describe('withDenyCache', () => {
     expect(await ask()).toMatchObject(REFUSED)
     clock.advance(-1)
     expect(await ask()).toMatchObject({ asked: true })
+  })
+
+  it('forgets what our clock cannot date any more, whatever becomes of the question', async () => {
+    const { clock, ask, spend, breakDown } = fixture()
+    await spend(3)
+    expect(await ask()).toMatchObject(REFUSED)
+    clock.advance(-1)
+    breakDown(true)
+    await expect(ask()).rejects.toThrow('away')
+    breakDown(false)
+    clock.advance(1)
+    expect(await ask()).toMatchObject(REFUSED)
   })
 
   it('hands everything else through, and asks for the salt only when somebody wants it', () => {

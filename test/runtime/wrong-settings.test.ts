@@ -14,6 +14,7 @@ async function open(state: string, log: Record<string, unknown>[] = []) {
   const { config } = await load({ state, ledger: { durability: 'disk' } })
   return await openLedger(config, {
     clock: systemClock,
+    stopwatch: systemClock,
     log: createLogger({ write: (line) => void log.push(JSON.parse(line)), clock: systemClock }),
     learnTime: () => {},
     alarm: () => {},

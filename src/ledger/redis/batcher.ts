@@ -27,7 +27,7 @@ export interface BatcherOptions {
   readonly waitMs: number
   /** How long a command may wait for its turn, in milliseconds; it is not sent later than that. */
   readonly maxQueuedMs: number
-  /** Measures that wait. */
+  /** Measures that wait; one that can be set would end it for all at once. */
   readonly clock: Clock
   /** Runs a function after the current turn of the event loop. */
   readonly schedule: (run: () => void) => void

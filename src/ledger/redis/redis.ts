@@ -28,7 +28,7 @@ import { openSingleMaster, type Topology } from './topology.ts'
 export interface RedisLedgerOptions {
   readonly settings: RedisLedgerSettings
   readonly connect: ConnectLink
-  /** Measures how long a request has waited; decides nothing. */
+  /** Measures how long something takes; decides nothing. A monotonic one: it must not be set. */
   readonly clock: Clock
   /** Runs a function after the current turn of the event loop. */
   readonly schedule: (run: () => void) => void

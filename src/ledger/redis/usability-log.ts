@@ -22,7 +22,10 @@ export function createUsabilityLog(log: Logger, clock: Clock, server: string): U
     usable() {
       if (told.size === 0) return
       told.clear()
-      log.info('ledger.usable', { server, afterMs: Math.max(0, clock.nowMs() - sinceMs) })
+      log.info('ledger.usable', {
+        server,
+        afterMs: Math.max(0, Math.round(clock.nowMs() - sinceMs)),
+      })
     },
   }
 }
