@@ -1,4 +1,4 @@
-import type { FinishCommand, FinishReply } from '../port.ts'
+import type { FinishCommand, FinishReply, VoidCommand } from '../port.ts'
 import type { Diagnosis } from './diagnose.ts'
 import type { JournalKeeper } from './keep-journal.ts'
 import { noAnswer } from './redis-node.ts'
@@ -21,6 +21,8 @@ export interface Finish {
   finish(command: FinishCommand): Promise<FinishReply>
   /** Also where gateways are putting back what a failover has lost. */
   putBack(command: FinishCommand): Promise<FinishReply>
+  /** On the connection of reservations, so that it comes after one whose outcome is not known. */
+  voidBehind(command: VoidCommand): Promise<FinishReply>
 }
 
 /** Commands whose loss a promise to a client would not survive: a URL, or an event taken. */
@@ -28,15 +30,17 @@ const DURABLE: ReadonlySet<string> = new Set(['L', 'A', 'M'])
 
 /** Runs the script `finish`, and answers when what the durability promises is kept. */
 export function createFinish({ run, diagnosis, keeper, retentionMs }: FinishOptions): Finish {
-  async function once(command: FinishCommand, { restating }: { readonly restating: boolean }) {
+  async function once(
+    command: FinishCommand,
+    { restating = false, durable = DURABLE.has(command.op) } = {},
+  ) {
     diagnosis.check(command)
-    const { partition, op } = command
+    const { partition } = command
     let epoch = ''
     const call = (standing: string) => {
       epoch = standing
       return finishCall(command, { epoch, retentionMs })
     }
-    const durable = DURABLE.has(op)
     const result = await run({ partition, script: 'finish', call, durable, restating })
     if (result.kind !== 'reply') throw noAnswer(result.message)
     const reply = finishReplyOf(result.reply)
@@ -46,10 +50,11 @@ export function createFinish({ run, diagnosis, keeper, retentionMs }: FinishOpti
 
   return {
     async finish(command) {
-      const { reply, epoch } = await once(command, { restating: false })
+      const { reply, epoch } = await once(command)
       await keeper?.finished(command, reply, epoch)
       return reply
     },
     putBack: async (command) => (await once(command, { restating: true })).reply,
+    voidBehind: async (command) => (await once(command, { durable: true })).reply,
   }
 }

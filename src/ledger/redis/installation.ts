@@ -1,3 +1,4 @@
+import { isPermissionMissing, permissionProblem, UnfitServer } from './ask-server.ts'
 import { META_KEY } from './keys.ts'
 import { parseMeta } from './meta.ts'
 import { isMoved } from './not-executed.ts'
@@ -32,6 +33,9 @@ export function createInstallation(topology: () => Topology): Installation {
         return
       }
       const [result] = await node.send([{ name: 'GET', args: [META_KEY] }])
+      if (result?.kind === 'error' && isPermissionMissing(result.message)) {
+        throw new UnfitServer([permissionProblem(`GET ${META_KEY}: ${result.message}`)])
+      }
       // Its slot is on its way: the server that gets it is asked.
       if (result !== undefined && isMoved(result)) return
       const meta = parseMeta(result)

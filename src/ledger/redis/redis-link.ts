@@ -65,3 +65,8 @@ export type ConnectLink = (
   events: LinkEvents,
   patience?: { readonly timeoutMs: number },
 ) => RedisLink
+
+/** A server as people know it. */
+export function nameOf(target: LinkTarget): string {
+  return target.kind === 'server' ? `${target.host}:${target.port}` : `sentinel ${target.name}`
+}

@@ -7,13 +7,14 @@ import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer, REPLICA } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
 import { createFenceLog } from './fence-log.ts'
-import type {
-  ConnectLink,
-  LinkTarget,
-  RedisCommand,
-  RedisLink,
-  RedisResult,
-  RedisTrouble,
+import {
+  type ConnectLink,
+  type LinkTarget,
+  nameOf,
+  type RedisCommand,
+  type RedisLink,
+  type RedisResult,
+  type RedisTrouble,
 } from './redis-link.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
@@ -290,11 +291,6 @@ function isUnknownScript(result: RedisResult): boolean {
 
 function unsent(message: string): BatchResult {
   return { kind: 'unsent', message, acknowledged: false }
-}
-
-/** A server as people know it. */
-export function nameOf(target: LinkTarget): string {
-  return target.kind === 'server' ? `${target.host}:${target.port}` : `sentinel ${target.name}`
 }
 
 /** The error for a server that gave no answer. */

@@ -84,7 +84,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
   const find = ({ partition, rid }: ReservationRef) => reads.find(partition, rid)
   const keeper = journal && createJournalKeeper({ journal, find })
   const { retentionMs } = settings
-  const { finish, putBack } = createFinish({ run, diagnosis, keeper, retentionMs })
+  const { finish, putBack, voidBehind } = createFinish({ run, diagnosis, keeper, retentionMs })
   const restater =
     journal && createRestater({ journal, fence, log, nowMs: ledgerNowMs, finish: putBack })
   const reserve = createReserve({
@@ -93,7 +93,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     clock,
     keeper,
     patienceMs: settings.commandTimeoutMs,
-    finish,
+    voidBehind,
   })
 
   async function admit(command: AdmitCommand): Promise<AdmitReply> {
@@ -125,7 +125,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
       return salt
     },
     admit,
-    finish,
+    finish: (command) => finish(command),
     async claim(request) {
       const { partition } = request
       const call = (epoch: string) => claimCall(request, epoch)

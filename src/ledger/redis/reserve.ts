@@ -17,7 +17,8 @@ export interface ReserveOptions {
   readonly keeper: JournalKeeper | undefined
   /** After this long there is no second try, in milliseconds. */
   readonly patienceMs: number
-  readonly finish: (command: VoidCommand) => Promise<FinishReply>
+  /** Ends what nobody has heard of, on the connection that the reservation was sent on. */
+  readonly voidBehind: (command: VoidCommand) => Promise<FinishReply>
 }
 
 /**
@@ -45,10 +46,13 @@ export function createReserve(
     }
   }
 
-  /** Nobody has seen a URL for it; for a caller's key another gateway may have released one. */
+  /**
+   * Nobody has seen a URL for it; for a caller's key another gateway may have released one. Goes behind
+   * it on one connection: it may be delivered only now, and nothing would end it then.
+   */
   function voidUnseen({ replayable, partition, rid, fingerprint, subjects }: ReserveCommand): void {
     if (replayable === true) return
-    options.finish({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {
+    options.voidBehind({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {
       // The sweeper finds it.
     })
   }
