@@ -2,8 +2,9 @@ import type { AuditRequest, PartitionAudit } from './audit.ts'
 
 /**
  * The ledger's port. All limits of one request are decided in one atomic step; every command may be
- * repeated, reordered, delayed or lost, and counts once. `decide.ts` is the specification that every
- * driver follows. Numbers travel in the flat arrays that drivers store as they are.
+ * repeated, reordered, delayed or lost, and counts once. `decide-admit.ts` and `decide-finish.ts` are
+ * the specification that every driver follows. Numbers travel in the flat arrays that drivers store as
+ * they are.
  */
 
 /** P pending, S settled, V void, X expired, D delete-required (condemned, still at the store). */

@@ -42,8 +42,9 @@ interface Item {
 /**
  * All commands of a turn of the event loop, at most 64, go to one connection in one write, with one
  * `WAIT` behind them; while they are under way the next batch fills. When a batch stays unanswered,
- * those that wait behind it are not sent: nobody waits for longer than one command may take. On a slow
- * line, where every batch is answered and the queue grows, the oldest give up in time.
+ * those that wait behind it are not sent: behind silence nobody waits for longer than one command may
+ * take. On a slow line, where every batch is answered and the queue grows, the oldest give up after
+ * `maxQueuedMs`.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
   const { link, replicas, waitMs, maxQueuedMs, clock, schedule } = options

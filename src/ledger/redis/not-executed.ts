@@ -22,8 +22,3 @@ export function isScriptFault(
 export function isMoved(result: RedisResult): result is RedisResult & { readonly kind: 'error' } {
   return result.kind === 'error' && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/.test(result.message)
 }
-
-/** True when an answer was due and did not come. */
-export function isSilence(result: BatchResult): boolean {
-  return result.kind === 'unanswered'
-}

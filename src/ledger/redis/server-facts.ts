@@ -5,8 +5,6 @@ export interface ServerFacts {
   readonly runId: string
   readonly role: string
   readonly replicationId: string
-  /** The replication it followed before it was promoted. */
-  readonly formerReplicationId: string
   readonly connectedReplicas: number
   /** `undefined` where `min-replicas-to-write` is not set. */
   readonly goodReplicas: number | undefined
@@ -28,7 +26,6 @@ export function serverFactsOf(info: string): ServerFacts {
     runId: fields.get('run_id') ?? '',
     role: fields.get('role') ?? '',
     replicationId: fields.get('master_replid') ?? '',
-    formerReplicationId: fields.get('master_replid2') ?? '',
     connectedReplicas: Number(fields.get('connected_slaves') ?? '0'),
     goodReplicas: good === undefined ? undefined : Number(good),
     maxmemoryPolicy: fields.get('maxmemory_policy') ?? '',
