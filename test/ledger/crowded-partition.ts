@@ -10,14 +10,16 @@ import type { RedisServer } from '../support/redis/redis-server.ts'
 import { settingsFor } from './redis-fixture.ts'
 
 const PAGE = 1_000
+/** Decisions at once. */
+const TURN = 64
 const DAY_MS = 86_400_000
 /** Short, as gateways have it: whoever keeps the server busy is noticed. */
-const ACCESS = { database: 0, tls: undefined, commandTimeoutMs: 250, connectTimeoutMs: 1_000 }
+const ACCESS = { database: 0, tls: undefined, commandTimeoutMs: 500, connectTimeoutMs: 1_000 }
 
 /** A ledger with a gateway's own settings. */
 export function openGatewayLedger(server: RedisServer, clock = systemClock) {
   return openRedisLedger({
-    settings: settingsFor(server, { commandTimeoutMs: 250, waitTimeoutMs: 150 }),
+    settings: settingsFor(server, { commandTimeoutMs: 500, waitTimeoutMs: 150 }),
     connect: ioredisConnector(ACCESS),
     clock,
     schedule: (run) => void setImmediate(run),
@@ -49,19 +51,23 @@ export const upload = (rid: string, partition = 0, subject = USER) => ({
   partition,
 })
 
-/** Decides on uploads of another tenant all the while that `work` lasts; what became of them. */
+let besides = 0
+
+/** Decides on uploads, of another tenant unless told otherwise, all the while that `work` lasts; what became of them. */
 export async function besideDecisions<Result>(
   ledger: Awaited<ReturnType<typeof openGatewayLedger>>,
   work: Promise<Result>,
+  partition = 9,
 ): Promise<{ result: Result; waitsMs: number[]; failed: unknown[] }> {
   const waitsMs: number[] = []
   const failed: unknown[] = []
   let working = true
   async function decide(): Promise<void> {
-    for (let n = 0; working; n += 1) {
+    while (working) {
+      besides += 1
       const startMs = performance.now()
       try {
-        const { code } = await ledger.admit(upload(`up_beside_${n}`, 9))
+        const { code } = await ledger.admit(upload(`up_beside_${besides}`, partition))
         if (code !== 'OK') failed.push(code)
       } catch (error) {
         failed.push(error)
@@ -77,6 +83,17 @@ export async function besideDecisions<Result>(
   } finally {
     working = false
     await deciding
+  }
+}
+
+/** Reserves uploads in partition 0. */
+export async function addPending(
+  ledger: Awaited<ReturnType<typeof openGatewayLedger>>,
+  count: number,
+): Promise<void> {
+  for (let from = 0; from < count; from += TURN) {
+    const rids = Array.from({ length: Math.min(TURN, count - from) }, (_, n) => from + n)
+    await Promise.all(rids.map((n) => ledger.admit(upload(`up_pending_${n}`))))
   }
 }
 

@@ -36,7 +36,7 @@ export async function infoOf(link: RedisLink): Promise<string> {
 }
 
 /** The server's clock, milliseconds since 1970. */
-export async function timeOf(link: RedisLink): Promise<number> {
+export async function timeOf(link: Pick<RedisLink, 'send'>): Promise<number> {
   const [result] = await link.send([{ name: 'TIME', args: [] }])
   const [seconds, micros] = replyOf(result) as [string, string]
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)

@@ -1,12 +1,18 @@
 import type { Clock } from '../../clock.ts'
-import type { AuditRequest, PartitionAudit, UnreadableValue as Unreadable } from '../audit.ts'
-import { type AuditOutcome, auditPartition, type Repairs } from '../audit-partition.ts'
-import { packNumbers, unpackRecord, unpackSubject } from './codec.ts'
+import type { AuditRequest, CounterDrift, IndexDrift, PartitionAudit } from '../audit.ts'
+import { timeOf } from './ask-server.ts'
+import { passOver } from './audit-pass.ts'
+import type { Ask } from './canary-read.ts'
+import {
+  type Confirmed,
+  confirmCounters,
+  confirmIndex,
+  type RepairStep,
+  type WatchedPartition,
+} from './confirm-drift.ts'
 import type { Fence } from './fence.ts'
-import { createKeyWalk } from './key-walk.ts'
-import { epochKey, indexKey, recordKey, subjectKey } from './keys.ts'
-import { type Ask, type PartitionSnapshot, readPartition } from './partition-snapshot.ts'
-import type { RedisArgument } from './redis-link.ts'
+import { createKeyWalk, type OpenNames } from './key-walk.ts'
+import { epochKey, indexKey } from './keys.ts'
 import { noAnswer } from './redis-node.ts'
 import { fenceError, type RunFenced } from './run-fenced.ts'
 import type { Topology } from './topology.ts'
@@ -18,154 +24,117 @@ export interface AuditRedisOptions {
   readonly clock: Clock
 }
 
-/** Repairs that others' decisions get ahead of before it is given up. */
-const MAX_TRIES = 8
+/** Repairs that others' decisions get ahead of before one is left to the next audit. */
+const MAX_TRIES = 4
+/** Repairs that are under way at once. */
+const AT_ONCE = 32
 
 /**
- * Audits a partition on Redis: compares one snapshot of it with itself, and mends only what still
- * stands as it was compared. Throws `LedgerUnavailable`.
+ * Audits a partition on Redis, in pages on a connection of its own, so that decisions go on. What a first
+ * pass finds is compared again at one instant before it counts, and mended only where what was compared
+ * still stands. One audit at a time, as they share what is watched. Throws `LedgerUnavailable`.
  */
 export function createAuditRedis(
   options: AuditRedisOptions,
 ): (request: AuditRequest) => Promise<PartitionAudit> {
-  const { topology, fence, run, clock } = options
+  const { topology, fence, clock } = options
   const walk = createKeyWalk(clock)
+  let turn: Promise<unknown> = Promise.resolve()
 
-  async function snapshotOf(partition: number): Promise<{ snapshot: PartitionSnapshot; ask: Ask }> {
-    const node = topology.nodeOf(partition)
-    if (node === undefined || !node.ready) throw noAnswer(node?.trouble ?? 'no server has it')
-    const ask: Ask = (commands) => node.send(commands)
-    const names = await walk.namesOf(partition, ask, node)
-    const snapshot = await readPartition(partition, ask, { names, subjectsOf: subjectsOfPending })
-    const place = fence.of(partition)
-    // An empty server must not look like a ledger in which all is well.
-    if (place.state === 'closed' || place.epoch !== snapshot.epoch)
-      throw fenceError(fence, partition)
-    return { snapshot, ask }
-  }
-
-  return async ({ partition, repair }) => {
-    for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
-      const { snapshot, ask } = await snapshotOf(partition)
-      const { audit, repairs } = await compare(partition, { snapshot, ask, repair })
-      const steps = stepsOf(partition, snapshot, repairs)
-      if (steps.length === 0) return { partition, nowMs: snapshot.nowMs, ...audit }
-      const keys = [indexKey(partition), epochKey(partition), ...steps.map(({ key }) => key)]
-      const call = (epoch: string) => ({
-        keys,
-        args: [epoch, ...steps.flatMap(({ stood, what, value }) => [stood, what, value])],
-      })
-      const result = await run({ partition, script: 'repair', call, durable: true })
-      if (result.kind !== 'reply') throw noAnswer(result.message)
-      const [code] = result.reply as [string]
-      if (code === 'OK') return { partition, nowMs: snapshot.nowMs, ...audit }
+  async function audit({ partition, repair }: AuditRequest): Promise<PartitionAudit> {
+    const startMs = clock.nowMs()
+    const server = topology.nodeOf(partition)
+    if (server === undefined || !server.ready) throw noAnswer(server?.trouble ?? 'no server has it')
+    const { aside } = server
+    const ask: Ask = (commands) => aside.send(commands)
+    const where = { partition, fence, ask, aside }
+    const nowMs = await timeOf({ send: ask })
+    let names = await walk.namesOf(partition, { ask, server })
+    const { audit: found } = await passOver(where, { names, repair: false })
+    if (repair && found.drifts.length > 0) {
+      // A record that this walk has not met may hold what a counter seems to have too much.
+      names = await walk.namesOf(partition, { ask, server, sinceMs: startMs })
     }
-    throw noAnswer('the partition changes faster than it can be mended')
+    const { drifts, index } = await settle(options, { where, names, repair, found })
+    return { partition, nowMs, ...found, drifts, index }
+  }
+
+  return (request) => {
+    const audited = turn.then(() => audit(request))
+    turn = audited.catch(() => {})
+    return audited
   }
 }
 
-async function compare(
-  partition: number,
-  options: { readonly snapshot: PartitionSnapshot; readonly ask: Ask; readonly repair: boolean },
-): Promise<AuditOutcome> {
-  const { snapshot, ask, repair } = options
-  const unreadable: Unreadable[] = []
-  const records = new Map<string, ReturnType<typeof unpackRecord> | undefined>()
-  for (const [rid, bytes] of snapshot.records) {
-    // Forgotten between the walk and the snapshot; in the index it is the auditor's to report.
-    if (bytes === undefined) continue
-    records.set(rid, decoded(unpackRecord, bytes))
+/** Confirms what was found, and mends it on demand; what changes under every try is left out. */
+async function settle(
+  { run, fence }: AuditRedisOptions,
+  {
+    where,
+    names,
+    repair,
+    found,
+  }: {
+    readonly where: WatchedPartition
+    readonly names: OpenNames
+    readonly repair: boolean
+    readonly found: Pick<PartitionAudit, 'drifts' | 'index'>
+  },
+): Promise<{ drifts: CounterDrift[]; index: IndexDrift[] }> {
+  const { partition } = where
+  const mend = async (step: RepairStep): Promise<boolean> => {
+    const { key, stood, what, value } = step
+    const keys = [indexKey(partition), epochKey(partition), key]
+    const call = (epoch: string) => ({ keys, args: [epoch, stood, what, value] })
+    const result = await run({ partition, script: 'repair', call, durable: true })
+    if (result.kind !== 'reply') throw noAnswer(result.message)
+    const [code] = result.reply as [string]
+    if (code === 'FENCED') throw fenceError(fence, partition)
+    return code === 'OK'
   }
-  const subjects = [...snapshot.subjects].flatMap(([id, bytes]) =>
-    bytes === undefined ? [] : [[id, decoded(unpackSubject, bytes)] as const],
-  )
-  unreadable.push(...(await foreignKeys(partition, snapshot, ask)))
-  const condemned = [...records].filter(([, record]) => record?.state === 'D').map(([rid]) => rid)
-  const closed = await withEnd(partition, condemned, ask)
-  return auditPartition(
-    {
-      subjects,
-      records: [...records].map(([rid, record]) => [rid, record, closed.has(rid)] as const),
-      due: snapshot.due,
-      nameOf: (what, id) =>
-        what === 'subject' ? subjectKey(partition, id) : recordKey(partition, id),
-      unreadable,
-    },
-    { repair },
-  )
-}
-
-function subjectsOfPending(bytes: Uint8Array): readonly string[] {
-  const record = decoded(unpackRecord, bytes)
-  return record?.state === 'P' ? record.subjects : []
-}
-
-function decoded<T>(unpack: (bytes: Uint8Array) => T, bytes: Uint8Array): T | undefined {
-  try {
-    return unpack(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-/** Keys that are there and hold no text: none of ours does. */
-async function foreignKeys(
-  partition: number,
-  { subjects, records }: PartitionSnapshot,
-  ask: Ask,
-): Promise<Unreadable[]> {
-  const names = [
-    ...[...subjects]
-      .filter(([, bytes]) => bytes === undefined)
-      .map(([id]) => subjectKey(partition, id)),
-    ...[...records]
-      .filter(([, bytes]) => bytes === undefined)
-      .map(([rid]) => recordKey(partition, rid)),
-  ]
-  if (names.length === 0) return []
-  const types = await ask(names.map((name) => ({ name: 'TYPE', args: [name] })))
-  return names.flatMap((name, index) => {
-    const result = types[index]
-    const type = result?.kind === 'reply' ? String(result.reply) : 'none'
-    return type === 'none' || type === 'string' ? [] : [{ name, reason: `is a ${type}` }]
-  })
-}
-
-/** Condemned reservations whose object is gone have a time to live, open ones have none. */
-async function withEnd(partition: number, rids: readonly string[], ask: Ask): Promise<Set<string>> {
-  if (rids.length === 0) return new Set()
-  const lives = await ask(rids.map((rid) => ({ name: 'PTTL', args: [recordKey(partition, rid)] })))
-  return new Set(
-    rids.filter((_, index) => {
-      const life = lives[index]
-      return life?.kind === 'reply' && Number(life.reply) >= 0
-    }),
-  )
-}
-
-interface Step {
-  readonly key: string
-  readonly stood: RedisArgument
-  readonly what: 'set' | 'del' | 'in' | 'out'
-  readonly value: RedisArgument
-}
-
-function stepsOf(partition: number, snapshot: PartitionSnapshot, repairs: Repairs): Step[] {
-  const steps: Step[] = []
-  for (const [id, state] of repairs.subjects) {
-    const stood = snapshot.subjects.get(id) ?? ''
-    const key = subjectKey(partition, id)
-    if (state === undefined) steps.push({ key, stood, what: 'del', value: '' })
-    else steps.push({ key, stood, what: 'set', value: packNumbers(state) })
-  }
-  for (const [what, rids] of [
-    ['in', repairs.missing],
-    ['out', repairs.stray],
-  ] as const) {
-    for (const rid of rids) {
-      const stood = snapshot.records.get(rid) ?? ''
-      steps.push({ key: recordKey(partition, rid), stood, what, value: rid })
+  let subjects = [...new Set(found.drifts.map(({ subject }) => subject))]
+  let suspects = found.index
+  const drifts: CounterDrift[] = []
+  const index: IndexDrift[] = []
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    if (suspects.length > 0) {
+      const confirmed = await confirmIndex(where, suspects)
+      suspects = await mendAll(confirmed, { repair, mend, into: index })
+    }
+    if (subjects.length > 0) {
+      const confirmed = await confirmCounters(where, subjects, names)
+      const left = await mendAll(confirmed, { repair, mend, into: drifts })
+      subjects = [...new Set(left.map(({ subject }) => subject))]
     }
   }
-  return steps
+  const bySubject = ({ subject }: CounterDrift) => subject
+  return { drifts: sortedBy(drifts, bySubject), index: sortedBy(index, ({ rid }) => rid) }
+}
+
+/** Puts down what is wrong, as mended or not; returns what has changed before it could be mended. */
+async function mendAll<Drift extends { readonly repaired: boolean }>(
+  confirmed: readonly Confirmed<Drift>[],
+  options: {
+    readonly repair: boolean
+    readonly mend: (step: RepairStep) => Promise<boolean>
+    readonly into: Drift[]
+  },
+): Promise<Drift[]> {
+  const { repair, mend, into } = options
+  const changed: Drift[] = []
+  for (let at = 0; at < confirmed.length; at += AT_ONCE) {
+    await Promise.all(
+      confirmed.slice(at, at + AT_ONCE).map(async ({ drifts, step }) => {
+        const tried = repair && step !== undefined
+        if (!tried || (await mend(step))) {
+          into.push(...drifts.map((drift) => ({ ...drift, repaired: tried && drift.repaired })))
+        } else changed.push(...drifts)
+      }),
+    )
+  }
+  return changed
+}
+
+function sortedBy<Item>(items: Item[], nameOf: (item: Item) => string): Item[] {
+  return items.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0))
 }

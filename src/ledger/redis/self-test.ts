@@ -57,6 +57,8 @@ async function testIn(
     { name: 'PTTL', args: [record] },
     { name: 'ZSCAN', args: [index, '0', 'COUNT', 1] },
     { name: 'SCAN', args: ['0', 'COUNT', 1] },
+    { name: 'ZSCORE', args: [index, NOBODY] },
+    { name: 'WATCH', args: [record] },
     { name: 'MULTI', args: [] },
     { name: 'EXEC', args: [] },
     ...(isHome ? HOME : []),
