@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
+import type { InitOptions } from '../../src/ledger/redis/init-ledger.ts'
 import { initRedis } from '../../src/runtime/init-redis.ts'
 import { load } from '../config/config-fixture.ts'
 import { freePort } from '../support/free-port.ts'
@@ -10,9 +11,13 @@ const SALT = 'salt-of-a-test'
 const PASSWORD = 'a-password-of-a-test'
 
 /** Initialises what `state` names, as the command line does. */
-async function init(state: string, ledger: Record<string, unknown> = {}, acceptLoss = false) {
+async function init(
+  state: string,
+  ledger: Record<string, unknown> = {},
+  options: Partial<InitOptions> = {},
+) {
   const { config } = await load({ state, ledger: { durability: 'async', ...ledger } })
-  return await initRedis(config, { salt: SALT, acceptLoss })
+  return await initRedis(config, { salt: SALT, acceptLoss: false, ...options })
 }
 
 /** What is said of a server on which nothing may be made, and that nothing was. */
@@ -123,6 +128,18 @@ describeOnRedis('initialising a ledger on Redis', () => {
   it('opens again what is empty by now, when the loss is accepted', async () => {
     await using server = await openRedisServer()
     const state = `redis://127.0.0.1:${server.port}`
-    expect(await init(state, {}, true)).toMatchObject({ created: true })
+    expect(await init(state, {}, { acceptLoss: true })).toMatchObject({ created: true, salt: SALT })
+  })
+
+  it('keeps the salt of a ledger, unless another one is named and a loss accepted', async () => {
+    await using server = await openRedisServer()
+    const state = `redis://127.0.0.1:${server.port}`
+    await init(state)
+    await refusalOf(init(state, {}, { salt: 'other', replaceSalt: true }))
+    const kept = await init(state, {}, { salt: 'other', acceptLoss: true })
+    expect(kept).toMatchObject({ created: false, salt: SALT })
+    const given = { salt: 'other', replaceSalt: true, acceptLoss: true }
+    expect(await init(state, {}, given)).toMatchObject({ salt: 'other' })
+    expect(await init(state, {}, { acceptLoss: true })).toMatchObject({ salt: 'other' })
   })
 })

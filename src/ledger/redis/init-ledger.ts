@@ -16,6 +16,8 @@ export interface InitTarget {
 export interface InitOptions {
   /** Salt of a new ledger; one that has a salt keeps it. */
   readonly salt: string
+  /** The salt replaces that of the ledger as well, when a loss is accepted. Default false. */
+  readonly replaceSalt?: boolean
   /** Opens a ledger again of which data is known to be lost, or that comes from a backup. */
   readonly acceptLoss: boolean
 }
@@ -25,16 +27,19 @@ export interface InitResult {
   /** True for a ledger that was not there before. */
   readonly created: boolean
   readonly generation: number
+  /** The ledger's salt. No secret: a ledger that is lost needs it again. */
+  readonly salt: string
 }
 
 /**
  * Makes the canaries without which nothing is granted. Refuses a server that has a ledger already,
- * unless a loss is to be accepted: then every partition gets a new generation, and the salt stays.
+ * unless a loss is to be accepted: then every partition gets a new generation, and the salt stays
+ * unless it is to be replaced.
  * Throws `LedgerUnavailable`. One that was interrupted may be repeated.
  */
 export async function initLedger(
   targets: readonly InitTarget[],
-  { salt, acceptLoss }: InitOptions,
+  { salt, replaceSalt = false, acceptLoss }: InitOptions,
 ): Promise<InitResult> {
   const home = targets.find(({ partitions }) => partitions.includes(0))
   const named = new Set(targets.flatMap(({ partitions }) => partitions))
@@ -48,12 +53,19 @@ export async function initLedger(
       'Cannot initialise: there is a ledger already; --accept-loss opens it again after a loss',
     )
   }
-  const kept = meta?.salt ?? salt
+  const isOther = meta !== undefined && meta.salt !== salt
+  if (isOther && replaceSalt && !acceptLoss) {
+    throw new GatewayError(
+      'LedgerUnavailable',
+      'Cannot initialise: there is another salt already; --accept-loss replaces it',
+    )
+  }
+  const kept = replaceSalt ? salt : (meta?.salt ?? salt)
   await writeMeta(home, { schema: 1, salt: kept, complete: false })
   let generation = 0
   for (const target of targets) generation = Math.max(generation, await openAll(target))
   await writeMeta(home, { schema: 1, salt: kept, complete: true })
-  return { created: meta === undefined, generation }
+  return { created: meta === undefined, generation, salt: kept }
 }
 
 async function canaries(targets: readonly InitTarget[]): Promise<number> {
