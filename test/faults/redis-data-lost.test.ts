@@ -53,8 +53,8 @@ describeOnRedis('a Redis that has lost something', () => {
         await pause(20)
       }
       const fenced = eventsIn([gateway.stderr()], 'ledger.fenced')
-      expect(fenced).toMatchObject([{ why: expect.stringContaining('signet ledger init') }])
-      await initialiseLedger(setUp.prepared)
+      expect(fenced).toMatchObject([{ why: expect.stringContaining('init --accept-loss') }])
+      await initialiseLedger(setUp.prepared, '--accept-loss')
       await untilGranted(answers, upload, BACK_MS)
       expect(answers.wrong).toEqual([])
       expect(eventsIn([gateway.stderr()], 'ledger.fenced')).toHaveLength(1)

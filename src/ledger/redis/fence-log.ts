@@ -5,6 +5,7 @@ const WHY = {
   unknown: 'nobody has looked yet whether its data is all there',
   moving: 'its slot is on its way to another server',
   missing: 'its data is gone or was never there: run "signet ledger init"',
+  gone: 'its data is gone: see "signet ledger init --accept-loss"',
   foreign: 'is no canary: another program wrote the key',
   lost: 'acknowledged reservations are gone: see "signet ledger init --accept-loss"',
   older: 'its data is older than what was seen: see "signet ledger init --accept-loss"',

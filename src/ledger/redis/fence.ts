@@ -11,11 +11,11 @@ export type PartitionFence =
   | { readonly state: 'closed'; readonly why: FenceReason }
 
 /**
- * `unknown`: nobody has looked yet. `moving`: the server sends us elsewhere. `missing`: no canary, so the data is gone or was never there.
+ * `unknown`: nobody has looked yet. `moving`: the server sends us elsewhere. `missing`: no canary, so the data is gone or was never there. `gone`: no canary, and there was one.
  * `foreign`: what is in its place is none. `lost`: an acknowledged reservation is gone. `older`: data
  * from before what was seen already.
  */
-export type FenceReason = 'unknown' | 'moving' | 'missing' | 'foreign' | 'lost' | 'older'
+export type FenceReason = 'unknown' | 'moving' | 'missing' | 'gone' | 'foreign' | 'lost' | 'older'
 
 /** A server as the fence needs it. */
 export interface FencedServer {
@@ -72,10 +72,13 @@ export function createFence(
   const fences = new Map<number, PartitionFence>()
   const seen = new Map<number, number>()
   const witnesses = new Map<number, readonly Witness[]>()
+  /** Those that were decided on: without data they are no new ones. */
+  const wereOpen = new Set<number>()
 
   function adopt(partition: number, text: string, replicationId: string): PartitionFence {
     const fence = judge(partition, text, replicationId)
     fences.set(partition, fence)
+    if (fence.state === 'open') wereOpen.add(partition)
     const epoch = parseEpoch(text)
     // A move that no replica had yet may be undone by the next failover: `witness` tells when they had.
     const lasting = durability !== 'strict' && fence.state !== 'closed'
@@ -87,7 +90,10 @@ export function createFence(
 
   function judge(partition: number, text: string, replicationId: string): PartitionFence {
     const epoch = parseEpoch(text)
-    if (epoch === undefined) return { state: 'closed', why: text === '' ? 'missing' : 'foreign' }
+    if (epoch === undefined) {
+      if (text !== '') return { state: 'closed', why: 'foreign' }
+      return { state: 'closed', why: wereOpen.has(partition) ? 'gone' : 'missing' }
+    }
     if (epoch.phase === 'lost') return { state: 'closed', why: 'lost' }
     if (epoch.generation < (seen.get(partition) ?? 0)) return { state: 'closed', why: 'older' }
     // Somebody else moves it; the next look finds where to.
