@@ -1,6 +1,8 @@
 import type { Hono } from 'hono'
+import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
+import { problemResponse } from './problem.ts'
 import { presentedCredentials, registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Variables } from './route.ts'
@@ -13,6 +15,7 @@ export function createAdminApp(
   context: AppContext,
 ): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
+  app.onError((error, http) => problemResponse(context, withReason(error), http.get('requestId')))
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/metrics', async (http) =>
     http.text((await context.readMetrics?.()) ?? '', 200, {
@@ -27,4 +30,12 @@ export function createAdminApp(
     },
   })
   return app
+}
+
+/** Operators are told why the ledger does not answer, and what heals it; callers are not. */
+function withReason(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.code !== 'LedgerUnavailable') return error
+  const why = error.details.facts?.why
+  if (typeof why !== 'string') return error
+  return new GatewayError(error.code, `${error.message}: ${why}`, error.details)
 }

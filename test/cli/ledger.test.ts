@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo } from '../../src/cli/cli-io.ts'
+import { GatewayError } from '../../src/errors.ts'
 import { type MemoryState, newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
 import { listenNode } from '../../src/runtime/listen-node.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
@@ -186,6 +187,20 @@ stores: { main: { credentials: { secretAccessKey: "\${NOT_HERE_EITHER}" } } }
       expect(stderr).not.toContain(OTHER_TOKEN)
       expect(stderr).not.toContain(TEST_ADMIN_TOKEN)
     }
+  })
+
+  it('1: why the ledger does not answer, which callers are not told', async () => {
+    const why = 'its data is gone or was never there: run "signet ledger init"'
+    const error = new GatewayError('LedgerUnavailable', 'Cannot decide', { facts: { why } })
+    gateway.context.ledger.audit = () => Promise.reject(error)
+    gateway.context.ledger.admit = () => Promise.reject(error)
+    const { code, stderr } = await run(['audit'])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`503 LedgerUnavailable: Cannot decide: ${why}\n`),
+    ])
+    const answer = await gateway.call('POST', '/v1/uploads', uploadBody())
+    expect(await answer.json()).toMatchObject({ status: 503, detail: 'Cannot decide' })
   })
 
   it('follows no redirect with the token', async () => {
