@@ -11,6 +11,7 @@ import { buildTenant } from './build-tenant.ts'
 import { checkRetention, checkTogether } from './check-together.ts'
 import type { Config, Environment, Secrets } from './config.ts'
 import { deepFreeze } from './frozen.ts'
+import { warnOfLiteralPasswords } from './literal-passwords.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { type ReferenceSources, resolveReferences } from './references.ts'
 import { createReport, type Report } from './report.ts'
@@ -50,6 +51,7 @@ export async function loadConfig(
   const tree = await resolveReferences(yaml.value, file, { ...sources, report })
   const parsed = configSchema.safeParse(tree)
   if (!parsed.success) reportIssues(parsed.error, { schema: configSchema, tree, report })
+  if (memberOf(tree, 'environment') === 'production') warnOfLiteralPasswords(yaml.value, report)
   const { config, secrets } = build(tree, { hashing: sources.hashing, report })
   const problems = report.problems()
   const warnings = report.warnings()

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { StateSetting } from '../../src/config/config.ts'
 import {
+  type Changes,
   configText,
   errorOf,
   expectProblem,
@@ -111,6 +112,28 @@ describe('state on Redis', () => {
 })
 
 describe('the password of Redis', () => {
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: this is how references are written
+  it('in the file itself is warned of in production', async () => {
+    const warned = async (changes: Changes, environment = 'production') => {
+      const given = { env: { P: 'p', U: 'u', URL: 'redis://:p@localhost' }, files: { pw: 'p' } }
+      const { warnings } = await load({ environment, ...changes }, given)
+      expect(JSON.stringify(warnings)).not.toContain('canary')
+      return warnings.map(({ path }) => path)
+    }
+    const state = 'redis://localhost'
+    expect(await warned({ state, 'ledger.password': 'canary' })).toEqual(['ledger.password'])
+    expect(await warned({ state: 'redis://u:canary@localhost' })).toEqual(['state'])
+    expect(await warned({ state: 'redis://:canary${P}@localhost' })).toEqual(['state'])
+    for (const good of ['redis://${U}:${P}@localhost/1', 'redis://:${P}@localhost', '${URL}']) {
+      expect(await warned({ state: good })).toEqual([])
+    }
+    for (const password of ['${P}', 'file:pw']) {
+      expect(await warned({ state, 'ledger.password': password })).toEqual([])
+    }
+    expect(await warned({ state, 'ledger.password': 'canary' }, 'development')).toEqual([])
+  })
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: this is how references are written
+
   it('is percent-decoded in a URL', async () => {
     const state = await stateOf('redis://us%40er:p%2Fw%25@h')
     expect(state).toMatchObject({ username: 'us@er' })
