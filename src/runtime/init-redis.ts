@@ -7,8 +7,7 @@ import {
   type InitTarget,
   initLedger,
 } from '../ledger/redis/init-ledger.ts'
-import type { LinkTarget, RedisLink } from '../ledger/redis/redis-link.ts'
-import { nameOf } from '../ledger/redis/redis-node.ts'
+import { type LinkTarget, nameOf, type RedisLink } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
 import { addressText, readSlotMap, type SlotMap } from '../ledger/redis/slot-map.ts'
 import { PARTITIONS } from '../ledger/redis/tags.ts'

@@ -14,7 +14,6 @@ import {
   type RedisCommand,
   type RedisLink,
   type RedisResult,
-  type RedisTrouble,
 } from './redis-link.ts'
 import type { ScriptCall } from './script-calls.ts'
 import type { ScriptName } from './scripts/load-scripts.ts'
@@ -109,7 +108,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       usability.unusable(trouble)
       options.onLost?.()
     },
-    onTrouble: ({ message }: RedisTrouble) => {
+    onTrouble: ({ message }: { readonly message: string }) => {
       trouble = message
       usability.unusable(message)
     },
