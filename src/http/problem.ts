@@ -1,15 +1,26 @@
-import { ERRORS, type ErrorEntry, GatewayError } from '../errors.ts'
+import { ERRORS, type ErrorCode, type ErrorEntry, GatewayError } from '../errors.ts'
 import type { GatewayContext } from '../gateway/context.ts'
+import type { RareLog } from '../rare-log.ts'
 
 /** Media type of RFC 9457. */
 export const PROBLEM_TYPE = 'application/problem+json'
+
+/** What an outage or a flood gives to every request: in the log at most once in so long, in ms. */
+export const OUTAGE_LOG_MS = 10_000
+const OUTAGES: ReadonlySet<ErrorCode> = new Set(['LedgerUnavailable', 'Overloaded'])
+
+/** Where failures are told. */
+export interface ProblemContext extends Pick<GatewayContext, 'log'> {
+  /** Told of outages, by code and reason. */
+  readonly outageLog: RareLog
+}
 
 /**
  * The one place where errors become answers. An error that nobody made for a caller becomes a bare
  * `InternalError`: the request id, and nothing else; the rest goes to the log.
  */
 export function problemResponse(
-  context: Pick<GatewayContext, 'log'>,
+  context: ProblemContext,
   error: unknown,
   requestId: string,
 ): Response {
@@ -17,10 +28,7 @@ export function problemResponse(
   const code = known?.code ?? 'InternalError'
   const entry: ErrorEntry = ERRORS[code]
   const status = known?.status ?? entry.status
-  if (status >= 500) {
-    const level = code === 'InternalError' ? 'error' : 'warn'
-    context.log[level]('request.failed', { requestId, code, error })
-  }
+  if (status >= 500) logFailure(context, { requestId, code, error })
   const { fields, violations, capability } = known?.details ?? {}
   const body = {
     type: 'about:blank',
@@ -45,6 +53,21 @@ export function problemResponse(
   // RFC 6750 section 3: every 401 says which scheme would do.
   if (status === 401) headers.set('www-authenticate', 'Bearer')
   return new Response(JSON.stringify(body), { status, headers })
+}
+
+function logFailure(
+  { log, outageLog }: ProblemContext,
+  failure: { readonly requestId: string; readonly code: ErrorCode; readonly error: unknown },
+): void {
+  const { code, error } = failure
+  if (code === 'InternalError') log.error('request.failed', failure)
+  else if (!OUTAGES.has(code)) log.warn('request.failed', failure)
+  else {
+    const reason = error instanceof Error ? error.message : ''
+    outageLog.tell(`${code} ${reason}`, (times) =>
+      log.warn('request.failed', { ...failure, times }),
+    )
+  }
 }
 
 function retryAfterOf(

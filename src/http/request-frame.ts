@@ -1,8 +1,9 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { GatewayError } from '../errors.ts'
 import { newUuid } from '../gateway/ids.ts'
+import { createRareLog } from '../rare-log.ts'
 import type { AppContext } from './app-context.ts'
-import { problemResponse } from './problem.ts'
+import { OUTAGE_LOG_MS, type ProblemContext, problemResponse } from './problem.ts'
 import type { Variables } from './route.ts'
 
 /** They are answered under any load: whoever asks decides whether the process lives. */
@@ -14,15 +15,17 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 /** An application with nothing but the frame: ids, problems for errors, 404 for unknown routes. */
 export function framedApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true })
-  app.onError((error, http) => problemResponse(context, error, http.get('requestId')))
+  const { clock, log } = context
+  const problems: ProblemContext = { log, outageLog: createRareLog(clock, OUTAGE_LOG_MS) }
+  app.onError((error, http) => problemResponse(problems, error, http.get('requestId')))
   app.notFound((http) =>
     problemResponse(
-      context,
+      problems,
       new GatewayError('NoSuchRoute', 'Cannot find the route: no such path and method'),
       http.get('requestId'),
     ),
   )
-  app.use(requestFrame(context))
+  app.use(requestFrame(context, problems))
   return app
 }
 
@@ -32,6 +35,7 @@ export function framedApp(context: AppContext): Hono<{ Variables: Variables; Bin
  */
 function requestFrame(
   context: AppContext,
+  problems: ProblemContext,
 ): MiddlewareHandler<{ Variables: Variables; Bindings: object }> {
   let underWay = 0
   const { maxConcurrentRequests } = context.config.server
@@ -54,7 +58,7 @@ function requestFrame(
     } catch (thrown) {
       // Hono asks `onError` about instances of Error only; whatever else is thrown comes to here, and
       // what the frame itself refuses.
-      http.res = problemResponse(context, thrown, http.get('requestId'))
+      http.res = problemResponse(problems, thrown, http.get('requestId'))
     } finally {
       underWay -= 1
       finish(http.res.headers, http.get('requestId'), context.lifecycle.state === 'draining')
