@@ -15,6 +15,7 @@ export interface AuditEvent {
     | 'usage.adjustment_requested'
     | 'usage.adjusted'
     | 'usage.adjustment_refused'
+    | 'ledger.repaired'
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
@@ -36,6 +37,8 @@ export interface AuditEvent {
   readonly adjustmentId?: string
   readonly delta?: number
   readonly reason?: string
+  /** What a repair of the ledger has mended: counters, and entries of the sweeper's index. */
+  readonly repaired?: { readonly counters: number; readonly index: number }
 }
 
 /** Where audit events go. */

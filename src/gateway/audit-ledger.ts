@@ -1,4 +1,8 @@
+import { toTimestamp } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 import type { CounterDrift, IndexDrift, NegativeCounter, PartitionAudit } from '../ledger/audit.ts'
+import type { Ledger } from '../ledger/port.ts'
+import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { compareStored, type StoredDifference } from './stored-at-rest.ts'
 
@@ -9,7 +13,9 @@ export interface AuditLedgerOptions {
   readonly stored?: boolean
   /** Resolves some milliseconds later: what is wrong must be so before and after. */
   readonly pause: () => Promise<void>
-  /** Asked between partitions: true ends the audit early. */
+  /** Of the operator who asks, for the record of what was mended. */
+  readonly requestId?: string
+  /** Asked between partitions, and between objects: true ends the audit with `Overloaded`. */
   readonly isStopped?: () => boolean
 }
 
@@ -22,26 +28,79 @@ export interface LedgerFindings {
 
 const EXAMPLES = 5
 
+/** Ledgers whose stored totals are being compared: one HEAD for every object is enough at a time. */
+const comparing = new WeakSet<Ledger>()
+
 /**
  * Compares every partition with itself, and on demand mends it and compares stored totals with the
- * stores. Safe beside traffic and other audits. Throws `LedgerUnavailable`, `StoreUnavailable`.
+ * stores. Safe beside traffic and other audits. What was mended is recorded, as far as it came. Throws
+ * `LedgerUnavailable`, `StoreUnavailable`; `Overloaded` beside another comparison with the stores, and
+ * when it is stopped.
  */
 export async function auditLedger(
   context: GatewayContext,
   options: AuditLedgerOptions,
 ): Promise<LedgerFindings> {
-  const { stored = false, isStopped = () => false } = options
-  const partitions: PartitionAudit[] = []
-  for (let partition = 0; partition < context.ledger.partitions && !isStopped(); partition += 1) {
-    partitions.push(await auditOne(context, partition, options))
+  if (options.stored !== true) return { partitions: await auditAll(context, options) }
+  const { ledger } = context
+  if (comparing.has(ledger)) {
+    const why = 'another comparison with the stores is under way'
+    throw new GatewayError('Overloaded', `Cannot audit the ledger: ${why}`)
   }
-  if (!stored) return { partitions }
-  return { partitions, stored: await compareStored(context, partitions) }
+  comparing.add(ledger)
+  try {
+    const partitions = await auditAll(context, options)
+    const mustGoOn = () => goOn(options)
+    return { partitions, stored: await compareStored(context, partitions, mustGoOn) }
+  } finally {
+    comparing.delete(ledger)
+  }
+}
+
+async function auditAll(
+  context: GatewayContext,
+  options: AuditLedgerOptions,
+): Promise<PartitionAudit[]> {
+  const partitions: PartitionAudit[] = []
+  try {
+    for (let partition = 0; partition < context.ledger.partitions; partition += 1) {
+      goOn(options)
+      partitions.push(await auditOne(context, partition, options))
+    }
+    return partitions
+  } finally {
+    await recordRepairs(context, partitions, options.requestId)
+  }
+}
+
+/** Throws `Overloaded` when nobody waits any more, or the gateway is about to stop. */
+function goOn({ isStopped }: AuditLedgerOptions): void {
+  if (isStopped?.() !== true) return
+  throw new GatewayError('Overloaded', 'Cannot audit the ledger: it was stopped before its end')
+}
+
+async function recordRepairs(
+  context: GatewayContext,
+  partitions: readonly PartitionAudit[],
+  requestId: string | undefined,
+): Promise<void> {
+  const count = (of: (audit: PartitionAudit) => readonly { readonly repaired: boolean }[]) =>
+    partitions.flatMap(of).filter((each) => each.repaired).length
+  const repaired = { counters: count(({ drifts }) => drifts), index: count(({ index }) => index) }
+  if (repaired.counters + repaired.index === 0) return
+  context.log.info('ledger.repaired', repaired)
+  await recordOrLog(context, {
+    event: 'ledger.repaired',
+    at: toTimestamp(context.clock.nowMs()),
+    ...(requestId !== undefined && { requestId }),
+    repaired,
+  })
 }
 
 /**
  * Audits one partition. What is wrong is looked at twice, as a driver that cannot read everything in
- * one step may see a change half done; what both looks show is an alarm. The second one repairs.
+ * one step may see a change half done. The second one repairs; what both show, and what was not
+ * repaired, is an alarm.
  */
 export async function auditOne(
   context: GatewayContext,
@@ -83,7 +142,9 @@ function seenTwice(first: PartitionAudit, second: PartitionAudit): PartitionAudi
 }
 
 function alarm(context: GatewayContext, findings: PartitionAudit): void {
-  const { partition, drifts, index, negative, unreadable } = findings
+  const { partition, negative, unreadable } = findings
+  const drifts = findings.drifts.filter(({ repaired }) => !repaired)
+  const index = findings.index.filter(({ repaired }) => !repaired)
   const wrong = { DRIFT: drifts, INDEX: index, NEGATIVE: negative, UNREADABLE: unreadable }
   for (const [code, found] of Object.entries(wrong)) {
     if (found.length === 0) continue

@@ -31,16 +31,18 @@ type Sums = Map<string, { subject: string; limitId: number; amount: number }>
  * Compares the stored totals of an audit with the objects that the stores list: each object's own
  * ticket says whose limits it counts in. Objects that are not settled count nothing yet, and deleted
  * ones count until their credit is posted. What is uploaded or deleted meanwhile may show as a
- * difference. Throws `StoreUnavailable`, `LedgerUnavailable`.
+ * difference. `mustGoOn` is asked between objects and throws to end it. Throws `StoreUnavailable`,
+ * `LedgerUnavailable`.
  */
 export async function compareStored(
   context: GatewayContext,
   partitions: readonly PartitionAudit[],
+  mustGoOn: () => void,
 ): Promise<StoredDifference[]> {
   const sums: Sums = new Map()
   const credits = await pendingCredits(context, partitions)
   for (const placement of placementsOf(context)) {
-    await sumPlacement(context, placement, sums, credits)
+    await sumPlacement(context, placement, { sums, credits, mustGoOn })
   }
   for (const { reservation, sizeBytes } of credits.values()) {
     addHold(sums, reservation.subjects, reservation.hold, sizeBytes)
@@ -73,20 +75,28 @@ function placementsOf({ config }: GatewayContext): Placement[] {
   )
 }
 
+interface Counting {
+  readonly sums: Sums
+  readonly credits: Map<string, Credit>
+  /** Throws when the comparison is to end. */
+  readonly mustGoOn: () => void
+}
+
 async function sumPlacement(
   context: GatewayContext,
   placement: Placement,
-  sums: Sums,
-  credits: Map<string, Credit>,
+  { sums, credits, mustGoOn }: Counting,
 ): Promise<void> {
   let after: string | undefined
   do {
+    mustGoOn()
     const page = await context.storeClient.list(placement, {
       prefix: '',
       limit: PAGE,
       ...(after !== undefined && { after }),
     })
     for (let at = 0; at < page.objects.length; at += HEADS_AT_ONCE) {
+      mustGoOn()
       const some = page.objects.slice(at, at + HEADS_AT_ONCE)
       const charged = await Promise.all(some.map((each) => chargedOf(context, placement, each)))
       for (const each of charged) {

@@ -137,9 +137,11 @@ const audit = route<Call>({
   body: auditBody,
   responses: { 200: { description: 'What is wrong, and what was mended', schema: reportSchema } },
   errors: ['LedgerUnavailable', 'StoreUnavailable'],
-  async handle({ context, body }) {
+  async handle({ context, http, body, requestId }) {
     const { repair, stored } = body as z.output<typeof auditBody>
-    const findings = await auditLedger(context, { repair, stored, pause })
+    const { signal } = http.req.raw
+    const isStopped = () => signal.aborted || context.lifecycle.state === 'draining'
+    const findings = await auditLedger(context, { repair, stored, pause, requestId, isStopped })
     return Response.json(reportOf(context, findings))
   },
 })

@@ -7,6 +7,7 @@ import { postAdmin } from '../support/admin-call.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 
 describe('the audit of a ledger', () => {
@@ -100,6 +101,75 @@ describe('the audit of a ledger', () => {
       index: [{ repaired: true }],
     })
     expect(await audit()).toMatchObject({ clean: true, found: { drifts: 0, index: 0 } })
+    // What was asked for is no alarm, but leaves a trace.
+    expect(alarms()).toEqual([])
+    expect(gateway.audited.filter(({ event }) => event === 'ledger.repaired')).toEqual([
+      {
+        event: 'ledger.repaired',
+        at: expect.any(String),
+        requestId: expect.any(String),
+        repaired: { counters: 1, index: 1 },
+      },
+    ])
+  })
+
+  it.each(['draining', 'aborted'])('503: ends between two partitions when %s', async (why) => {
+    const { ledger, lifecycle } = gateway.context
+    const working = ledger.audit
+    const leaving = new AbortController()
+    let looked = 0
+    Object.assign(ledger, {
+      partitions: 8,
+      audit(request: Parameters<typeof working>[0]) {
+        looked += 1
+        if (looked === 3 && why === 'aborted') leaving.abort()
+        if (looked === 3 && why === 'draining') lifecycle.state = 'draining'
+        return working(request)
+      },
+    })
+    const answer = await gateway.admin.request('/admin/v1/ledger/audit', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TEST_ADMIN_TOKEN}` },
+      signal: leaving.signal,
+    })
+    await expectRefused(answer, { status: 503, code: 'Overloaded' }, { gateway })
+    expect(looked).toBe(3)
+  })
+
+  it('503: a comparison with the stores beside another one, which goes on', async () => {
+    const { storeClient } = gateway.context
+    const listing = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    Object.assign(storeClient, {
+      async list() {
+        asked.resolve()
+        await listing.promise
+        return { objects: [] }
+      },
+    })
+    const first = audit({ stored: true })
+    await asked.promise
+    const second = await postAdmin(gateway, '/admin/v1/ledger/audit', { stored: true })
+    await expectRefused(second, { status: 503, code: 'Overloaded' }, { gateway })
+    expect(await audit()).toMatchObject({ clean: true })
+    listing.resolve()
+    expect(await first).toMatchObject({ clean: true, found: { stored: 0 } })
+    expect(await audit({ stored: true })).toMatchObject({ clean: true })
+  })
+
+  it('503: a comparison with the stores ends between two pages when the gateway drains', async () => {
+    const { storeClient, lifecycle } = gateway.context
+    let pages = 0
+    Object.assign(storeClient, {
+      async list() {
+        pages += 1
+        if (pages === 3) lifecycle.state = 'draining'
+        return { objects: [], next: `page ${pages}` }
+      },
+    })
+    const answer = await postAdmin(gateway, '/admin/v1/ledger/audit', { stored: true })
+    await expectRefused(answer, { status: 503, code: 'Overloaded' }, { gateway })
+    expect(pages).toBe(3)
   })
 
   it('200: what cannot be read or is below zero stays unclean after a repair', async () => {
