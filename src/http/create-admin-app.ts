@@ -2,19 +2,21 @@ import type { Hono } from 'hono'
 import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
+import { createOpenApi } from './openapi.ts'
 import { problemResponse } from './problem.ts'
 import { presentedCredentials, registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Variables } from './route.ts'
 
 /** Paths of the admin listener that answer without a credential: they hold no secret and no name. */
-export const OPEN_ADMIN_PATHS = ['/healthz', '/metrics'] as const
+export const OPEN_ADMIN_PATHS = ['/healthz', '/metrics', '/openapi.json'] as const
 
 /** The admin application: a listener of its own, loopback by default. No CORS at all. */
 export function createAdminApp(
   context: AppContext,
 ): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
+  const openApi = createOpenApi(ADMIN_ROUTES)
   app.onError((error, http) => problemResponse(context, withReason(error), http.get('requestId')))
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/metrics', async (http) =>
@@ -22,6 +24,7 @@ export function createAdminApp(
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     }),
   )
+  app.get('/openapi.json', (http) => http.json(openApi))
   registerRoutes(app, context, {
     routes: ADMIN_ROUTES,
     admit: (http) => {
