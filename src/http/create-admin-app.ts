@@ -3,7 +3,6 @@ import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
 import { createOpenApi } from './openapi.ts'
-import { problemResponse } from './problem.ts'
 import { presentedCredentials, registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Variables } from './route.ts'
@@ -15,9 +14,8 @@ export const OPEN_ADMIN_PATHS = ['/healthz', '/metrics', '/openapi.json'] as con
 export function createAdminApp(
   context: AppContext,
 ): Hono<{ Variables: Variables; Bindings: object }> {
-  const app = framedApp(context)
+  const app = framedApp(context, withReason)
   const openApi = createOpenApi(ADMIN_ROUTES)
-  app.onError((error, http) => problemResponse(context, withReason(error), http.get('requestId')))
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/metrics', async (http) =>
     http.text((await context.readMetrics?.()) ?? '', 200, {
@@ -36,7 +34,7 @@ export function createAdminApp(
 }
 
 /** Operators are told why the ledger does not answer, and what heals it; callers are not. */
-function withReason(error: unknown): unknown {
+function withReason(error: Error): Error {
   if (!(error instanceof GatewayError) || error.code !== 'LedgerUnavailable') return error
   const why = error.details.facts?.why
   if (typeof why !== 'string') return error

@@ -12,12 +12,18 @@ const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
-/** An application with nothing but the frame: ids, problems for errors, 404 for unknown routes. */
-export function framedApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
+/**
+ * An application with nothing but the frame: ids, problems for errors, 404 for unknown routes.
+ * `toldAs`: what its callers are told of an error. Default: what it says itself.
+ */
+export function framedApp(
+  context: AppContext,
+  toldAs: (error: Error) => Error = (error) => error,
+): Hono<{ Variables: Variables; Bindings: object }> {
   const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true })
   const { clock, log } = context
   const problems: ProblemContext = { log, outageLog: createRareLog(clock, OUTAGE_LOG_MS) }
-  app.onError((error, http) => problemResponse(problems, error, http.get('requestId')))
+  app.onError((error, http) => problemResponse(problems, toldAs(error), http.get('requestId')))
   app.notFound((http) =>
     problemResponse(
       problems,
