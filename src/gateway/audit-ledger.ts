@@ -13,6 +13,8 @@ export interface AuditLedgerOptions {
   readonly stored?: boolean
   /** Resolves some milliseconds later: what is wrong must be so before and after. */
   readonly pause: () => Promise<void>
+  /** Sees what was there when it began, not some seconds before. Default false. */
+  readonly fresh?: boolean
   /** Of the operator who asks, for the record of what was mended. */
   readonly requestId?: string
   /** Asked between partitions, and between objects: true ends the audit with `Overloaded`. */
@@ -65,7 +67,8 @@ async function auditAll(
   try {
     for (let partition = 0; partition < context.ledger.partitions; partition += 1) {
       goOn(options)
-      partitions.push(await auditOne(context, partition, options))
+      const fresh = options.fresh === true && partition === 0
+      partitions.push(await auditOne(context, partition, { ...options, fresh }))
     }
     return partitions
   } finally {
@@ -105,9 +108,10 @@ async function recordRepairs(
 export async function auditOne(
   context: GatewayContext,
   partition: number,
-  { repair = false, pause }: Pick<AuditLedgerOptions, 'repair' | 'pause'>,
+  { repair = false, fresh = false, pause }: Pick<AuditLedgerOptions, 'repair' | 'fresh' | 'pause'>,
 ): Promise<PartitionAudit> {
-  const first = await context.ledger.audit({ partition, repair: false })
+  const look = { partition, repair: false }
+  const first = await context.ledger.audit(fresh ? { ...look, fresh } : look)
   context.ledgerTime.learn(first.nowMs)
   if (isClean(first)) return first
   await pause()

@@ -141,7 +141,8 @@ const audit = route<Call>({
     const { repair, stored } = body as z.output<typeof auditBody>
     const { signal } = http.req.raw
     const isStopped = () => signal.aborted || context.lifecycle.state === 'draining'
-    const findings = await auditLedger(context, { repair, stored, pause, requestId, isStopped })
+    const how = { repair, stored, fresh: true, pause, requestId, isStopped }
+    const findings = await auditLedger(context, how)
     return Response.json(reportOf(context, findings))
   },
 })

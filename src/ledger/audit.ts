@@ -7,6 +7,11 @@ export interface AuditRequest {
    * changed, nor is anything that cannot be read.
    */
   readonly repair: boolean
+  /**
+   * A driver that keeps names of what it holds finds them anew, for this partition and those asked for
+   * next: somebody waits who knows what was there a moment ago. Default: they may be some seconds old.
+   */
+  readonly fresh?: true
 }
 
 /** A counter whose pending amount is not the sum of what pending reservations hold there. */

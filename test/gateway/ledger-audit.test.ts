@@ -136,6 +136,25 @@ describe('the audit of a ledger', () => {
     expect(looked).toBe(3)
   })
 
+  it('an operator’s audit asks for fresh names once, and the background does not', async () => {
+    const { ledger } = gateway.context
+    const working = ledger.audit
+    const asked: unknown[] = []
+    Object.assign(ledger, {
+      partitions: 3,
+      audit(request: Parameters<typeof working>[0]) {
+        asked.push(request.fresh)
+        return working(request)
+      },
+    })
+    await audit()
+    expect(asked).toEqual([true, undefined, undefined])
+    const stop = startAuditor(gateway.context, { roundMs: 1, minPauseMs: 1, secondLookMs: 1 })
+    await expect.poll(() => asked.length).toBeGreaterThan(5)
+    await stop()
+    expect(asked.slice(3)).not.toContain(true)
+  })
+
   it('503: a comparison with the stores beside another one, which goes on', async () => {
     const { storeClient } = gateway.context
     const listing = Promise.withResolvers<void>()
