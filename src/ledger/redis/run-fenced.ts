@@ -64,7 +64,7 @@ export function createRunFenced({
   return async (run) => {
     const { result, epoch } = await once(run)
     if (!isFenced(result)) return result
-    // Putting back is part of a look, which would wait for itself.
+    // Putting back comes again after the next look, which nobody waits for.
     if (run.restating === true) return result
     const place = fence.of(run.partition)
     // Others may have found the new epoch since this one was sent.
