@@ -9,7 +9,7 @@ import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { openShiftedLedger, shiftLedger } from '../support/redis/shifted-ledger.ts'
 import { describeKills } from './kill-cases.ts'
 
-describeOnRedis('a gateway whose ledger is on Redis', () => {
+describeOnRedis('R19 a gateway killed at each await, its ledger on Redis', () => {
   describeKills(async () => {
     const server = await openRedisServer({ appendOnly: 'always' })
     return {

@@ -77,7 +77,7 @@ describeOnRedis('sweepers on one Redis', () => {
     await using shifted = await openShiftedGateways(TENANTS, await onStore())
     const ids = await createUploads(shifted, await shifted.open())
     await shifted.setAhead(HOURS_MS)
-    const sweepers = [await shifted.start(), await shifted.start()]
+    const sweepers = await Promise.all([shifted.start(), shifted.start()])
     const ended = [0, 0]
     await until('all have ended', async () => {
       await Promise.all(

@@ -19,6 +19,7 @@ const GATEWAYS = 3
 const PER_SECOND = 30
 /** Six starts of a process one after the other: some seconds each where the machine is busy. */
 const TIMEOUT_MS = 120_000
+const SHARE_MS = 30_000
 
 /** Ends a gateway as a deployment does, and puts a new one in its place. */
 async function restart(
@@ -30,7 +31,7 @@ async function restart(
   balancer.remove(old.url)
   const gateway = await startGateway(prepared)
   await balancer.add(gateway.url)
-  await until('it gets its share', async () => balancer.answered.has(gateway.url))
+  await until('it gets its share', async () => balancer.answered.has(gateway.url), SHARE_MS)
   return gateway
 }
 
@@ -61,7 +62,7 @@ describeOnRedis('a deployment', () => {
       const answers = new Answers()
       const load = openLoad(PER_SECOND, () => answers.take(upload()))
       closing.defer(async () => void (await load.stop()))
-      await until('all have a share', async () => balancer.answered.size === GATEWAYS)
+      await until('all have a share', async () => balancer.answered.size === GATEWAYS, SHARE_MS)
       for (const old of gateways) closing.use(await restart(old, { prepared, balancer }))
       const sent = await load.stop()
 

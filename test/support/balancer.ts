@@ -17,6 +17,7 @@ export interface Balancer extends AsyncDisposable {
 
 /** Between two looks at a gateway's readiness, in milliseconds. */
 const LOOK_MS = 50
+const KEEP_ALIVE_MS = 120_000
 
 interface Backend {
   readonly agent: Agent
@@ -72,6 +73,8 @@ export async function openBalancer(): Promise<Balancer> {
   }
 
   const server = createServer(forward)
+  // An idle connection that ends just as a client takes it would look like a failed request.
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
