@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { GatewayError } from '../../src/errors.ts'
 import type { Reopened } from '../support/gateway-process.ts'
 import { openGatewayBeforeReplicas } from '../support/redis/gateway-before-replicas.ts'
 import { initialiseLedger } from '../support/redis/initialise.ts'
@@ -26,8 +27,11 @@ const KEY = { 'idempotency-key': 'a-key-of-the-caller' }
 async function statusOnceLooked(gateway: Reopened): Promise<number> {
   const { ledger } = gateway.context
   await until('the gateway has looked', async () => {
-    await ledger.find({ partition: 0, rid: 'up_none' })
-    return true
+    const looked = ledger.find({ partition: 0, rid: 'up_none' }).then(
+      () => 'open',
+      (error: GatewayError) => String(error.details.facts?.why),
+    )
+    return /^open$|signet ledger init/.test(await looked)
   })
   return (await ask(gateway)).status
 }

@@ -41,7 +41,7 @@ export function createAuditRedis(
   const walk = createKeyWalk(clock)
   let turn: Promise<unknown> = Promise.resolve()
 
-  async function audit({ partition, repair }: AuditRequest): Promise<PartitionAudit> {
+  async function audit({ partition, repair, fresh }: AuditRequest): Promise<PartitionAudit> {
     const startMs = clock.nowMs()
     const server = topology.nodeOf(partition)
     if (server === undefined || !server.ready) throw noAnswer(server?.trouble ?? 'no server has it')
@@ -49,7 +49,8 @@ export function createAuditRedis(
     const ask: Ask = (commands) => aside.send(commands)
     const where = { partition, fence, ask, aside }
     const nowMs = await timeOf({ send: ask })
-    let names = await walk.namesOf(partition, { ask, server })
+    const since = fresh === true ? { sinceMs: startMs } : {}
+    let names = await walk.namesOf(partition, { ask, server, ...since })
     const { audit: found } = await passOver(where, { names, repair: false })
     if (repair && found.drifts.length > 0) {
       // A record that this walk has not met may hold what a counter seems to have too much.
