@@ -8,6 +8,7 @@ import { type ScriptName, scriptTexts } from '../../src/ledger/redis/scripts/loa
 import { createLogger } from '../../src/log.ts'
 import { ioredisConnector } from '../../src/runtime/ioredis-link.ts'
 import { openLink, settingsFor } from '../ledger/redis-fixture.ts'
+import { pause } from '../support/pause.ts'
 import { countOf, expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import { Answers, callsOf, openLoad, openRedisSetUp } from '../support/redis/redis-gateway.ts'
 import type { RedisServer } from '../support/redis/redis-server.ts'
@@ -16,7 +17,6 @@ import { openTestGateway, uploadBody } from '../support/test-gateway.ts'
 
 const HOUR_MS = 3_600_000
 const QUOTA = { policy: 'user-objects-hour', per: 'user', unit: 'objects', window: 'hour' } as const
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 function ledgerOn(server: RedisServer, scripts: Readonly<Record<ScriptName, string>>) {
   const access = { database: 0, tls: undefined, commandTimeoutMs: 2_000, connectTimeoutMs: 1_000 }

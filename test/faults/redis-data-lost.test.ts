@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { eventsIn } from '../support/log-lines.ts'
+import { pause } from '../support/pause.ts'
 import { initialiseLedger } from '../support/redis/initialise.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
@@ -23,7 +24,6 @@ const PLAN = {
     { policy: 'user-objects-day', per: 'user', unit: 'objects', limit: LIMIT, window: 'day' },
   ],
 }
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describeOnRedis('a Redis that has lost something', () => {
   it.each([

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { eventsIn } from '../support/log-lines.ts'
+import { pause } from '../support/pause.ts'
 import { countOf, expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
@@ -15,7 +16,6 @@ const BACK_MS = 3_000
 const REQUESTS_PER_SECOND = 100
 const OUTAGE_MS = 2_000
 const LOAD_BEFORE_MS = 1_000
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const UNLIMITED = {
   quotas: [

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { eventsIn } from '../support/log-lines.ts'
+import { pause } from '../support/pause.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import { Answers, callsOf, openRedisSetUp, untilGranted } from '../support/redis/redis-gateway.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
@@ -9,7 +10,6 @@ import { until } from '../support/until.ts'
 const COMMAND_TIMEOUT_MS = 500
 /** Room for a machine that is busy; less than one more command would take. */
 const SLACK_MS = 300
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describeOnRedis('a Redis that does not answer', () => {
   it('R03 black hole: nobody waits for longer than one command, then nobody waits', async () => {
