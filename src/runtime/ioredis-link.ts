@@ -43,9 +43,8 @@ const RESELECT_MS = 1_000
 export function ioredisConnector(access: RedisAccess): ConnectLink {
   return (target, events, patience) => {
     const { timeoutMs = access.commandTimeoutMs } = patience ?? {}
-    const socketTimeout = Math.max(SOCKET_TIMEOUT_MS, patience?.timeoutMs ?? 0)
-    const redis = new Redis({ ...optionsOf(access, target), socketTimeout })
-    return openLink(redis, { ...events, ...access, commandTimeoutMs: timeoutMs, target })
+    const own = { ...access, commandTimeoutMs: timeoutMs }
+    return openLink(new Redis(optionsOf(own, target)), { ...events, ...own, target })
   }
 }
 

@@ -78,6 +78,16 @@ describeOnRedis('a link on ioredis', () => {
     expect(troubles).not.toContain('rejected')
   })
 
+  it('keeps its connection for as long as a command may take', async () => {
+    await using server = await openRedisServer()
+    const link = connect({ kind: 'server', host: '127.0.0.1', port: server.port }, events)
+    await untilReady(link)
+    // There is no replica: the server is silent for all of that time.
+    const [slow] = await link.send([{ name: 'WAIT', args: [1, 1_300] }])
+    await link.close()
+    expect(slow).toEqual({ kind: 'reply', reply: 0 })
+  })
+
   it('sends a command of any length, and answers with an error where it cannot, never by a throw', async () => {
     await using server = await openRedisServer()
     const link = connect({ kind: 'server', host: '127.0.0.1', port: server.port }, events)
