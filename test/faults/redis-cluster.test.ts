@@ -107,13 +107,24 @@ describeOnRedis('gateways before a Cluster', () => {
     }
     const grantedBytes = load.grantedTo(tenant)
     const refused = () => load.statuses.get(503) ?? 0
-    const enough = refused() + 10
+    // One of each gateway and tenant: a refusal takes as long as two WAITs.
+    const enough = refused() + 4
     await until('uploads are refused', async () => refused() >= enough)
     expect(load.grantedTo(tenant)).toBe(grantedBytes)
     await master.restart()
     await load.untilGranted(3)
     await load.stop()
     await expectExact(open, load)
+  })
+
+  it('R34 kill -9 of a master at once after the start: what needs no replica goes on', async () => {
+    await using open = await openClusterGateways({ gateway: { plan: PLAN }, gateways: 1 })
+    const [tenant = ''] = open.tenants
+    const { master } = await masterOf(open, tenant)
+    await master.kill()
+    await open.cluster.untilAgreed()
+    const call = open.caller(tenant)
+    await until('usage is told', async () => (await call('GET', '/v1/usage')).status === 200)
   })
 
   it('R34 TAKEOVER under load: nothing granted is lost, back without a restart', async () => {

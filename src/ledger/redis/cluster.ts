@@ -51,6 +51,13 @@ export function openCluster(
     ),
   }))
 
+  /** Whether every partition has a fit master; once that was so, this gateway has started. */
+  function noteHealth(): boolean {
+    const healthy = owners.every((owner) => owner !== undefined && nodes.get(owner)?.ready)
+    opened ||= healthy
+    return healthy
+  }
+
   function isKnown(): boolean {
     return owners.some((owner) => owner !== undefined)
   }
@@ -86,9 +93,7 @@ export function openCluster(
       log.warn('ledger.cluster_unread', { error })
     }
     if (closed) return
-    const healthy = owners.every((owner) => owner !== undefined && nodes.get(owner)?.ready)
-    opened ||= healthy
-    timer = setTimeout(look, healthy && !hurried ? LOOK_MS : LOOK_SOON_MS)
+    timer = setTimeout(look, noteHealth() && !hurried ? LOOK_MS : LOOK_SOON_MS)
   }
 
   function seedsAndNodes() {
@@ -150,6 +155,11 @@ export function openCluster(
       partitions: () =>
         owners.flatMap((owner, partition) => (owner === address ? [partition] : [])),
       onLost: look,
+      async onOpen(...looked) {
+        // At once: by the next look at the map, one of them may have gone.
+        noteHealth()
+        await defaults.onOpen(...looked)
+      },
     })
   }
 
