@@ -66,7 +66,7 @@ export interface RedisNode {
   readonly aside: SideLink
   /** Looks at the server and the canaries again; those who ask meanwhile share one look. */
   prepare(): Promise<void>
-  /** Waits for what is under way, for as long as a command may take. */
+  /** Takes nothing more, and waits for what is under way, for as long as a command may take. */
   close(): Promise<void>
 }
 
@@ -241,7 +241,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
 
   const node: RedisNode = {
     get ready() {
-      return prepared
+      return prepared && !closed
     },
     get connected() {
       return links[1].ready
@@ -257,7 +257,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       return links.some((link) => link.trouble?.kind === 'rejected')
     },
     async run(script, call, { durable: waits }) {
-      if (!prepared) return unsent(trouble || 'not ready')
+      if (!node.ready) return unsent(trouble || 'not ready')
       if (!breaker.allow()) return unsent('the server has not answered')
       const batcher = waits ? durably : plainly
       const result = await batcher.run(scriptCommand(script, call))
@@ -275,9 +275,9 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     prepare,
     async close() {
       closed = true
+      trouble = 'the connection is closed'
       clearTimeout(timer)
-      await Promise.all([durably, plainly].map((batcher) => batcher.drained()))
-      await preparing
+      await Promise.all([durably.drained(), plainly.drained(), preparing])
       await Promise.all([...links, aside].map((link) => link.close()))
     },
   }
