@@ -15,6 +15,10 @@ import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
 
+const HOUR_MS = 3_600_000
+/** Clocks that step, and answers on their way; the ledger remembers for two hours at least. */
+const FORGETTING_MARGIN_MS = HOUR_MS
+
 /** What a look at the store showed about an upload, and what came of it. */
 export type Settlement =
   | { readonly how: 'settled'; readonly note: UploadNote; readonly sizeBytes: number }
@@ -43,7 +47,10 @@ export async function settle(
   const place = placeOf(context, note)
   const head = await context.storeClient.head(place)
   const ticket = head.found ? ownTicket(context, place, head) : undefined
-  const replaced = await creditReplaced(context, note, place, ticket?.rid)
+  const replaced = await creditReplaced(context, reservation, note, {
+    place,
+    thereNow: ticket?.rid,
+  })
   if (!head.found || ticket?.rid !== reservation.rid) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
@@ -151,13 +158,28 @@ async function finishSettled(
  */
 async function creditReplaced(
   context: GatewayContext,
+  reservation: Reservation,
   note: UploadNote,
-  place: ObjectPlace,
-  thereNow: string | undefined,
+  { place, thereNow }: { readonly place: ObjectPlace; readonly thereNow: string | undefined },
 ): Promise<Credit | undefined> {
   const { bucket, replaces, tenant } = note
   if (replaces === undefined || replaces.rid === thereNow) return undefined
+  const arrived = thereNow === reservation.rid
+  // An ended one that brought nothing had this looked after before it ended.
+  if (reservation.state !== 'P' && !arrived) return undefined
+  const { ifMatch } = place.placement.store.capabilities
+  const replacedForCertain = arrived && (ifMatch === 'quoted' || ifMatch === 'bare')
+  if (!replacedForCertain && mayBeForgotten(context, note)) return undefined
   return reserveCredit(context, { tenant, bucket, place }, replaces)
+}
+
+/**
+ * Whether a credit that was posted while an overwrite was out may be forgotten by now, so that one more
+ * would count twice: what went by a DELETE had its own. Bytes that nobody can tell stay charged.
+ */
+function mayBeForgotten(context: GatewayContext, { createdMs }: UploadNote): boolean {
+  const rememberedMs = context.config.ledger.retentionHours * HOUR_MS - FORGETTING_MARGIN_MS
+  return context.ledgerTime.nowMs() >= createdMs + rememberedMs
 }
 
 type Standing = Extract<FinishReply, { note: string }>

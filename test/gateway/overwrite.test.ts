@@ -7,6 +7,7 @@ import { type GatewayOnStore, gatewayOnStore, UNTIL_RELEASED_MS } from './gatewa
 const ALLOW = {
   'acme/alice': [{ operations: ['upload', 'download', 'list', 'delete', 'overwrite'] }],
 }
+const DAY_MS = 86_400_000
 const OVERWRITE = { overwrite: true, sizeBytes: 300 }
 const PLAN = {
   quotas: [
@@ -19,7 +20,8 @@ describe.each(realStores())('overwriting on $kind', (store) => {
   let gateway: GatewayOnStore
   afterEach(() => gateway.close())
   const open = async () => {
-    gateway = await gatewayOnStore(store, { allow: ALLOW, plan: PLAN })
+    const bucket = { upload: { expiresInSecondsMax: 172_800 } }
+    gateway = await gatewayOnStore(store, { allow: ALLOW, plan: PLAN, bucket })
   }
   const stored = async () => {
     const { 'tenant-stored': bytes, 'tenant-objects': objects } = await gateway.usage()
@@ -168,6 +170,26 @@ describe.each(realStores())('overwriting on $kind', (store) => {
     gateway.clock.advance(2 * UNTIL_RELEASED_MS)
     await gateway.sweepAll()
     expect(await stored()).toEqual(arrived ? [4_300, 0, 2, 0] : [4_000, 0, 1, 0])
+  })
+
+  it.each([
+    ['ended', {}],
+    ['pending for longer', { expiresInSeconds: 172_800 }],
+  ])('old bytes are credited once when that is forgotten, the overwrite %s', async (_, more) => {
+    await open()
+    await kept({ key: 'acme/alice/base', sizeBytes: 4_000 })
+    await kept()
+    await longAfter()
+    const upload = await gateway.create({ ...OVERWRITE, ...more })
+    expect((await gateway.call('DELETE', '/v1/objects/media/acme/alice/cat.jpg')).status).toBe(204)
+    await longAfter()
+    // The ledger remembers for a day: the credit no more, the overwrite still.
+    gateway.clock.advance(DAY_MS - UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect((await gateway.complete(upload.id)).status).toBe(409)
+    gateway.clock.advance(2 * DAY_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual([4_000, 0, 1, 0])
   })
 })
 

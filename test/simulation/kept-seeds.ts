@@ -27,4 +27,9 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     steps: 10_000,
     found: 'an overwritten object that its own URL could bring back for free',
   },
+  {
+    seed: 763601686,
+    steps: 20_000,
+    found: 'a credit that was forgotten before the overwrite that it was for, and posted again',
+  },
 ]

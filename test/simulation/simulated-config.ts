@@ -12,6 +12,8 @@ export const TENANTS = { acme: ['alice', 'bob'], globex: ['carol'] }
 /** Shorter than in life, so that a simulated minute sees a whole upload. */
 export const GRANT_SECONDS = 30
 export const MAX_TRANSFER_SECONDS = 40
+/** How long the ledger remembers what has ended. */
+export const RETENTION_HOURS = 2
 
 /** Limits that callers meet all the time: more than a third of what is asked for is refused. */
 const PLAN = {
@@ -67,7 +69,8 @@ async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
     },
     hashes,
   )
-  const { config } = await loadConfig(yaml, 'simulated.yaml', {
+  const ledger = `ledger: { retentionHours: ${RETENTION_HOURS} }\n`
+  const { config } = await loadConfig(yaml + ledger, 'simulated.yaml', {
     env: {},
     readText: () => Promise.reject(new Error('no files')),
     hashing: nodeHashing,

@@ -20,7 +20,7 @@ import { LedgerLink, type Life } from './ledger-link.ts'
 import { LedgerServer, type ServerDefects } from './ledger-server.ts'
 import { Scheduler } from './scheduler.ts'
 import { SeededRandom } from './seeded-random.ts'
-import type { SimulatedConfig } from './simulated-config.ts'
+import { RETENTION_HOURS, type SimulatedConfig } from './simulated-config.ts'
 import { SimulatedGateway } from './simulated-gateway.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import { type StoredLimit, StoreTruth } from './store-truth.ts'
@@ -42,7 +42,7 @@ export type Outcome<T> =
 const START_MS = Date.UTC(2026, 2, 28, 12)
 const GATEWAYS = 3
 const HOUR_MS = 3_600_000
-const RETENTION_MS = 2 * HOUR_MS
+const RETENTION_MS = RETENTION_HOURS * HOUR_MS
 const REST_LIMIT_MS = HOUR_MS
 
 /** Gateways, ledger, store and clients of one run, on one virtual clock. */
