@@ -35,7 +35,8 @@ export interface BatcherOptions {
 
 interface Item {
   readonly command: RedisCommand
-  readonly sinceMs: number
+  /** When its turn could have come first; `undefined` until then. */
+  sinceMs: number | undefined
   readonly resolve: (result: BatchResult) => void
 }
 
@@ -44,7 +45,8 @@ interface Item {
  * `WAIT` behind them; while they are under way the next batch fills. When a batch stays unanswered,
  * those that wait behind it are not sent: behind silence nobody waits for longer than one command may
  * take. On a slow line, where every batch is answered and the queue grows, the oldest give up after
- * `maxQueuedMs`.
+ * `maxQueuedMs`, counted from their first chance: until then it was this process that was busy, and
+ * refusing them would make nobody faster.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
   const { link, replicas, waitMs, maxQueuedMs, clock, schedule } = options
@@ -89,8 +91,13 @@ export function createBatcher(options: BatcherOptions): Batcher {
   }
 
   function failOverdue(): void {
-    const oldestMs = clock.nowMs() - maxQueuedMs
-    const inTime = queue.findIndex(({ sinceMs }) => sinceMs >= oldestMs)
+    const nowMs = clock.nowMs()
+    for (let at = queue.length - 1; at >= 0; at -= 1) {
+      const item = queue[at]
+      if (item === undefined || item.sinceMs !== undefined) break
+      item.sinceMs = nowMs
+    }
+    const inTime = queue.findIndex(({ sinceMs = nowMs }) => sinceMs >= nowMs - maxQueuedMs)
     const overdue = queue.splice(0, inTime === -1 ? queue.length : inTime)
     for (const { resolve } of overdue) resolve({ ...OVERDUE, acknowledged: false })
   }
@@ -109,7 +116,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
         )
       }
       return new Promise((resolve) => {
-        queue.push({ command, sinceMs: clock.nowMs(), resolve })
+        queue.push({ command, sinceMs: undefined, resolve })
         wake()
       })
     },

@@ -74,7 +74,7 @@ export interface RedisNode {
 const LOOK_MS = 5_000
 const LOOK_SOON_MS = 250
 /** Times that a command may take which a decision waits for its turn, at most. */
-const MAX_TURNS = 2
+const MAX_TURNS = 3
 
 /** Connects to one master, checks it, loads the scripts, and keeps looking. Never throws. */
 export function openRedisNode(options: NodeOptions): RedisNode {
