@@ -38,12 +38,7 @@ export function createReserve(
       if (pending) fence.witness(partition, rid, reply.nowMs)
       return
     }
-    try {
-      await keeper.reserved(command, reply, epoch)
-    } catch (error) {
-      voidUnseen(command)
-      throw error
-    }
+    await keeper.reserved(command, reply, epoch)
   }
 
   /**
@@ -64,20 +59,29 @@ export function createReserve(
       epoch = standing
       return admitCall(command, standing)
     }
-    const attempt = () => run({ partition, script: 'reserve', call, durable: true })
+    // Whatever a second try comes to, the first one may have reserved.
+    let mayStand = false
+    const attempt = async () => {
+      const result = await run({ partition, script: 'reserve', call, durable: true })
+      mayStand ||= !isNotExecuted(result)
+      return result
+    }
     const startMs = clock.nowMs()
-    let result = await attempt()
-    // What could not even be sent is not tried again: the server is away, and its callers have waited.
-    const refused = result.kind === 'error' && isNotExecuted(result)
-    const again = refused || isUnacknowledgedGrant(result)
-    if (again && clock.nowMs() - startMs < patienceMs) result = await attempt()
-    if (result.kind === 'reply' && !isUnacknowledgedGrant(result)) {
+    try {
+      let result = await attempt()
+      // What could not even be sent is not tried again: the server is away, and its callers have waited.
+      const refused = result.kind === 'error' && isNotExecuted(result)
+      const again = refused || isUnacknowledgedGrant(result)
+      if (again && clock.nowMs() - startMs < patienceMs) result = await attempt()
+      if (result.kind !== 'reply') throw noAnswer(result.message)
+      if (isUnacknowledgedGrant(result)) throw noAnswer('too few replicas have it')
       const reply = admitReplyOf(result.reply)
       await keep(command, reply, epoch)
       return reply
+    } catch (error) {
+      if (mayStand) voidUnseen(command)
+      throw error
     }
-    if (!isNotExecuted(result)) voidUnseen(command)
-    throw noAnswer(result.kind === 'reply' ? 'too few replicas have it' : result.message)
   }
 }
 
