@@ -3,6 +3,7 @@ import { isActiveType, isEssence } from '../policy/content-type.ts'
 import { keepsOwnersApart, templateProblems, usesVariable } from '../policy/key-template.ts'
 import type { DownloadRules, KeyRule } from '../stores/bucket.ts'
 import type { Placement, Store } from '../stores/store.ts'
+import { buildUpload } from './build-upload.ts'
 import type { ConfiguredBucket } from './config.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
@@ -49,24 +50,29 @@ export function buildBucket(
   const keys = keyRule(input, [...path, 'keys'], report)
   checkTypes(input, path, report)
   checkWriteOnce(input, { placements, path, report })
+  const download = expiries(input.download, [...path, 'download'], { placements, report })
+  const { disposition, stableForSeconds } = input.download
+  if (stableForSeconds > 0 && stableForSeconds >= download.expiresInSeconds) {
+    // At the end of a window its URL is as old as the window, and must still work.
+    report.problem(
+      [...path, 'download', 'stableForSeconds'],
+      `must be below expiresInSeconds, ${download.expiresInSeconds}`,
+    )
+  }
+  const upload = buildUpload(input.upload, {
+    lifetimes: expiries(input.upload, [...path, 'upload'], { placements, report }),
+    stores: placements.map(({ store }) => store),
+    path: [...path, 'upload'],
+    report,
+  })
   const [first, ...others] = placements
   if (first === undefined || keys === undefined) return undefined
-  const scope = { placements, report }
-  const { writeOnce, ...upload } = input.upload
   return {
     name,
     placements: [first, ...others],
     keys,
-    upload: {
-      ...upload,
-      ...expiries(input.upload, [...path, 'upload'], scope),
-      contentTypes: new Set(upload.contentTypes),
-      writeOnce,
-    },
-    download: {
-      ...expiries(input.download, [...path, 'download'], scope),
-      disposition: input.download.disposition,
-    },
+    upload,
+    download: { ...download, disposition, stableForSeconds },
   }
 }
 

@@ -4,7 +4,7 @@ import type { Plan } from '../limits/plan.ts'
 import type { Zone } from '../limits/windows.ts'
 import type { LogLevel } from '../log.ts'
 import type { Secret } from '../secret.ts'
-import type { Bucket, UploadRules } from '../stores/bucket.ts'
+import type { Bucket } from '../stores/bucket.ts'
 import type { Store } from '../stores/store.ts'
 
 /** All that an operator has set, checked and frozen. Secrets of Signet's own are in `Secrets`. */
@@ -150,13 +150,8 @@ export type AuditSetting =
   | { readonly kind: 'stdout' }
   | { readonly kind: 'none' }
 
-/** A bucket as configured: what signing asks for, and when `auto` turns into multipart. */
-export interface ConfiguredBucket extends Bucket {
-  readonly upload: UploadRules & {
-    /** Mode `auto` cuts objects of this size and up into parts, in bytes. Default 64 MiB. */
-    readonly multipartThresholdBytes?: number
-  }
-}
+/** A bucket as configured. */
+export type ConfiguredBucket = Bucket
 
 /** A level that limits hang on, and the owner of users and keys. */
 export interface Tenant {

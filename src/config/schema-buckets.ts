@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { wholeBucketSchema } from './schema-stores.ts'
 import {
   anyText,
@@ -36,6 +36,21 @@ const keysSchema = members({
   wholeBucket: wholeBucketSchema,
 })
 
+const algorithmSchema = oneOf(['AES256', 'aws:kms'])
+
+const encryptionSchema = members({
+  default: algorithmSchema
+    .optional()
+    .describe('Signed where callers ask for nothing. Default: nothing is signed.'),
+  allowed: list(algorithmSchema, 0)
+    .default([])
+    .describe('What callers may ask for. Default: the default alone.'),
+  kmsKeyId: text(2048)
+    .regex(/^[!-~]+$/, { error: 'must be printable ASCII without spaces' })
+    .optional()
+    .describe("Key for aws:kms. Default: the store's own."),
+}).prefault({})
+
 const uploadSchema = members({
   maxSizeBytes: integer(1, MAX_AMOUNT)
     .default(5 * 2 ** 30)
@@ -53,8 +68,34 @@ const uploadSchema = members({
     .optional()
     .describe('true: write-once or refused; false: never. Default: where the store keeps it.'),
   multipartThresholdBytes: integer(5 * 2 ** 20, MAX_AMOUNT)
-    .default(64 * 2 ** 20)
-    .describe('For multipart uploads, in bytes. This version has none and does not read it.'),
+    .optional()
+    .describe('Mode auto cuts larger objects into parts, in bytes. Default: 67,108,864 (64 MiB).'),
+  multipartLifetimeSeconds: integer(3_600, 604_800)
+    .default(86_400)
+    .describe('How long an upload in parts can be resumed, in seconds; then it is aborted.'),
+  strictHeaders: flag()
+    .default(false)
+    .describe('true: refused where a holder of the URL could add x-amz-* headers nobody signed.'),
+  storageClasses: list(
+    z.string({ error: 'must be text' }).regex(/^[A-Z0-9_]{1,64}$/, {
+      error: 'must be a storage class of 1 to 64 of A-Z, 0-9 and "_", like STANDARD_IA',
+    }),
+    0,
+  )
+    .max(32, { error: 'must have at most 32 items' })
+    .default([])
+    .describe('Storage classes that callers may ask for. Default: none.'),
+  tagKeys: list(
+    // S3 API, object tags: letters, digits and spaces of any script, and these signs.
+    z.string({ error: 'must be text' }).regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+@-]{1,128}$/iu, {
+      error: 'must be a tag key of 1 to 128 letters, digits, spaces and _ . : / = + - @, not aws:…',
+    }),
+    0,
+  )
+    .max(50, { error: 'must have at most 50 items' })
+    .default([])
+    .describe('Keys of tags that callers may set, ten in one upload. Default: none.'),
+  encryption: encryptionSchema.describe('How the store encrypts what is uploaded.'),
   oversized: oneOf(['keep', 'delete'])
     .default('keep')
     .describe('What happens to an object that turns out larger than was reserved.'),
@@ -70,6 +111,9 @@ const downloadSchema = members({
   disposition: oneOf(['attachment', 'inline'])
     .default('attachment')
     .describe('attachment: downloads are saved; inline: callers may ask for display.'),
+  stableForSeconds: integer(0, 604_799)
+    .default(0)
+    .describe('Downloads share a URL for so many seconds, for caches. 0: each has its own.'),
 }).prefault({})
 
 /** `buckets.*`. */

@@ -33,6 +33,16 @@ export const capabilitiesSchema = members({
   checksumSha256: knownSchema.describe('A signed x-amz-checksum-sha256 is checked.'),
   payloadHash: knownSchema.describe('A signed x-amz-content-sha256 is checked.'),
   responseOverrides: knownSchema.describe('response-content-disposition on GET is honoured.'),
+  postPolicy: knownSchema.describe('POST policy forms work, and all of their conditions are kept.'),
+  multipart: knownSchema.describe(
+    "Multipart uploads work, and a part's signed content-length binds its size.",
+  ),
+  writeOnceMultipart: knownSchema.describe(
+    'If-None-Match: * on CompleteMultipartUpload refuses to replace an object.',
+  ),
+  tagging: knownSchema.describe('A signed x-amz-tagging is kept.'),
+  encryption: knownSchema.describe('A signed x-amz-server-side-encryption is kept.'),
+  contentMd5: knownSchema.describe('A signed content-md5 is checked.'),
   fixedHeaders: z
     .record(
       z.string().regex(/^[a-z0-9-]{1,64}$/, { error: 'must be a header name in lower case' }),
@@ -46,6 +56,12 @@ export const capabilitiesSchema = members({
   maxExpiresSeconds: integer(1, MAX_AMOUNT).describe('Largest X-Amz-Expires, in seconds.'),
   backdateSeconds: integer(0, 900).describe('By how much X-Amz-Date is backdated, in seconds.'),
   maxPutBytes: integer(1, MAX_AMOUNT).describe('Largest single PUT, in bytes.'),
+  maxParts: integer(1, 10_000).describe('Most parts of one object.'),
+  minPartBytes: integer(1, MAX_AMOUNT).describe('Smallest part but the last, in bytes.'),
+  maxPartBytes: integer(1, MAX_AMOUNT).describe('Largest part, in bytes.'),
+  preferredPartBytes: integer(1, MAX_AMOUNT).describe(
+    'Size of parts, in bytes, while maxParts of it are enough.',
+  ),
 }).partial()
 
 const keyPair = {

@@ -40,7 +40,16 @@ const buckets = route<Call>({
     const shown = [...context.config.buckets.values()].map((bucket) => ({
       name: bucket.name,
       keys: bucket.keys,
-      upload: { ...bucket.upload, contentTypes: [...bucket.upload.contentTypes] },
+      upload: {
+        ...bucket.upload,
+        contentTypes: [...bucket.upload.contentTypes],
+        storageClasses: [...bucket.upload.storageClasses],
+        tagKeys: [...bucket.upload.tagKeys],
+        encryption: {
+          ...bucket.upload.encryption,
+          allowed: [...bucket.upload.encryption.allowed],
+        },
+      },
       download: bucket.download,
       placements: bucket.placements.map(({ store, bucket: name, prefix }) => ({
         store: store.name,

@@ -18,6 +18,8 @@ export const storesSchema = z.object({
   ),
 })
 
+const algorithm = z.enum(['AES256', 'aws:kms'])
+
 const keysSchema = z.union([
   z.object({ kind: z.literal('template'), template: z.string() }),
   z.object({ kind: z.literal('caller'), callerPrefix: z.string() }),
@@ -36,12 +38,22 @@ export const bucketsSchema = z.object({
         expiresInSecondsMax: seconds,
         writeOnce: z.boolean().optional(),
         oversized: z.enum(['keep', 'delete']),
-        multipartThresholdBytes: z.int().optional(),
+        multipartThresholdBytes: z.int(),
+        multipartLifetimeSeconds: seconds,
+        strictHeaders: z.boolean(),
+        storageClasses: z.array(z.string()),
+        tagKeys: z.array(z.string()),
+        encryption: z.object({
+          default: algorithm.optional(),
+          allowed: z.array(algorithm),
+          kmsKeyId: z.string().optional(),
+        }),
       }),
       download: z.object({
         expiresInSeconds: seconds,
         expiresInSecondsMax: seconds,
         disposition: z.enum(['attachment', 'inline']),
+        stableForSeconds: seconds,
       }),
       placements: z.array(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() })),
     }),

@@ -5,6 +5,19 @@ export type KeyRule =
   | { readonly kind: 'template'; readonly template: string }
   | { readonly kind: 'caller'; readonly callerPrefix: string }
 
+/** Algorithms of `x-amz-server-side-encryption` that callers can ask for. */
+export type EncryptionAlgorithm = 'AES256' | 'aws:kms'
+
+/** How the store encrypts what is uploaded. */
+export interface EncryptionRules {
+  /** Signed where nothing is asked for. Default: nothing is signed, and the store has its way. */
+  readonly default?: EncryptionAlgorithm
+  /** What callers may ask for; the default is always in it. Default: nothing. */
+  readonly allowed: ReadonlySet<EncryptionAlgorithm>
+  /** Signed with every `aws:kms`. Default: the store's own key. */
+  readonly kmsKeyId?: string
+}
+
 /** What may be uploaded. */
 export interface UploadRules {
   /** Largest object, in bytes. */
@@ -19,6 +32,26 @@ export interface UploadRules {
   readonly writeOnce: boolean | undefined
   /** What happens to an object larger than its reservation. Default `keep`: recorded as it is. */
   readonly oversized: 'keep' | 'delete'
+  /**
+   * Mode `auto` cuts larger objects into parts, in bytes. Default 64 MiB, or what the store takes in
+   * one PUT where that is less.
+   */
+  readonly multipartThresholdBytes: number
+  /**
+   * How long an upload in parts can be resumed, in seconds; then it is aborted. 3,600 to 604,800,
+   * default 86,400.
+   */
+  readonly multipartLifetimeSeconds: number
+  /**
+   * `true`: refused where whoever holds a URL could add `x-amz-*` headers that cannot be pinned.
+   * Default false.
+   */
+  readonly strictHeaders: boolean
+  /** Storage classes that callers may ask for. Default: none. */
+  readonly storageClasses: ReadonlySet<string>
+  /** Tag keys that callers may set, ten in one upload. Default: none. */
+  readonly tagKeys: ReadonlySet<string>
+  readonly encryption: EncryptionRules
 }
 
 export interface DownloadRules {
@@ -26,6 +59,11 @@ export interface DownloadRules {
   readonly expiresInSecondsMax: number
   /** `attachment` forces a download; `inline` lets callers choose. Default `attachment`. */
   readonly disposition: 'attachment' | 'inline'
+  /**
+   * Downloads of one object have the same URL within a window of so many seconds, so that it can be
+   * cached; always less than `expiresInSeconds`. Default 0: each has its own.
+   */
+  readonly stableForSeconds: number
 }
 
 /** The name a caller uses, and the rules behind it. */

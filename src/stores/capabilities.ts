@@ -26,6 +26,21 @@ export interface Capabilities {
   readonly payloadHash: Known
   /** `response-content-disposition` on GET is honoured. */
   readonly responseOverrides: Known
+  /** A POST policy form works, and every condition in it is kept: fields, key and size range. */
+  readonly postPolicy: Known
+  /**
+   * Create, UploadPart by URL, ListParts, Complete and Abort work, and a part's signed length binds
+   * its size.
+   */
+  readonly multipart: Known
+  /** `If-None-Match: *` on CompleteMultipartUpload refuses to replace an object. */
+  readonly writeOnceMultipart: Known
+  /** A signed `x-amz-tagging` is kept. */
+  readonly tagging: Known
+  /** A signed `x-amz-server-side-encryption` is kept. */
+  readonly encryption: Known
+  /** A signed `content-md5` is checked against the body. */
+  readonly contentMd5: Known
   /** Headers with these fixed values may be signed, so that nobody can add others. */
   readonly fixedHeaders: Readonly<Record<string, string>>
   /** Keys that contain any of these are not kept as they are, for example `//`. */
@@ -36,6 +51,14 @@ export interface Capabilities {
   readonly backdateSeconds: number
   /** Largest single PUT, in bytes. */
   readonly maxPutBytes: number
+  /** Most parts of one object. */
+  readonly maxParts: number
+  /** Smallest part but the last, in bytes. */
+  readonly minPartBytes: number
+  /** Largest part, in bytes. */
+  readonly maxPartBytes: number
+  /** Size of parts, in bytes, while `maxParts` of it are enough. */
+  readonly preferredPartBytes: number
 }
 
 /** Assumes nothing: the profile `generic`, and what every other one starts from. */
@@ -50,10 +73,21 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   checksumSha256: 'probe',
   payloadHash: 'probe',
   responseOverrides: 'probe',
+  postPolicy: 'probe',
+  multipart: 'probe',
+  writeOnceMultipart: 'probe',
+  tagging: 'probe',
+  encryption: 'probe',
+  contentMd5: 'probe',
   fixedHeaders: {},
   brokenKeys: [],
   // S3 API, query authentication: at most seven days.
   maxExpiresSeconds: 604_800,
   backdateSeconds: 30,
+  // S3 API, limits of multipart upload: 10,000 parts of 5 MiB to 5 GiB, and no more in one PUT.
   maxPutBytes: 5 * 2 ** 30,
+  maxParts: 10_000,
+  minPartBytes: 5 * 2 ** 20,
+  maxPartBytes: 5 * 2 ** 30,
+  preferredPartBytes: 8 * 2 ** 20,
 })

@@ -34,8 +34,18 @@ describe('a configuration', () => {
         writeOnce: undefined,
         oversized: 'keep',
         multipartThresholdBytes: 67_108_864,
+        multipartLifetimeSeconds: 86_400,
+        strictHeaders: false,
+        storageClasses: new Set(),
+        tagKeys: new Set(),
+        encryption: { allowed: new Set() },
       },
-      download: { expiresInSeconds: 300, expiresInSecondsMax: 3_600, disposition: 'attachment' },
+      download: {
+        expiresInSeconds: 300,
+        expiresInSecondsMax: 3_600,
+        disposition: 'attachment',
+        stableForSeconds: 0,
+      },
     })
     expect(config.stores.get('main')).toMatchObject({
       publicEndpoint: 'https://s3.eu-central-1.amazonaws.com',

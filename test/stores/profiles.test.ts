@@ -26,6 +26,39 @@ describe('provider profiles', () => {
     expect(Object.isFrozen(profile?.capabilities)).toBe(true)
   })
 
+  it.each(PROVIDERS)(
+    '%s: parts that fit together, and no promise that is half kept',
+    (provider) => {
+      const capabilities = profileOf(provider)?.capabilities ?? NOTHING_KNOWN
+      const { minPartBytes, preferredPartBytes, maxPartBytes, maxParts } = capabilities
+      expect(preferredPartBytes).toBeGreaterThanOrEqual(minPartBytes)
+      expect(maxPartBytes).toBeGreaterThanOrEqual(preferredPartBytes)
+      expect(maxParts).toBeLessThanOrEqual(10_000)
+      const { writeOnce, writeOnceMultipart } = capabilities
+      if (writeOnce === 'ignored' || writeOnce === 'refused') expect(writeOnceMultipart).toBe('no')
+    },
+  )
+
+  it('count on parts only where somebody has seen a presigned one', () => {
+    const unseen = PROVIDERS.filter((name) => profileOf(name)?.capabilities.multipart !== 'yes')
+    expect(unseen).toEqual([
+      'digitalocean',
+      'generic',
+      'hetzner',
+      'idrive',
+      'ovh',
+      'scaleway',
+      'wasabi',
+    ])
+  })
+
+  it('count on write-once for parts only where the vendor or its source says so', () => {
+    const kept = PROVIDERS.filter(
+      (name) => profileOf(name)?.capabilities.writeOnceMultipart === 'yes',
+    )
+    expect(kept).toEqual(['aws', 'minio'])
+  })
+
   it('never let conditions of GOOG4 pass for those of AWS', () => {
     expect(profileOf('gcs')?.capabilities).toMatchObject({
       writeOnce: 'refused',

@@ -23,6 +23,12 @@ export const ABLE: Capabilities = {
   checksumSha256: 'yes',
   payloadHash: 'yes',
   responseOverrides: 'yes',
+  postPolicy: 'yes',
+  multipart: 'yes',
+  writeOnceMultipart: 'yes',
+  tagging: 'yes',
+  encryption: 'yes',
+  contentMd5: 'yes',
 }
 
 /** A store that is never called, unless its endpoint is overridden by a real one. */
@@ -73,8 +79,19 @@ export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
       expiresInSecondsMax: 3600,
       writeOnce: undefined,
       oversized: 'keep',
+      multipartThresholdBytes: 64 * 2 ** 20,
+      multipartLifetimeSeconds: 86_400,
+      strictHeaders: false,
+      storageClasses: new Set(),
+      tagKeys: new Set(),
+      encryption: { allowed: new Set() },
     },
-    download: { expiresInSeconds: 300, expiresInSecondsMax: 3600, disposition: 'attachment' },
+    download: {
+      expiresInSeconds: 300,
+      expiresInSecondsMax: 3600,
+      disposition: 'attachment',
+      stableForSeconds: 0,
+    },
     ...overrides,
   }
 }

@@ -13,5 +13,11 @@ export const aws = defineProfile({
     ifMatch: 'quoted', // d
     checksumSha256: 'yes', // d, r: 400 BadDigest when sent as a header
     responseOverrides: 'yes', // d
+    postPolicy: 'yes', // d
+    multipart: 'yes', // d, r
+    writeOnceMultipart: 'yes', // d: on Complete; not on Create, nor on UploadPart
+    tagging: 'yes', // d
+    encryption: 'yes', // d
+    contentMd5: 'yes', // d: 400 BadDigest
   },
 })

@@ -9,5 +9,10 @@ export const b2 = defineProfile({
     writeOnce: 'refused', // r: 501
     ifMatch: 'refused', // r: 501
     checksumSha256: 'no', // r: 400 "Unsupported header"
+    postPolicy: 'no', // d: not listed
+    multipart: 'yes', // r
+    writeOnceMultipart: 'no', // r: conditions are 501
+    tagging: 'no', // d
+    contentMd5: 'yes', // r
   },
 })

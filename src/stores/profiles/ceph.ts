@@ -13,6 +13,10 @@ export const ceph = defineProfile({
     signedType: 'yes', // s, m
     payloadHash: 'yes', // s, m: 400 XAmzContentSHA256Mismatch
     responseOverrides: 'yes', // s, m
+    postPolicy: 'yes', // s, m
+    multipart: 'yes', // s, m
+    tagging: 'yes', // s, m
+    contentMd5: 'yes', // m: 400 BadDigest
     // m: both may be signed, and then neither they nor x-amz-grant-* can be added.
     fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
   },

@@ -7,5 +7,6 @@ export const digitalocean = defineProfile({
   capabilities: {
     ifMatch: 'bare', // r: the ETag without quotes
     checksumSha256: 'no', // unverified, so not relied upon
+    tagging: 'yes', // d
   },
 })

@@ -19,6 +19,12 @@ export const embedded = defineProfile({
     checksumSha256: 'no', // m: ignored
     payloadHash: 'no', // m: ignored
     responseOverrides: 'yes', // m: but 403 for any of ! ' ( ) * in the value
+    postPolicy: 'no', // m: a form is taken whatever its policy says
+    multipart: 'yes', // m: by the guard, which lists and aborts
+    writeOnceMultipart: 'no', // m: overwritten
+    tagging: 'no', // m: dropped in silence
+    encryption: 'no', // m: dropped in silence
+    contentMd5: 'no', // m: ignored
     brokenKeys: ['//'], // m: k//d and k/d are one object
   },
 })

@@ -14,5 +14,10 @@ export const garage = defineProfile({
     checksumSha256: 'yes', // s
     payloadHash: 'no', // s: never looked at
     responseOverrides: 'yes', // s
+    postPolicy: 'yes', // s
+    multipart: 'yes', // s
+    writeOnceMultipart: 'no', // s: conditions are ignored
+    tagging: 'no', // s: dropped in silence
+    encryption: 'no', // s: dropped in silence
   },
 })

@@ -13,5 +13,10 @@ export const gcs = defineProfile({
     writeOnce: 'refused', // d: not by if-none-match
     ifMatch: 'refused', // d: not by if-match
     responseOverrides: 'yes', // r: an object's own Content-Disposition wins
+    // d: forms work with GOOG4 names; with AWS4 ones nobody has looked.
+    postPolicy: 'probe',
+    multipart: 'yes', // d
+    writeOnceMultipart: 'no', // d: not by if-none-match
+    tagging: 'no', // r
   },
 })

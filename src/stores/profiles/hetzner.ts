@@ -5,5 +5,6 @@ export const hetzner = defineProfile({
   endpoint: 'https://{region}.your-objectstorage.com', // d: fsn1, nbg1, hel1
   capabilities: {
     checksumSha256: 'no', // unverified, so not relied upon
+    tagging: 'no', // d
   },
 })

@@ -14,5 +14,9 @@ export const minio = defineProfile({
     checksumSha256: 'yes', // s
     payloadHash: 'yes', // s
     responseOverrides: 'yes', // s
+    postPolicy: 'yes', // s: every field must be named
+    multipart: 'yes', // s
+    writeOnceMultipart: 'yes', // s
+    tagging: 'yes', // s
   },
 })

@@ -6,5 +6,7 @@ export const ovh = defineProfile({
   capabilities: {
     writeOnce: 'if-none-match', // d: since June 2026; 409 on a race
     ifMatch: 'bare', // d: the ETag without quotes
+    postPolicy: 'yes', // d
+    tagging: 'yes', // d: not in Local Zones
   },
 })

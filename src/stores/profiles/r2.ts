@@ -9,5 +9,9 @@ export const r2 = defineProfile({
     signedType: 'yes', // unverified
     writeOnce: 'if-none-match', // d
     ifMatch: 'quoted', // d
+    postPolicy: 'no', // d
+    multipart: 'yes', // d
+    tagging: 'no', // d
+    encryption: 'no', // d: fails late
   },
 })

@@ -13,5 +13,8 @@ export const rustfs = defineProfile({
     checksumSha256: 'yes', // s
     payloadHash: 'yes', // s
     responseOverrides: 'yes', // s
+    postPolicy: 'yes', // s, r
+    multipart: 'yes', // s
+    tagging: 'yes', // s
   },
 })

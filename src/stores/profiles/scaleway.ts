@@ -6,5 +6,8 @@ export const scaleway = defineProfile({
   capabilities: {
     writeOnce: 'if-none-match', // d: since July 2026
     ifMatch: 'quoted', // d
+    postPolicy: 'yes', // d
+    tagging: 'yes', // d
+    maxParts: 1_000, // d
   },
 })

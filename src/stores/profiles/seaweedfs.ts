@@ -14,5 +14,8 @@ export const seaweedfs = defineProfile({
     checksumSha256: 'yes', // s, r
     payloadHash: 'no', // s: read from the query only
     responseOverrides: 'yes', // s
+    postPolicy: 'yes', // s
+    multipart: 'yes', // s
+    tagging: 'yes', // s
   },
 })

@@ -11,5 +11,10 @@ export const storj = defineProfile({
     writeOnce: 'if-none-match', // s: only *
     ifMatch: 'refused', // s: 501
     checksumSha256: 'no', // s: any checksum header is refused on PutObject
+    // s: a handler for forms exists; nobody has looked what it keeps.
+    postPolicy: 'probe',
+    multipart: 'yes', // s
+    tagging: 'yes', // d
+    preferredPartBytes: 64 * 2 ** 20, // d: its segments
   },
 })

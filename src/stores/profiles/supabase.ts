@@ -14,5 +14,10 @@ export const supabase = defineProfile({
     ifMatch: 'ignored', // s
     checksumSha256: 'no', // s, d: ignored in silence
     payloadHash: 'no', // s
+    postPolicy: 'yes', // s
+    multipart: 'yes', // s
+    writeOnceMultipart: 'no', // s: conditions are ignored
+    tagging: 'no', // s: dropped in silence
+    encryption: 'no', // s: dropped in silence
   },
 })

@@ -15,6 +15,12 @@ export const swift = defineProfile({
     unsignedHeaders: 'reject-some', // s, m: copy, acl, grant and meta are 403
     ifMatch: 'refused', // s, m: 501
     responseOverrides: 'yes', // s, m
+    postPolicy: 'no', // d, m: 412
+    multipart: 'yes', // s, m
+    tagging: 'no', // d, m: 501
+    encryption: 'no', // m: 501
+    contentMd5: 'yes', // m: 400 BadDigest
+    maxParts: 1_000, // s: the cluster's default
     // m: taken when signed.
     fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
   },

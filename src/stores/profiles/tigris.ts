@@ -9,6 +9,9 @@ export const tigris = defineProfile({
     writeOnce: 'if-none-match', // d
     ifMatch: 'quoted', // d
     checksumSha256: 'yes', // r
+    postPolicy: 'yes', // d
+    multipart: 'yes', // r
+    tagging: 'yes', // r
     maxExpiresSeconds: 7_776_000, // d: 90 days
   },
 })
