@@ -1,10 +1,12 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { GatewayError } from '../errors.ts'
+import { toHex } from '../hashing.ts'
 import { encodeSegment } from '../object-key.ts'
 import { SignedUrl } from '../secret.ts'
 import { toAmzDate } from '../stores/amz-date.ts'
 import { createSigningKeys } from '../stores/signing-keys.ts'
 import type { Presigner, PresignRequest } from './presigner.ts'
+import { credentialScope } from './scope.ts'
 
 /**
  * Signs with aws4fetch on WebCrypto, so on every runtime. The final URL is put together from the
@@ -40,7 +42,23 @@ export function createAws4fetchPresigner(): Presigner {
         `${request.origin}${request.path}?${signer.encodedSearch}&X-Amz-Signature=${signature}`,
       )
     },
+    async signPolicy(policy, signer) {
+      let key: ArrayBuffer = utf8(`AWS4${signer.credential.secretAccessKey.reveal()}`)
+      for (const part of credentialScope(signer).split('/')) key = await hmac(key, part)
+      return toHex(new Uint8Array(await hmac(key, policy)))
+    },
   }
+}
+
+// aws4fetch has no POST policies; its cache of derived keys is not for others to read.
+async function hmac(key: ArrayBuffer, text: string): Promise<ArrayBuffer> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const imported = await crypto.subtle.importKey('raw', key, algorithm, false, ['sign'])
+  return crypto.subtle.sign('HMAC', imported, utf8(text))
+}
+
+function utf8(text: string): ArrayBuffer {
+  return new TextEncoder().encode(text).buffer
 }
 
 // The expiry has to be there on the way in: aws4fetch fills in 86,400 otherwise.

@@ -3,8 +3,8 @@ import type { StoreCredential } from '../stores/store.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { contentDisposition } from './content-disposition.ts'
 import { type Grant, signedLifetime } from './grant.ts'
-import { assertSigned } from './post-sign.ts'
 import type { Presigner, PresignRequest } from './presigner.ts'
+import { signedUrlOf } from './signed-url-of.ts'
 
 /** One GET to be signed. */
 export interface WantedGet {
@@ -45,7 +45,6 @@ export async function signGet(presigner: Presigner, wanted: WantedGet): Promise<
     signedAtMs: lifetime.signedAtMs,
     expiresInSeconds: lifetime.expiresInSeconds,
   }
-  const url = await presigner.presign(request)
-  assertSigned(request, url)
+  const url = await signedUrlOf(presigner, request)
   return { method: 'GET', url, headers: {}, expiresAtMs: lifetime.expiresAtMs }
 }

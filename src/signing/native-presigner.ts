@@ -4,7 +4,7 @@ import { encodeSegment } from '../object-key.ts'
 import { SignedUrl } from '../secret.ts'
 import { toAmzDate } from '../stores/amz-date.ts'
 import type { StoreCredential } from '../stores/store.ts'
-import type { Presigner, PresignRequest } from './presigner.ts'
+import type { PolicySigner, Presigner, PresignRequest } from './presigner.ts'
 import { credentialScope, signedHeaderNames } from './scope.ts'
 
 const ALGORITHM = 'AWS4-HMAC-SHA256'
@@ -18,7 +18,7 @@ const PAYLOAD_HEADER = 'x-amz-content-sha256'
 export function createNativePresigner(hashing: Hashing): Presigner {
   const signingKeyOf = createSigningKeys(hashing)
   return {
-    async presign(request) {
+    presign(request) {
       assertCanonicalPath(request.path)
       const date = toAmzDate(request.signedAtMs)
       const scope = credentialScope(request)
@@ -37,6 +37,10 @@ export function createNativePresigner(hashing: Hashing): Presigner {
       const key = signingKeyOf(request, date.slice(0, 8))
       const signature = toHex(hashing.hmacSha256(key, `${ALGORITHM}\n${date}\n${scope}\n${digest}`))
       return new SignedUrl(`${request.origin}${request.path}?${query}&X-Amz-Signature=${signature}`)
+    },
+    signPolicy(policy, signer) {
+      const key = signingKeyOf(signer, toAmzDate(signer.signedAtMs).slice(0, 8))
+      return toHex(hashing.hmacSha256(key, policy))
     },
   }
 }
@@ -81,7 +85,7 @@ function canonicalHeaders({ origin, headers }: PresignRequest): string {
     .join('\n')
 }
 
-type SigningKeyOf = (request: PresignRequest, day: string) => Uint8Array
+type SigningKeyOf = (signer: PolicySigner, day: string) => Uint8Array
 
 /** Keys go with their credential; those of another day are dropped. Their names are no secrets. */
 function createSigningKeys(hashing: Hashing): SigningKeyOf {

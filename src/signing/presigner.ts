@@ -20,7 +20,15 @@ export interface PresignRequest {
   readonly expiresInSeconds: number
 }
 
-/** Signs a request; pure CPU, no I/O. Drivers are byte-identical. */
+/** Whose signature goes under a policy, and of which day. */
+export type PolicySigner = Pick<PresignRequest, 'credential' | 'region' | 'signedAtMs'>
+
+/**
+ * Signs; pure CPU, no I/O. Drivers are byte-identical. One that has its hashes at once answers at
+ * once: 10,000 parts need no 10,000 promises.
+ */
 export interface Presigner {
-  presign(request: PresignRequest): Promise<SignedUrl>
+  presign(request: PresignRequest): SignedUrl | Promise<SignedUrl>
+  /** The signature of a POST policy, given as the base64 text that is sent; lower-case hex. */
+  signPolicy(policy: string, signer: PolicySigner): string | Promise<string>
 }

@@ -59,6 +59,7 @@ async function openAt(level: LogLevel): Promise<Watched> {
   const { presigner } = gateway.context
   replace(gateway, {
     presigner: {
+      ...presigner,
       async presign(request) {
         const url = await presigner.presign(request)
         signed.push(url)

@@ -79,6 +79,7 @@ describe('grants', () => {
     const { presigner } = gateway.context
     Object.assign(gateway.context, {
       presigner: {
+        ...presigner,
         async presign(request: Parameters<typeof presigner.presign>[0]) {
           const url = await presigner.presign(request)
           seen.push(url)

@@ -185,7 +185,10 @@ describe('the grant of an upload', () => {
   })
 
   it('500: nothing is handed out when the presigner returns something else (K23)', async () => {
-    const bad = { presign: async () => new SignedUrl('https://s3.example.test/bkt/other?x=1') }
+    const bad = {
+      ...presigner,
+      presign: async () => new SignedUrl('https://s3.example.test/bkt/other?x=1'),
+    }
     const error = await signPut(bad, wantedPut()).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'InternalError' })
     expect(String(error)).not.toContain('other')

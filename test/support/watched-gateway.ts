@@ -45,6 +45,10 @@ export async function openWatchedGateway(
         calls.signed += 1
         return presigner.presign(request)
       },
+      signPolicy(...asked) {
+        calls.signed += 1
+        return presigner.signPolicy(...asked)
+      },
     } satisfies Presigner,
     storeClient: {
       head(...asked) {
