@@ -70,7 +70,12 @@ export function planUpload(
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
   assertModeOffered(wanted.mode)
-  assertUploadEnforceable(bucket, place, wanted)
+  assertUploadEnforceable(bucket, place, {
+    ...wanted,
+    form: 'put',
+    exactSize: true,
+    bindings: {},
+  })
   const writeOnce =
     !wanted.overwrite &&
     bucket.upload.writeOnce !== false &&
@@ -81,7 +86,12 @@ export function planUpload(
     contentType: contentType.text,
     expiresInSeconds: lifetimeOf(wanted.expiresInSeconds, bucket.upload),
     writeOnce,
-    guarantees: guaranteesOf(capabilities, { writeOnce, sha256: wanted.sha256 !== undefined }),
+    guarantees: guaranteesOf(capabilities, {
+      form: 'put',
+      exactSize: true,
+      writeOnce,
+      sha256: wanted.sha256 !== undefined,
+    }),
   }
 }
 

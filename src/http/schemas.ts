@@ -62,6 +62,9 @@ const guaranteesSchema = z
     contentType: z.boolean(),
     writeOnce: z.boolean(),
     checksum: z.enum(['none', 'sha256']),
+    unpinnedHeaders: z
+      .array(z.string())
+      .describe('Headers that a holder of the grant could add and the store would keep'),
   })
   .meta({ id: 'Guarantees' })
 

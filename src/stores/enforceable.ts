@@ -1,18 +1,33 @@
 import { GatewayError } from '../errors.ts'
 import type { Bucket } from './bucket.ts'
+import type { Capabilities } from './capabilities.ts'
+import type { GrantForm } from './choose-form.ts'
 import { bindsContent } from './guarantees.ts'
 import { placedKey } from './object-url.ts'
 import type { Store } from './store.ts'
 import type { ObjectPlace } from './store-client.ts'
+import { unpinnedAmzHeaders } from './unpinned-headers.ts'
 
 /** What an upload asks of a store. */
 export interface EnforceableUpload {
+  readonly form: GrantForm
+  /** Exact, or the upper bound of a form. */
   readonly sizeBytes: number
+  readonly exactSize: boolean
   /** Whether an existing object may be replaced. */
   readonly overwrite: boolean
+  /** Base64 of the SHA-256 of the whole object. */
   readonly sha256?: string | undefined
+  /** Whether parts come with SHA-256 values of their own. Default false. */
+  readonly partSha256?: boolean
   /** Default: the bucket's own. */
   readonly expiresInSeconds?: number | undefined
+  /** What the object is to have besides; absent: not asked for. */
+  readonly bindings: {
+    readonly storageClass?: string | undefined
+    readonly tags?: boolean
+    readonly encryption?: boolean
+  }
 }
 
 /** What a download asks of a store. */
@@ -23,11 +38,11 @@ export interface EnforceableDownload {
 }
 
 /**
- * Refuses a PUT of which the store would not keep something that was asked for, or that would open
- * more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with the `capability`:
- * `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`, `maxPutBytes`, `keys`
- * or `maxExpires`. An open copy hole is harmless where the write credential was seen
- * not to read; the operator's override counts as well.
+ * Refuses an upload of which the store would not keep something that was asked for in this form, or
+ * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
+ * the `capability`: `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
+ * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
+ * `encryption`, `keys` or `maxExpires`. How many parts there may be, the plan of parts decides.
  */
 export function assertUploadEnforceable(
   bucket: Bucket,
@@ -36,29 +51,110 @@ export function assertUploadEnforceable(
 ): void {
   const { store } = place.placement
   const { capabilities } = store
-  const copies =
-    capabilities.unsignedCopySource !== 'closed' && capabilities.writeCredentialReads !== 'no'
-  if (copies && !store.allowReadableWriteCredential) {
-    throw unsupported('unsignedCopySource', 'an upload URL could copy what its credential may read')
+  const { form, bindings } = wanted
+  // Only a policy has a range; a signed length is one size.
+  if (!wanted.exactSize && form !== 'post') {
+    throw unsupported('postPolicy', 'only a form can leave the size open')
   }
-  if (capabilities.signedLength !== 'yes') {
-    throw unsupported('signedLength', 'the size would not be enforced')
+  if (form === 'put') assertPutEnforceable(bucket, store, wanted)
+  if (form === 'post') assertPostEnforceable(bucket, capabilities, wanted)
+  if (form === 'multipart') assertPartsEnforceable(bucket, store, wanted)
+  if (form !== 'multipart' && wanted.sizeBytes > capabilities.maxPutBytes) {
+    throw unsupported(
+      'maxPutBytes',
+      `one ${form.toUpperCase()} takes at most ${capabilities.maxPutBytes} bytes`,
+    )
   }
+  if (bindings.tags === true && capabilities.tagging !== 'yes') {
+    throw unsupported('tagging', 'tags would not be kept')
+  }
+  if (bindings.encryption === true && capabilities.encryption !== 'yes') {
+    throw unsupported('encryption', 'the encryption that was asked for would not be kept')
+  }
+  assertKeyKept(place)
+  assertLifetime(store, wanted.expiresInSeconds ?? bucket.upload.expiresInSeconds)
+}
+
+function assertPutEnforceable(bucket: Bucket, store: Store, wanted: EnforceableUpload): void {
+  const { capabilities } = store
+  assertNoCopy(store)
+  assertSizeBound(capabilities)
   if (capabilities.signedType !== 'yes') {
     throw unsupported('signedType', 'the content type would not be enforced')
   }
-  const demanded = bucket.upload.writeOnce === true && !wanted.overwrite
-  if (demanded && capabilities.writeOnce !== 'if-none-match') {
+  if (demandsWriteOnce(bucket, wanted) && capabilities.writeOnce !== 'if-none-match') {
     throw unsupported('writeOnce', 'an existing object would be overwritten')
   }
   if (wanted.sha256 !== undefined && !bindsContent(capabilities)) {
     throw unsupported('checksum', 'the checksum would not be enforced')
   }
-  if (wanted.sizeBytes > capabilities.maxPutBytes) {
-    throw unsupported('maxPutBytes', `one PUT takes at most ${capabilities.maxPutBytes} bytes`)
+  if (!bucket.upload.strictHeaders) return
+  const addable = unpinnedAmzHeaders(capabilities, signedNames(wanted.bindings))
+  if (addable.length === 0) return
+  throw unsupported('unsignedHeaders', `whoever has the URL could add ${addable.join(', ')}`)
+}
+
+/** An open copy hole is no matter here: a policy names every field, and a form cannot copy. */
+function assertPostEnforceable(
+  bucket: Bucket,
+  capabilities: Capabilities,
+  wanted: EnforceableUpload,
+): void {
+  if (capabilities.postPolicy !== 'yes') {
+    throw unsupported('postPolicy', 'the conditions of a form would not be enforced')
   }
-  assertKeyKept(place)
-  assertLifetime(store, wanted.expiresInSeconds ?? bucket.upload.expiresInSeconds)
+  if (demandsWriteOnce(bucket, wanted)) {
+    throw unsupported('writeOnce', 'a form cannot keep an existing object from being overwritten')
+  }
+  if (wanted.sha256 !== undefined) {
+    throw unsupported('checksum', 'a form does not bind its file to a checksum')
+  }
+}
+
+function assertPartsEnforceable(bucket: Bucket, store: Store, wanted: EnforceableUpload): void {
+  const { capabilities } = store
+  assertNoCopy(store)
+  if (capabilities.multipart !== 'yes') {
+    throw unsupported('multipart', 'it was not seen to take parts as they are signed')
+  }
+  assertSizeBound(capabilities)
+  if (demandsWriteOnce(bucket, wanted) && capabilities.writeOnceMultipart !== 'yes') {
+    throw unsupported('writeOnceMultipart', 'completing would overwrite an existing object')
+  }
+  if (wanted.sha256 !== undefined) {
+    throw unsupported('checksum', 'parts do not bind the checksum of the whole object')
+  }
+  if (wanted.partSha256 === true && !bindsContent(capabilities)) {
+    throw unsupported('checksum', 'the checksums of parts would not be enforced')
+  }
+}
+
+/**
+ * An open copy hole is harmless where the write credential was seen not to read; the operator's
+ * override counts as well.
+ */
+function assertNoCopy({ capabilities, allowReadableWriteCredential }: Store): void {
+  const copies =
+    capabilities.unsignedCopySource !== 'closed' && capabilities.writeCredentialReads !== 'no'
+  if (!copies || allowReadableWriteCredential) return
+  throw unsupported('unsignedCopySource', 'an upload URL could copy what its credential may read')
+}
+
+function assertSizeBound({ signedLength }: Capabilities): void {
+  if (signedLength === 'yes') return
+  throw unsupported('signedLength', 'the size would not be enforced')
+}
+
+function demandsWriteOnce({ upload }: Bucket, { overwrite }: EnforceableUpload): boolean {
+  return upload.writeOnce === true && !overwrite
+}
+
+function signedNames({ storageClass, tags, encryption }: EnforceableUpload['bindings']): string[] {
+  return [
+    ...(storageClass === undefined ? [] : ['x-amz-storage-class']),
+    ...(tags === true ? ['x-amz-tagging'] : []),
+    ...(encryption === true ? ['x-amz-server-side-encryption'] : []),
+  ]
 }
 
 /**

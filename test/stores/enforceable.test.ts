@@ -5,11 +5,16 @@ import {
   assertUploadEnforceable,
   type EnforceableUpload,
 } from '../../src/stores/enforceable.ts'
-import { guaranteesOf } from '../../src/stores/guarantees.ts'
 import { PROVIDERS, profileOf } from '../../src/stores/profile-of.ts'
 import { ABLE, exampleBucket, exampleStore, placeOf, storeWith } from './store-fixture.ts'
 
-const UPLOAD: EnforceableUpload = { sizeBytes: 5, overwrite: false }
+const UPLOAD: EnforceableUpload = {
+  form: 'put',
+  sizeBytes: 5,
+  exactSize: true,
+  overwrite: false,
+  bindings: {},
+}
 const SHA256 = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
 
 /** Whose profile says that length and type are bound and that the copy hole is closed. */
@@ -19,23 +24,35 @@ interface Case {
   capabilities?: Partial<Capabilities>
   wanted?: Partial<EnforceableUpload>
   writeOnce?: boolean
+  strictHeaders?: boolean
   allowReadableWriteCredential?: boolean
   key?: string
 }
 
-function check({ capabilities, wanted, writeOnce, allowReadableWriteCredential, key }: Case): void {
+function check(given: Case): void {
+  const { capabilities, wanted, writeOnce, strictHeaders, allowReadableWriteCredential, key } =
+    given
   const store = exampleStore({
     capabilities: { ...ABLE, ...capabilities },
     allowReadableWriteCredential: allowReadableWriteCredential ?? false,
   })
   const { upload } = exampleBucket()
-  const bucket = exampleBucket({ upload: { ...upload, writeOnce } })
+  const bucket = exampleBucket({
+    upload: { ...upload, writeOnce, strictHeaders: strictHeaders ?? false },
+  })
   assertUploadEnforceable(bucket, placeOf(key ?? 'k', { store }), { ...UPLOAD, ...wanted })
 }
 
 describe('an upload that the store would keep', () => {
   it.each<[string, Case]>([
-    ['everything', { writeOnce: true, wanted: { sha256: SHA256 } }],
+    [
+      'everything',
+      {
+        writeOnce: true,
+        strictHeaders: true,
+        wanted: { sha256: SHA256, bindings: { storageClass: 'X', tags: true, encryption: true } },
+      },
+    ],
     [
       'a SHA-256 by payload hash alone',
       { capabilities: { checksumSha256: 'no' }, wanted: { sha256: SHA256 } },
@@ -77,6 +94,11 @@ describe('an upload that the store would keep', () => {
       },
     ],
     ['maxPutBytes', { capabilities: { maxPutBytes: 4 } }],
+    ['tagging', { capabilities: { tagging: 'probe' }, wanted: { bindings: { tags: true } } }],
+    [
+      'encryption',
+      { capabilities: { encryption: 'probe' }, wanted: { bindings: { encryption: true } } },
+    ],
     ['maxExpires', { wanted: { expiresInSeconds: 604_771 } }],
     ['keys', { capabilities: { brokenKeys: ['//'] }, key: 'a//b' }],
   ])('422 %s: %j', (capability, given) => {
@@ -118,6 +140,141 @@ describe('an upload that the store would keep', () => {
   })
 })
 
+describe('a form that the store would keep', () => {
+  const form = (given: Case): Case => ({ ...given, wanted: { form: 'post', ...given.wanted } })
+
+  it.each<[string, Case]>([
+    ['an exact size', {}],
+    ['a range of sizes', { wanted: { exactSize: false } }],
+    [
+      'an open copy hole, and nothing that a PUT would need',
+      {
+        capabilities: {
+          unsignedCopySource: 'open',
+          writeCredentialReads: 'yes',
+          signedLength: 'no',
+          signedType: 'no',
+          unsignedHeaders: 'accept',
+        },
+        strictHeaders: true,
+      },
+    ],
+    ['no write-once, when the bucket leaves it open', {}],
+    ['no write-once, for an overwrite', { writeOnce: true, wanted: { overwrite: true } }],
+    ['exactly the largest', { capabilities: { maxPutBytes: 5 } }],
+    ['tags and encryption', { wanted: { bindings: { tags: true, encryption: true } } }],
+  ])('is signed: %s', (_, given) => {
+    expect(() => check(form(given))).not.toThrow()
+  })
+
+  it.each<[string, Case]>([
+    ['postPolicy', { capabilities: { postPolicy: 'probe' } }],
+    ['postPolicy', { capabilities: { postPolicy: 'no' } }],
+    ['writeOnce', { writeOnce: true }],
+    ['checksum', { wanted: { sha256: SHA256 } }],
+    ['maxPutBytes', { capabilities: { maxPutBytes: 4 } }],
+    ['tagging', { capabilities: { tagging: 'probe' }, wanted: { bindings: { tags: true } } }],
+    [
+      'encryption',
+      { capabilities: { encryption: 'no' }, wanted: { bindings: { encryption: true } } },
+    ],
+    ['keys', { capabilities: { brokenKeys: ['//'] }, key: 'a//b' }],
+    ['maxExpires', { wanted: { expiresInSeconds: 604_771 } }],
+  ])('422 %s: %j', (capability, given) => {
+    expect(() => check(form(given))).toThrow(
+      expect.objectContaining({ code: 'UnsupportedByStore', details: { capability } }),
+    )
+  })
+
+  it.each(['put', 'multipart'] as const)('422: a %s cannot leave the size open', (kind) => {
+    expect(() => check({ wanted: { form: kind, exactSize: false } })).toThrow(
+      expect.objectContaining({ details: { capability: 'postPolicy' } }),
+    )
+  })
+})
+
+describe('parts that the store would keep', () => {
+  const parts = (given: Case): Case => ({
+    ...given,
+    wanted: { form: 'multipart', ...given.wanted },
+  })
+
+  it.each<[string, Case]>([
+    ['write-once', { writeOnce: true }],
+    ['write-once on completing alone', { capabilities: { writeOnce: 'refused' }, writeOnce: true }],
+    ['more than one PUT takes', { capabilities: { maxPutBytes: 4 } }],
+    ['a type that a PUT could not bind', { capabilities: { signedType: 'no' } }],
+    ['checksums of parts', { wanted: { partSha256: true } }],
+    [
+      'checksums of parts by payload hash alone',
+      { capabilities: { checksumSha256: 'no' }, wanted: { partSha256: true } },
+    ],
+    [
+      'strict headers, for a part has none of its own',
+      { capabilities: { unsignedHeaders: 'accept' }, strictHeaders: true },
+    ],
+    [
+      'no write-once, for an overwrite',
+      {
+        capabilities: { writeOnceMultipart: 'no' },
+        writeOnce: true,
+        wanted: { overwrite: true },
+      },
+    ],
+    [
+      'an open copy hole, with the override',
+      { capabilities: { unsignedCopySource: 'open' }, allowReadableWriteCredential: true },
+    ],
+  ])('are signed: %s', (_, given) => {
+    expect(() => check(parts(given))).not.toThrow()
+  })
+
+  it.each<[string, Case]>([
+    ['multipart', { capabilities: { multipart: 'probe' } }],
+    ['multipart', { capabilities: { multipart: 'no' } }],
+    ['signedLength', { capabilities: { signedLength: 'no' } }],
+    ['unsignedCopySource', { capabilities: { unsignedCopySource: 'open' } }],
+    ['writeOnceMultipart', { capabilities: { writeOnceMultipart: 'probe' }, writeOnce: true }],
+    ['writeOnceMultipart', { capabilities: { writeOnceMultipart: 'no' }, writeOnce: true }],
+    ['checksum', { wanted: { sha256: SHA256 } }],
+    [
+      'checksum',
+      { capabilities: { checksumSha256: 'no', payloadHash: 'no' }, wanted: { partSha256: true } },
+    ],
+    ['tagging', { capabilities: { tagging: 'no' }, wanted: { bindings: { tags: true } } }],
+    ['keys', { capabilities: { brokenKeys: ['//'] }, key: 'a//b' }],
+  ])('422 %s: %j', (capability, given) => {
+    expect(() => check(parts(given))).toThrow(
+      expect.objectContaining({ code: 'UnsupportedByStore', details: { capability } }),
+    )
+  })
+})
+
+describe('a bucket with strict headers', () => {
+  const strict = (capabilities: Partial<Capabilities>, bindings: EnforceableUpload['bindings']) =>
+    check({ capabilities, strictHeaders: true, wanted: { bindings } })
+
+  it('takes a PUT to which nothing can be added that tells the store what to do', () => {
+    expect(() => strict({}, {})).not.toThrow()
+    const lenient = {
+      unsignedHeaders: 'reject-some',
+      fixedHeaders: { 'x-amz-website-redirect-location': '/', 'x-amz-object-lock-mode': 'X' },
+    } as const
+    const all = { storageClass: 'STANDARD', tags: true, encryption: true }
+    expect(() => strict(lenient, all)).not.toThrow()
+    for (const left of ['storageClass', 'tags', 'encryption'] as const) {
+      expect(() => strict(lenient, { ...all, [left]: undefined })).toThrow(
+        expect.objectContaining({ details: { capability: 'unsignedHeaders' } }),
+      )
+    }
+  })
+
+  it('422: names what could be added', () => {
+    expect(() => strict({ unsignedHeaders: 'probe' }, {})).toThrow('x-amz-acl, x-amz-grant-*')
+    expect(() => check({ capabilities: { unsignedHeaders: 'probe' } })).not.toThrow()
+  })
+})
+
 describe('a download that the store would keep', () => {
   const able = placeOf('k')
   const unable = placeOf('k', { store: storeWith({ responseOverrides: 'probe' }) })
@@ -134,28 +291,5 @@ describe('a download that the store would keep', () => {
     expect(() => assertDownloadEnforceable(unable, wanted)).toThrow(
       expect.objectContaining({ details: { capability: 'responseOverrides' } }),
     )
-  })
-})
-
-describe('guarantees', () => {
-  it('name what is kept', () => {
-    expect(guaranteesOf(ABLE, { writeOnce: true, sha256: true })).toEqual({
-      size: 'exact',
-      contentType: true,
-      writeOnce: true,
-      checksum: 'sha256',
-    })
-  })
-
-  it('never name what was not asked, or is not known to be kept', () => {
-    expect(guaranteesOf(ABLE, { writeOnce: false, sha256: false })).toMatchObject({
-      writeOnce: false,
-      checksum: 'none',
-    })
-    const weak = storeWith({ writeOnce: 'probe', checksumSha256: 'probe', payloadHash: 'probe' })
-    expect(guaranteesOf(weak.capabilities, { writeOnce: true, sha256: true })).toMatchObject({
-      writeOnce: false,
-      checksum: 'none',
-    })
   })
 })
