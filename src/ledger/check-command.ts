@@ -1,11 +1,16 @@
+import { GatewayError } from '../errors.ts'
 import {
   type Actual,
   type AdmitCommand,
+  type BatchItem,
   type FinishCommand,
   KIND,
   MAX_AMOUNT,
+  MAX_BATCH,
+  MAX_BATCH_NOTE_BYTES,
   MAX_NOTE_BYTES,
   MAX_SUBJECTS,
+  type ReserveCommand,
 } from './port.ts'
 
 /** Numbers per entry of a hold: limit id, window, amount, kind. */
@@ -20,7 +25,7 @@ const MAX_BYTES_PER_UNIT = 3
 /**
  * Refuses a command that no driver may store: one amount that is not a number would make its counter
  * compare false for ever, and let everything in. Throws `RangeError`: a fault of the program, never
- * of a caller.
+ * of a caller. Only how much the notes of a batch come to is up to its caller: `InvalidRequest`.
  */
 export function checkCommand(command: AdmitCommand | FinishCommand): void {
   const { subjects } = command
@@ -51,6 +56,7 @@ function checkAdmission(command: AdmitCommand): void {
   checkHold(hold, subjects.length)
   mustBeWhole(command.deadlineMs, 'deadlineMs')
   if (op === 'R') mustBeAmount(command.ttlMs, 'ttlMs')
+  if (op === 'R' && command.each !== undefined) checkBatch(command, command.each)
   for (const number of check) mustBeWhole(number, 'check')
   let c = 2
   let h = 0
@@ -72,6 +78,48 @@ function checkAdmission(command: AdmitCommand): void {
     h += 1 + entries * ENTRY
   }
   must(c === check.length, 'check')
+}
+
+function checkBatch({ hold, rid }: ReserveCommand, each: readonly BatchItem[]): void {
+  must(each.length > 0 && each.length <= MAX_BATCH && each[0]?.rid === rid, 'each')
+  must(new Set(each.map((item) => item.rid)).size === each.length, 'each')
+  const places = amountPlaces(hold)
+  // Only ever less: past what is exact it does not come back to 0.
+  const left = [...hold]
+  for (const item of each) {
+    checkNote(item.note)
+    must(item.hold.length === hold.length, 'each')
+    for (const [at, number] of item.hold.entries()) {
+      if (places.has(at)) {
+        mustBeAmount(number, 'each')
+        left[at] = (left[at] ?? 0) - number
+      } else must(number === hold[at], 'each')
+    }
+  }
+  for (const at of places) must(left[at] === 0, 'each')
+  checkNotes(each)
+}
+
+/** Where the amounts of a hold are. */
+function amountPlaces(hold: readonly number[]): Set<number> {
+  const places = new Set<number>()
+  for (let at = 0; at < hold.length; ) {
+    const end = at + 1 + (hold[at] ?? 0) * ENTRY
+    for (let entry = at + 1; entry < end; entry += ENTRY) places.add(entry + 2)
+    at = end
+  }
+  return places
+}
+
+function checkNotes(each: readonly BatchItem[]): void {
+  const most = each.reduce((sum, { note }) => sum + note.length * MAX_BYTES_PER_UNIT, 0)
+  if (most <= MAX_BATCH_NOTE_BYTES) return
+  const bytes = each.reduce((sum, { note }) => sum + bytesIn(note), 0)
+  if (bytes <= MAX_BATCH_NOTE_BYTES) return
+  throw new GatewayError(
+    'InvalidRequest',
+    `Cannot reserve ${each.length} uploads at once: their keys and other texts take ${bytes} bytes, of ${MAX_BATCH_NOTE_BYTES} at most`,
+  )
 }
 
 /** Returns the number of entries. */
@@ -104,7 +152,11 @@ function checkActual({ actualBytes, storedDelta, objectsDelta }: Actual): void {
 
 function checkNote(note: string): void {
   if (note.length * MAX_BYTES_PER_UNIT <= MAX_NOTE_BYTES) return
-  must(new TextEncoder().encode(note).length <= MAX_NOTE_BYTES, 'note')
+  must(bytesIn(note) <= MAX_NOTE_BYTES, 'note')
+}
+
+function bytesIn(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 function mustBeWhole(value: number | undefined, what: string): void {

@@ -1,5 +1,5 @@
-import type { Decision, LedgerState } from './decision.ts'
-import type { AdmitCommand, AdmitReply, SubjectState } from './port.ts'
+import type { Decision, LedgerRecord, LedgerState } from './decision.ts'
+import type { AdmitCommand, AdmitReply, ReserveCommand, SubjectState } from './port.ts'
 import { isIdle, openEntry, tatAt, workingCopy } from './subject-state.ts'
 
 /** TAT is kept in whole microseconds since 2025-01-01: exact in a double until 2310. */
@@ -16,14 +16,8 @@ export function decideAdmit(
   command: AdmitCommand,
   nowMs: number,
 ): Decision<AdmitReply> {
-  const { record } = state
-  if (command.op === 'R' && record !== undefined) {
-    if (record.fingerprint !== command.fingerprint) {
-      return { reply: { code: 'CONFLICT', nowMs, state: record.state } }
-    }
-    const { state: standing, expMs, actual, note } = record
-    return { reply: { code: 'EXISTS', nowMs, state: standing, expMs, actual, note } }
-  }
+  const known = command.op === 'R' ? knownReply(state, command, nowMs) : undefined
+  if (known !== undefined) return { reply: known }
   if (command.deadlineMs > 0 && nowMs > command.deadlineMs)
     return { reply: { code: 'STALE', nowMs } }
   const [latestStart = 0, earliestEnd = 0] = command.check
@@ -37,15 +31,40 @@ export function decideAdmit(
   if (command.op === 'C')
     return { reply: { code: 'OK', nowMs, expMs: 0, levels }, writes: { subjects } }
   const expMs = nowMs + command.ttlMs
-  const { fingerprint, hold, subjects: held, note } = command
+  const { each: [first = command, ...others] = [], lookMs } = command
   return {
     reply: { code: 'OK', nowMs, expMs, levels },
     writes: {
       subjects,
-      record: { state: 'P', fingerprint, expMs, hold, subjects: held, note, actual: -1, over: 0 },
-      dueMs: nowMs + command.lookMs,
+      record: pending(command, first, expMs),
+      ...(others.length > 0 && {
+        others: others.map((item) => ({ rid: item.rid, record: pending(command, item, expMs) })),
+      }),
+      dueMs: nowMs + lookMs,
     },
   }
+}
+
+/** The answer for rids that are known already; the first of a batch answers for all. */
+function knownReply(
+  { record, others = [] }: LedgerState,
+  { fingerprint }: ReserveCommand,
+  nowMs: number,
+): AdmitReply | undefined {
+  if (record?.fingerprint === fingerprint) {
+    const { state, expMs, actual, note } = record
+    return { code: 'EXISTS', nowMs, state, expMs, actual, note }
+  }
+  const other = record ?? others.find((one) => one !== undefined)
+  return other && { code: 'CONFLICT', nowMs, state: other.state }
+}
+
+function pending(
+  { fingerprint, subjects }: ReserveCommand,
+  { hold, note }: Pick<ReserveCommand, 'hold' | 'note'>,
+  expMs: number,
+): LedgerRecord {
+  return { state: 'P', fingerprint, expMs, hold, subjects, note, actual: -1, over: 0 }
 }
 
 interface Charge {

@@ -1,12 +1,15 @@
 import { GatewayError } from '../errors.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
-/** Work items of one transaction. */
+/** Records of one transaction; an item that has more of them is alone in its own. */
 const MAX_BATCH = 64
 /** Work items that may wait; more are refused. */
 const MAX_QUEUE = 2_048
+/** Records that may wait, of all items together. */
+const MAX_RECORDS = 32_768
 
 interface Item {
+  readonly records: number
   readonly work: () => unknown
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
@@ -14,15 +17,16 @@ interface Item {
 
 /** Runs work in transactions that many callers share; answers come after the commit. */
 export interface GroupCommit {
-  run<T>(work: () => T): Promise<T>
+  /** `records`: how many the work may write, which is what takes its time. Default 1. */
+  run<T>(work: () => T, records?: number): Promise<T>
   /** Resolves when everything that was queued is answered. Nothing is taken after it. */
   close(): Promise<void>
 }
 
 /**
- * All work of one turn of the event loop, at most 64 items, goes into one transaction. When one
+ * All work of one turn of the event loop, at most 64 records, goes into one transaction. When one
  * throws, the transaction is rolled back and each item runs in one of its own, so that it harms
- * nobody else. Rejects with `Overloaded` beyond 2,048 waiting items, and with `LedgerUnavailable`
+ * nobody else. Rejects with `Overloaded` beyond 2,048 waiting items or 32,768 records, and with `LedgerUnavailable`
  * for whatever the database says.
  */
 export function createGroupCommit(options: {
@@ -36,13 +40,14 @@ export function createGroupCommit(options: {
 }): GroupCommit {
   const { database, schedule, flush, forget } = options
   const queue: Item[] = []
+  let waiting = 0
   let scheduled = false
   let closed = false
   const drained: (() => void)[] = []
 
   function commitBatch(): void {
     scheduled = false
-    const batch = queue.splice(0, MAX_BATCH)
+    const batch = nextBatch()
     try {
       answer(batch, transact(batch))
     } catch (error) {
@@ -51,6 +56,17 @@ export function createGroupCommit(options: {
     }
     if (queue.length > 0) wake()
     else for (const resolve of drained.splice(0)) resolve()
+  }
+
+  function nextBatch(): Item[] {
+    let records = 0
+    const end = queue.findIndex((item, at) => {
+      records += item.records
+      return records > MAX_BATCH && at > 0
+    })
+    const batch = queue.splice(0, end === -1 ? queue.length : end)
+    for (const item of batch) waiting -= item.records
+    return batch
   }
 
   function transact(batch: readonly Item[]): unknown[] {
@@ -82,15 +98,16 @@ export function createGroupCommit(options: {
   }
 
   return {
-    run<T>(work: () => T): Promise<T> {
+    run<T>(work: () => T, records = 1): Promise<T> {
       if (closed) return Promise.reject(unavailable(new Error('the ledger is closed')))
-      if (queue.length >= MAX_QUEUE) {
+      if (queue.length >= MAX_QUEUE || waiting + records > MAX_RECORDS) {
         return Promise.reject(
           new GatewayError('Overloaded', 'Cannot decide: too many decisions are waiting'),
         )
       }
       return new Promise<T>((resolve, reject) => {
-        queue.push({ work, resolve: resolve as (value: unknown) => void, reject })
+        waiting += records
+        queue.push({ work, records, resolve: resolve as (value: unknown) => void, reject })
         wake()
       })
     },

@@ -2,10 +2,11 @@ import type { Clock } from '../clock.ts'
 import { toBase64Url } from '../hashing.ts'
 import type { AuditRequest } from './audit.ts'
 import { auditPartition } from './audit-partition.ts'
+import { otherRids } from './batch-items.ts'
 import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
-import type { LedgerRecord, Writes } from './decision.ts'
+import type { LedgerRecord, LedgerState, Writes } from './decision.ts'
 import type {
   AdmitCommand,
   ClaimRequest,
@@ -68,10 +69,11 @@ export function openMemoryLedger({
   const now = steadyClock(clock)
   const { subjects, records, due, ended } = state
 
-  function stateOf(rid: string | undefined, ids: readonly string[]) {
+  function stateOf(command: AdmitCommand | FinishCommand): LedgerState {
     return {
-      record: rid === undefined ? undefined : recordOf(rid),
-      subjects: ids.map((id) => {
+      record: 'rid' in command ? recordOf(command.rid) : undefined,
+      others: otherRids(command).map(recordOf),
+      subjects: command.subjects.map((id) => {
         const state = subjects.get(id)
         return state === undefined ? undefined : readableState(nameOf('subject', id), state)
       }),
@@ -85,6 +87,10 @@ export function openMemoryLedger({
       if (id === undefined) continue
       if (state === undefined) subjects.delete(id)
       else subjects.set(id, state)
+    }
+    for (const { rid, record } of writes.others ?? []) {
+      records.set(rid, record)
+      due.set(rid, writes.dueMs ?? now())
     }
     if (!('rid' in command)) return
     const { rid } = command
@@ -129,15 +135,13 @@ export function openMemoryLedger({
     salt,
     async admit(command) {
       checkCommand(command)
-      const rid = command.op === 'R' ? command.rid : undefined
-      const { reply, writes } = decideAdmit(stateOf(rid, command.subjects), command, now())
+      const { reply, writes } = decideAdmit(stateOf(command), command, now())
       apply(command, writes)
       return reply
     },
     async finish(command) {
       checkCommand(command)
-      const state = stateOf(command.rid, command.subjects)
-      const { reply, writes } = decideFinish(state, command, now())
+      const { reply, writes } = decideFinish(stateOf(command), command, now())
       apply(command, writes)
       return reply
     },

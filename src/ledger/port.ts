@@ -27,6 +27,13 @@ export const MAX_SUBJECTS = 5
 export const MAX_LIMITS = 32
 /** UTF-8 bytes of a note: a key of 1,024 quotation marks takes half of it once it is JSON. */
 export const MAX_NOTE_BYTES = 4096
+/** Reservations of one batch. */
+export const MAX_BATCH = 1_000
+/**
+ * UTF-8 bytes of all notes of a batch together: with its keys and holds it is one command of some
+ * 1.3 MB, and what Redis and a gateway keep of it while it waits.
+ */
+export const MAX_BATCH_NOTE_BYTES = 1_048_576
 
 /** Per subject, in the order of `subjects`: `nb, (limit id, window, amount, kind) × nb`. */
 export type Hold = readonly number[]
@@ -51,6 +58,15 @@ interface Admission {
   readonly deadlineMs: number
 }
 
+/** One reservation of a batch. */
+export interface BatchItem {
+  readonly rid: string
+  /** Its part of the command's hold: the same limits, windows and kinds in the same places. */
+  readonly hold: Hold
+  /** As of `ReserveCommand`. */
+  readonly note: string
+}
+
 /** Check and charge all limits and record a pending reservation, or change nothing. */
 export interface ReserveCommand extends Admission, ReservationRef {
   readonly op: 'R'
@@ -64,6 +80,15 @@ export interface ReserveCommand extends Admission, ReservationRef {
   readonly note: string
   /** The rid comes from a caller's key: somebody may have released a URL for it already. */
   readonly replayable?: boolean
+  /**
+   * A batch, 1 to `MAX_BATCH` reservations in one decision: `hold` and `check` are for all of them
+   * together, and there is a record for each instead of one, with its own rid, hold and note; all else
+   * they share. The first has the command's rid, `note` is not kept, rids are distinct, holds add up to
+   * `hold`, notes take `MAX_BATCH_NOTE_BYTES` at most. The first one answers for all: `EXISTS` says how
+   * it stands, the others may stand otherwise. `CONFLICT` also when another rid is known and the first
+   * is not: nothing is written, and the batch cannot be had under these rids any more.
+   */
+  readonly each?: readonly BatchItem[]
 }
 /** The same without writing: dry run, usage, levels for a replay. */
 export interface LookCommand extends Admission {

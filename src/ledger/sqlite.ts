@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { toBase64Url } from '../hashing.ts'
 import type { PartitionAudit } from './audit.ts'
+import { batchItems, otherRids } from './batch-items.ts'
 import { checkCommand } from './check-command.ts'
 import { decideAdmit } from './decide-admit.ts'
 import { decideFinish } from './decide-finish.ts'
@@ -71,6 +72,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
   function stateOf(command: AdmitCommand | FinishCommand): LedgerState {
     return {
       record: 'rid' in command ? rows.reservation(command.rid) : undefined,
+      others: otherRids(command).map((rid) => rows.reservation(rid)),
       subjects: command.subjects.map(subject),
     }
   }
@@ -84,11 +86,11 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
       changed.add(id)
     }
     if (!('rid' in command)) return
-    const { record, dueMs } = writes
-    if (record !== undefined) {
-      const endedMs = dueMs === null ? nowMs : null
-      rows.writeRecord(command.rid, record, { endedMs, dueMs })
-    }
+    const { record, others = [], dueMs } = writes
+    if (record === undefined) return
+    const kept = { endedMs: dueMs === null ? nowMs : null, dueMs }
+    rows.writeRecord(command.rid, record, kept)
+    for (const { rid, record: other } of others) rows.writeRecord(rid, other, kept)
   }
 
   /** Reads see what is committed; whatever the database says becomes `LedgerUnavailable`. */
@@ -105,12 +107,13 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     salt,
     async admit(command) {
       checkCommand(command)
+      const items = command.op === 'R' ? batchItems(command).length : 1
       return commits.run(() => {
         const nowMs = now()
         const { reply, writes } = decideAdmit(stateOf(command), command, nowMs)
         apply(command, writes, nowMs)
         return reply
-      })
+      }, items)
     },
     async finish(command) {
       checkCommand(command)

@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { admitContract } from './reply-admit.contract.ts'
+import { batchContract } from './reply-batch.contract.ts'
 import { chargeContract } from './reply-charge.contract.ts'
 import { finishContract } from './reply-finish.contract.ts'
 import { lateContract } from './reply-late.contract.ts'
@@ -14,6 +15,7 @@ import type { OpenedLedger } from './reservation-commands.ts'
 export function everyReplyContract(name: string, open: () => Promise<OpenedLedger>): void {
   describe(`every reply, ${name}`, () => {
     admitContract(open)
+    batchContract(open)
     chargeContract(open)
     finishContract(open)
     lateContract(open)

@@ -2,10 +2,12 @@ import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { RedisCommand, RedisLink, RedisResult } from './redis-link.ts'
 
-/** Commands of one batch: some 2 ms of Redis. */
+/** Weight of one batch: some 2 ms of Redis. What is heavier goes alone. */
 const MAX_BATCH = 64
-/** Commands that may wait; more are refused. */
+/** Weight that may wait; more is refused. */
 const MAX_QUEUE = 2_048
+/** As many arguments as the scripts take for one reservation, and then some, weigh 1. */
+const ARGUMENTS_PER_WEIGHT = 32
 
 /** What became of a command, and whether as many replicas as needed have it. */
 export type BatchResult = RedisResult & { readonly acknowledged: boolean }
@@ -35,6 +37,7 @@ export interface BatcherOptions {
 
 interface Item {
   readonly command: RedisCommand
+  readonly weight: number
   /** When its turn could have come first; `undefined` until then. */
   sinceMs: number | undefined
   readonly resolve: (result: BatchResult) => void
@@ -42,7 +45,8 @@ interface Item {
 
 /**
  * All commands of a turn of the event loop, at most 64, go to one connection in one write, with one
- * `WAIT` behind them; while they are under way the next batch fills. When a batch stays unanswered,
+ * `WAIT` behind them; while they are under way the next batch fills. A command that reserves many
+ * counts for more: 1,000 reservations go alone, and 32 times as many may wait. When a batch stays unanswered,
  * those that wait behind it are not sent: behind silence nobody waits for longer than one command may
  * take. On a slow line, where every batch is answered and the queue grows, the oldest give up after
  * `maxQueuedMs`, counted from their first chance: until then it was this process that was busy, and
@@ -51,6 +55,7 @@ interface Item {
 export function createBatcher(options: BatcherOptions): Batcher {
   const { link, replicas, waitMs, maxQueuedMs, clock, schedule } = options
   const queue: Item[] = []
+  let waiting = 0
   let scheduled = false
   let underWay = 0
   const idle: (() => void)[] = []
@@ -74,7 +79,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
       tellIdle()
       return
     }
-    const batch = queue.splice(0, MAX_BATCH)
+    const batch = take(lengthOfBatch())
     underWay = batch.length
     const commands = batch.map(({ command }) => command)
     if (replicas > 0) commands.push({ name: 'WAIT', args: [replicas, waitMs] })
@@ -90,6 +95,21 @@ export function createBatcher(options: BatcherOptions): Batcher {
     tellIdle()
   }
 
+  function lengthOfBatch(): number {
+    let weight = 0
+    const end = queue.findIndex((item, at) => {
+      weight += item.weight
+      return weight > MAX_BATCH && at > 0
+    })
+    return end === -1 ? queue.length : end
+  }
+
+  function take(length: number): Item[] {
+    const taken = queue.splice(0, length)
+    for (const { weight } of taken) waiting -= weight
+    return taken
+  }
+
   function failOverdue(): void {
     const nowMs = clock.nowMs()
     for (let at = queue.length - 1; at >= 0; at -= 1) {
@@ -98,25 +118,27 @@ export function createBatcher(options: BatcherOptions): Batcher {
       item.sinceMs = nowMs
     }
     const inTime = queue.findIndex(({ sinceMs = nowMs }) => sinceMs >= nowMs - maxQueuedMs)
-    const overdue = queue.splice(0, inTime === -1 ? queue.length : inTime)
+    const overdue = take(inTime === -1 ? queue.length : inTime)
     for (const { resolve } of overdue) resolve({ ...OVERDUE, acknowledged: false })
   }
 
   function failWaiting(message: string): void {
-    for (const { resolve } of queue.splice(0)) {
+    for (const { resolve } of take(queue.length)) {
       resolve({ kind: 'unsent', message, acknowledged: false })
     }
   }
 
   return {
     run(command) {
-      if (queue.length >= MAX_QUEUE) {
+      const weight = 1 + Math.floor(command.args.length / ARGUMENTS_PER_WEIGHT)
+      if (waiting + weight > MAX_QUEUE) {
         return Promise.reject(
           new GatewayError('Overloaded', 'Cannot decide: too many decisions are waiting'),
         )
       }
       return new Promise((resolve) => {
-        queue.push({ command, sinceMs: undefined, resolve })
+        waiting += weight
+        queue.push({ command, weight, sinceMs: undefined, resolve })
         wake()
       })
     },

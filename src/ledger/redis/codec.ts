@@ -26,6 +26,16 @@ export function packRecordBody({
   return packStream([-1, 0, fingerprint, note, subjects.length, ...subjects])
 }
 
+/** The same with its hold behind it: all of a new record but its head. */
+export function packRecordTail({
+  fingerprint,
+  hold,
+  note,
+  subjects,
+}: Pick<LedgerRecord, 'fingerprint' | 'hold' | 'note' | 'subjects'>): Uint8Array {
+  return packStream([-1, 0, fingerprint, note, subjects.length, ...subjects, ...hold])
+}
+
 /** A subject's state that scripts decide on: without counters below zero. Throws `UnreadableValue`. */
 export function unpackUsableSubject(bytes: Uint8Array): SubjectState {
   const state = unpackSubject(bytes)

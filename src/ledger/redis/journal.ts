@@ -29,6 +29,8 @@ export interface Seen {
 export interface Journal {
   /** Resolves when the entry survives the end of this process. Throws when it will not. */
   record(entry: JournalEntry, seen: Seen): Promise<void>
+  /** The same for many of one partition: all of them or none. */
+  recordAll(entries: readonly JournalEntry[], seen: Seen): Promise<void>
   find(rid: string): { readonly entry: JournalEntry; readonly epoch: string } | undefined
   /** The reservation has ended. An id that is not there does no harm. */
   ended(rid: string, nowMs: number): Promise<void>
@@ -117,17 +119,23 @@ export function openJournal({ database, retentionMs, schedule }: JournalOptions)
     return []
   }
 
-  return {
-    record(entry, { epoch, nowMs }) {
-      const { rid, partition } = entry
-      recorded += 1
-      const full = recorded % PRUNE_EVERY === 0
-      return commits.run(() => {
+  function recordAll(entries: readonly JournalEntry[], { epoch, nowMs }: Seen): Promise<void> {
+    recorded += entries.length
+    const full = recorded >= PRUNE_EVERY
+    if (full) recorded = 0
+    return commits.run(() => {
+      for (const entry of entries) {
+        const { rid, partition } = entry
         insert.run(rid, partition, epoch, untilOf(entry, nowMs), JSON.stringify(entry))
         if (restatedUnder.get(partition) !== epoch) restatedUnder.delete(partition)
-        if (full) prune.run(nowMs - KEPT_MS)
-      })
-    },
+      }
+      if (full) prune.run(nowMs - KEPT_MS)
+    }, entries.length)
+  }
+
+  return {
+    record: (entry, seen) => recordAll([entry], seen),
+    recordAll,
     find(rid) {
       const row = select.get(rid)
       return row && { entry: entryIn(row), epoch: String(row.epoch) }

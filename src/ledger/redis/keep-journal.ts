@@ -1,3 +1,4 @@
+import { batchItems, otherRids } from '../batch-items.ts'
 import type {
   AdmitReply,
   AmendCommand,
@@ -9,6 +10,7 @@ import type {
   ReserveCommand,
 } from '../port.ts'
 import { MAX_AMOUNT } from '../port.ts'
+import { pagesOf } from './canary-read.ts'
 import { epochId, parseEpoch } from './epoch.ts'
 import type { Journal, JournalEntry, Seen } from './journal.ts'
 import { noAnswer } from './redis-node.ts'
@@ -23,6 +25,8 @@ export interface JournalKeeper {
 
 /** Notes of an entry that are remembered: an upload is amended once or twice. */
 const EARLIER_NOTES = 3
+/** Reservations of a batch that are read at once. */
+const AT_ONCE = 64
 const ENDS: ReadonlySet<string> = new Set(['S', 'V', 'X', 'G', 'L'])
 
 /**
@@ -46,10 +50,29 @@ export function createJournalKeeper({
     if (journal.find(ref.rid)?.epoch === seen.epoch) return
     const found = await find(ref)
     if (found === undefined) throw noAnswer('the reservation is gone since')
+    await takeFound(found, seen, limitsOf)
+  }
+
+  async function takeFound(
+    found: Reservation,
+    seen: Seen,
+    limitsOf: (hold: Hold) => readonly number[],
+  ): Promise<void> {
     if (found.state !== 'P') return
     const { partition, rid, fingerprint, subjects, hold, expMs, note } = found
     const entry = { partition, rid, fingerprint, subjects, hold, expMs, note }
     await journal.record({ ...entry, limits: limitsOf(hold) }, seen)
+  }
+
+  /** Each stands for itself: the first may have ended, and others may be forgotten by now. */
+  async function takeOverOthers(command: ReserveCommand, seen: Seen): Promise<void> {
+    const { partition } = command
+    const unknown = otherRids(command).filter((rid) => journal.find(rid)?.epoch !== seen.epoch)
+    for (const rids of pagesOf(unknown, AT_ONCE)) {
+      const found = await Promise.all(rids.map((rid) => find({ partition, rid })))
+      const limitsOf = (hold: Hold) => limitsFor(hold, command)
+      await Promise.all(found.map((one) => one && takeFound(one, seen, limitsOf)))
+    }
   }
 
   async function amended(command: AmendCommand, seen: Seen): Promise<void> {
@@ -64,9 +87,12 @@ export function createJournalKeeper({
   return {
     async reserved(command, reply, epoch) {
       const seen = seenUnder(epoch, reply.nowMs)
-      if (reply.code === 'OK') await journal.record(entryOf(command, reply.expMs), seen)
-      if (reply.code !== 'EXISTS' || reply.state !== 'P') return
-      await takeOver(command, seen, (hold) => limitsFor(hold, command))
+      if (reply.code === 'OK') await journal.recordAll(entriesOf(command, reply.expMs), seen)
+      if (reply.code !== 'EXISTS') return
+      if (reply.state === 'P') {
+        await takeOver(command, seen, (hold) => limitsFor(hold, command))
+      }
+      await takeOverOthers(command, seen)
     },
     async finished(command, reply, epoch) {
       const { op, rid } = command
@@ -80,10 +106,11 @@ export function createJournalKeeper({
   }
 }
 
-/** The entry of a reservation that has just been made. */
-export function entryOf(command: ReserveCommand, expMs: number): JournalEntry {
-  const { partition, rid, fingerprint, subjects, hold, note } = command
-  return { partition, rid, fingerprint, subjects, hold, limits: checked(command), expMs, note }
+/** The entries of what has just been reserved: one, or those of a batch. */
+export function entriesOf(command: ReserveCommand, expMs: number): JournalEntry[] {
+  const { partition, fingerprint, subjects } = command
+  const common = { partition, fingerprint, subjects, limits: checked(command), expMs }
+  return batchItems(command).map(({ rid, hold, note }) => ({ ...common, rid, hold, note }))
 }
 
 function amend(entry: JournalEntry, { note = entry.note, expMs = 0 }: AmendCommand): JournalEntry {

@@ -1,6 +1,8 @@
 import type { Clock } from '../../clock.ts'
+import { batchItems } from '../batch-items.ts'
 import type { AdmitReply, FinishReply, ReserveCommand, VoidCommand } from '../port.ts'
 import type { BatchResult } from './batcher.ts'
+import { pagesOf } from './canary-read.ts'
 import type { Fence } from './fence.ts'
 import type { JournalKeeper } from './keep-journal.ts'
 import { isNotExecuted } from './not-executed.ts'
@@ -8,6 +10,9 @@ import { noAnswer } from './redis-node.ts'
 import { admitReplyOf } from './replies.ts'
 import type { RunFenced } from './run-fenced.ts'
 import { admitCall } from './script-calls.ts'
+
+/** Items of a batch that are taken back at once: one pipeline. */
+const VOIDED_AT_ONCE = 64
 
 export interface ReserveOptions {
   readonly run: RunFenced
@@ -43,13 +48,18 @@ export function createReserve(
 
   /**
    * Nobody has seen a URL for it; for a caller's key another gateway may have released one. Goes behind
-   * it on one connection: it may be delivered only now, and nothing would end it then.
+   * it on one connection: it may be delivered only now, and nothing would end it then. A batch goes in
+   * pieces, so that reservations of others do not wait for all of it.
    */
-  function voidUnseen({ replayable, partition, rid, fingerprint, subjects }: ReserveCommand): void {
-    if (replayable === true) return
-    options.voidBehind({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {
-      // The sweeper finds it.
-    })
+  async function voidUnseen(command: ReserveCommand): Promise<void> {
+    const { partition, fingerprint, subjects } = command
+    for (const items of pagesOf(batchItems(command), VOIDED_AT_ONCE)) {
+      const voids = items.map(({ rid }) =>
+        options.voidBehind({ op: 'V', partition, rid, fingerprint, subjects }),
+      )
+      // What is not ended here the sweeper finds.
+      await Promise.allSettled(voids)
+    }
   }
 
   return async (command) => {
@@ -79,7 +89,7 @@ export function createReserve(
       await keep(command, reply, epoch)
       return reply
     } catch (error) {
-      if (mayStand) voidUnseen(command)
+      if (mayStand && command.replayable !== true) void voidUnseen(command)
       throw error
     }
   }

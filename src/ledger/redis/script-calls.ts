@@ -1,5 +1,6 @@
+import { otherRids } from '../batch-items.ts'
 import type { AdmitCommand, ClaimRequest, FinishCommand } from '../port.ts'
-import { packNumbers, packRecordBody } from './codec.ts'
+import { packNumbers, packRecordBody, packRecordTail } from './codec.ts'
 import { epochKey, indexKey, recordKey, subjectKey } from './keys.ts'
 import type { RedisArgument } from './redis-link.ts'
 
@@ -15,8 +16,11 @@ const NOTHING = new Uint8Array()
 export function admitCall(command: AdmitCommand, epoch: string): ScriptCall {
   const { op, partition, subjects, hold, check, deadlineMs } = command
   const { rid, fingerprint, ttlMs, lookMs } = command.op === 'R' ? command : NO_RECORD
+  const keys = keysOf(partition, rid, subjects)
+  for (const other of otherRids(command)) keys.push(recordKey(partition, other))
+  const each = (command.op === 'R' && command.each) || []
   return {
-    keys: keysOf(partition, rid, subjects),
+    keys,
     args: [
       op,
       rid,
@@ -24,7 +28,8 @@ export function admitCall(command: AdmitCommand, epoch: string): ScriptCall {
       epoch,
       packNumbers(hold),
       packNumbers([deadlineMs, ttlMs, lookMs, ...check]),
-      command.op === 'R' ? packRecordBody(command) : NOTHING,
+      command.op === 'R' && each.length === 0 ? packRecordBody(command) : NOTHING,
+      ...each.map(({ hold, note }) => packRecordTail({ fingerprint, subjects, hold, note })),
     ],
   }
 }

@@ -1,6 +1,12 @@
 /** Redis' own clock: the only one that decides. Seconds and microseconds. */
 export const REDIS_TIME = "redis.call('TIME')"
 
+/** What is no record of ours: `rec`, and its numbers. */
+export const RECORD_LUA = `if rec[1] ~= 1 or not rec[8] or not string.find('PSVXD', rec[2], 1, true)
+    or not (rec[3] >= 0 and rec[4] >= -1 and rec[5] >= 0 and rec[8] >= 0 and rec[8] % 1 == 0) then
+    error('an unreadable record')
+  end`
+
 /**
  * How `reserve` and `finish` begin: the clock, the only read, the fence. Values are streams of msgpack
  * without a head around them: unpacked into a table constructor, they come to a third of the time of
@@ -22,10 +28,7 @@ local op = ARGV[1]
 local rec
 if got[2] then
   rec = {cmsgpack.unpack(got[2])}
-  if rec[1] ~= 1 or not rec[8] or not string.find('PSVXD', rec[2], 1, true)
-    or not (rec[3] >= 0 and rec[4] >= -1 and rec[5] >= 0 and rec[8] >= 0 and rec[8] % 1 == 0) then
-    error('an unreadable record')
-  end
+  ${RECORD_LUA}
 end
 `
 }
