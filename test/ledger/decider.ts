@@ -1,3 +1,4 @@
+import { otherRids } from '../../src/ledger/batch-items.ts'
 import { decideAdmit } from '../../src/ledger/decide-admit.ts'
 import { decideFinish } from '../../src/ledger/decide-finish.ts'
 import type { LedgerRecord, Writes } from '../../src/ledger/decision.ts'
@@ -19,6 +20,7 @@ export class Decider {
   run(command: AdmitCommand | FinishCommand, nowMs: number): AdmitReply | FinishReply {
     const state = deepFreeze({
       record: 'rid' in command ? this.records.get(command.rid) : undefined,
+      others: otherRids(command).map((rid) => this.records.get(rid)),
       subjects: command.subjects.map((id) => this.subjects.get(id)),
     })
     const decision = isAdmit(command)
@@ -35,6 +37,10 @@ export class Decider {
       else this.subjects.set(id, state)
     }
     if (!('rid' in command) || writes === undefined) return
+    for (const { rid, record } of writes.others ?? []) {
+      this.records.set(rid, record)
+      if (typeof writes.dueMs === 'number') this.due.set(rid, writes.dueMs)
+    }
     if (writes.record !== undefined) this.records.set(command.rid, writes.record)
     if (writes.dueMs === null) this.due.delete(command.rid)
     else if (writes.dueMs !== undefined) this.due.set(command.rid, writes.dueMs)
@@ -51,6 +57,11 @@ export class Decider {
   digest(): string {
     return `${digestOfSubjects(this.subjects)}\n${digestOfRecords(this.known())}`
   }
+}
+
+/** All ids that a command may write. */
+export function ridsOf(command: AdmitCommand | FinishCommand): readonly string[] {
+  return 'rid' in command ? [command.rid, ...otherRids(command)] : []
 }
 
 /** True for the commands of `admit`. */

@@ -2,7 +2,14 @@ import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openRedisServer } from '../support/redis/redis-server.ts'
-import { expectWorthwhile, type LogEvent, logOf, type Outcome, type Player } from './history.ts'
+import {
+  expectWorthwhile,
+  type LogEvent,
+  logOf,
+  nameOf,
+  type Outcome,
+  type Player,
+} from './history.ts'
 import { steps } from './model-steps.ts'
 import { decidePlayer, memoryPlayer, modelPlayer, sqlitePlayer } from './players.ts'
 import { openLink } from './redis-fixture.ts'
@@ -58,10 +65,10 @@ describe('one log on every implementation of the ledger', { timeout: TIMEOUT_MS 
       played.set(name, (played.get(name) ?? 0) + log.filter(isDecided).length)
     }
     for (const [index, event] of log.entries()) {
-      if (event.what === 'fenced') fenced.add(event.command.op)
+      if (event.what === 'fenced') fenced.add(nameOf(event.command))
       if (event.what !== 'command') continue
       const code = /"code","(\w+)"/.exec(expected[index] ?? '')?.[1]
-      const reply = `${event.command.op} ${code}`
+      const reply = `${nameOf(event.command)} ${code}`
       seen.set(reply, (seen.get(reply) ?? 0) + 1)
     }
   }
@@ -93,7 +100,7 @@ describe('one log on every implementation of the ledger', { timeout: TIMEOUT_MS 
     `has put ${MIN_COMMANDS} commands to Lua, and fenced each operation`,
     () => {
       expect(played.get('Lua')).toBeGreaterThanOrEqual(MIN_COMMANDS)
-      expect(fenced).toEqual(new Set('RQCSVXMLGA'))
+      expect(fenced).toEqual(new Set([...'RQCSVXMLGA', 'batch']))
     },
   )
 })

@@ -92,6 +92,7 @@ export function stateTextOfModel(model: LedgerModel): string {
 /** Every reply that a history can bring out, by operation. */
 const EVERY_REPLY = {
   R: 'OK EXISTS CONFLICT DENIED STALE PERIOD',
+  batch: 'OK EXISTS CONFLICT DENIED STALE PERIOD',
   Q: 'OK DENIED STALE PERIOD',
   C: 'OK DENIED STALE PERIOD',
   S: 'OK DUP TERMINAL UNKNOWN CONFLICT CORRUPT',
@@ -103,6 +104,11 @@ const EVERY_REPLY = {
   A: 'OK EXISTS CONFLICT CORRUPT',
 }
 const LEAST_ADMITTED = 0.3
+
+/** What a command is counted as: its operation, and a batch by itself. */
+export function nameOf(command: AdmitCommand | FinishCommand): string {
+  return command.op === 'R' && command.each !== undefined ? 'batch' : command.op
+}
 
 /** That the histories were worth playing: no reply is missing, and enough was let in. */
 export function expectWorthwhile(seen: ReadonlyMap<string, number>): void {

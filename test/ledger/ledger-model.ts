@@ -44,6 +44,13 @@ export interface Admission {
   readonly ttlMs: number
   readonly lookMs: number
   readonly note: string
+  /** What is reserved instead of one: `shares` is what they come to together. */
+  readonly batch?: readonly BatchAsk[]
+}
+export interface BatchAsk {
+  readonly rid: string
+  readonly shares: readonly Share[]
+  readonly note: string
 }
 export interface Finishing {
   readonly op: 'S' | 'V' | 'X' | 'M' | 'L' | 'G' | 'A'
@@ -93,6 +100,10 @@ export class LedgerModel {
       if (standing.fingerprint === ask.fingerprint) return this.#stands('EXISTS', standing, nowMs)
       return { code: 'CONFLICT', nowMs, state: standing.state }
     }
+    for (const { rid } of ask.batch ?? []) {
+      const taken = this.records.get(rid)
+      if (taken !== undefined) return { code: 'CONFLICT', nowMs, state: taken.state }
+    }
     if (ask.deadlineMs !== 0 && ask.deadlineMs < nowMs) return { code: 'STALE', nowMs }
     if (nowMs < ask.from || ask.until <= nowMs) return { code: 'PERIOD', nowMs }
     const accounts = copyFor(ask.shares, this.accounts)
@@ -124,9 +135,11 @@ export class LedgerModel {
     this.#keep(accounts)
     if (ask.op === 'C') return { code: 'OK', nowMs, expMs: 0, levels }
     const expMs = nowMs + ask.ttlMs
-    const { fingerprint, shares, note } = ask
-    this.records.set(ask.rid, { state: 'P', fingerprint, expMs, shares, note, actual: -1, over: 0 })
-    this.looks.set(ask.rid, nowMs + ask.lookMs)
+    for (const { rid, shares, note } of ask.batch ?? [ask]) {
+      const { fingerprint } = ask
+      this.records.set(rid, { state: 'P', fingerprint, expMs, shares, note, actual: -1, over: 0 })
+      this.looks.set(rid, nowMs + ask.lookMs)
+    }
     return { code: 'OK', nowMs, expMs, levels }
   }
 

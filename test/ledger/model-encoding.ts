@@ -40,8 +40,10 @@ export function admitCommand(ask: Admission): AdmitCommand {
     deadlineMs: ask.deadlineMs,
   }
   if (ask.op !== 'R') return { ...common, op: ask.op }
-  const { rid, fingerprint, ttlMs, lookMs, note } = ask
-  return { ...common, op: 'R', rid, fingerprint, ttlMs, lookMs, note }
+  const { rid, fingerprint, ttlMs, lookMs, note, batch } = ask
+  const each = batch?.map((one) => ({ rid: one.rid, hold: holdOf(one.shares), note: one.note }))
+  const named = { rid, fingerprint, ttlMs, lookMs, note }
+  return { ...common, ...named, op: 'R', ...(each !== undefined && { each }) }
 }
 
 export function finishCommand(ask: Finishing): FinishCommand {

@@ -7,6 +7,7 @@ import {
   KIND,
   type SubjectState,
 } from '../../src/ledger/port.ts'
+import { ridsOf } from './decider.ts'
 import { countersOf, type KnownRecord } from './model-encoding.ts'
 
 interface Entry {
@@ -48,7 +49,7 @@ export function createAccounts() {
     lose: (subject: string) => lost.add(subject),
     post(command: AdmitCommand | FinishCommand, before: LedgerRecord | undefined): void {
       const { op, subjects } = command
-      if ('rid' in command) subjectsOf.set(command.rid, subjects)
+      for (const rid of ridsOf(command)) subjectsOf.set(rid, subjects)
       const hold =
         op === 'C' || op === 'L' ? command.hold : 'SVX'.includes(op) ? before?.hold : undefined
       for (const entry of entriesOf(subjects, hold ?? [])) {

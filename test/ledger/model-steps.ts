@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { Admission, Finishing, ModelClaim, ModelRate, Share } from './ledger-model.ts'
+import { partsOf, sharesOf } from './model-batch.ts'
 
 /** Where every history begins: two minutes before the day ends. */
 export const START = Date.UTC(2026, 2, 28, 23, 58)
@@ -210,9 +211,32 @@ export function createStepper() {
       lookMs: ttlMs / 2,
       note: `{"n":${serial}}`,
     }
+    if (op === 'R' && repeated === undefined && pick % 6 === 1) {
+      return { admit: batched(admit, step, nowMs) }
+    }
     if (op === 'R' && repeated === undefined)
       reserved.push({ rid, fingerprint, shares: measured.shares, step })
     return { admit }
+  }
+
+  /** The same as a batch of two to four; now and then one of them is known already. */
+  function batched(admit: Admission, step: Step, nowMs: number): Admission {
+    const { pick, variant } = step
+    const { rid, fingerprint } = admit
+    const parts = partsOf(step.size, 2 + (pick % 3))
+    const batch = parts.map((size, n) => {
+      const own = { ...step, size }
+      const { shares } = share(own, nowMs, false, false)
+      const name = n === 0 ? rid : `${rid}-${n}`
+      return { rid: name, shares, note: `{"n":"${name}"}`, step: { ...own, variant: 1 } }
+    })
+    for (const { note: _, ...one } of batch) reserved.push({ ...one, fingerprint })
+    const known = reserved[pick % reserved.length]
+    const last = batch.at(-1)
+    if (variant % 4 === 0 && known && last && batch.every((one) => one.rid !== known.rid)) {
+      batch.splice(-1, 1, { ...last, rid: known.rid })
+    }
+    return { ...admit, shares: sharesOf(batch), batch }
   }
 
   function finishing(step: Step, nowMs: number): Ask {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Decider } from './decider.ts'
-import { expectWorthwhile } from './history.ts'
+import { expectWorthwhile, nameOf } from './history.ts'
 import { LedgerModel } from './ledger-model.ts'
 import {
   admitCommand,
@@ -54,7 +54,7 @@ function play(list: readonly Step[], seen: Seen): void {
     const expected =
       'admit' in ask ? model.admit(ask.admit, nowMs) : model.finish(ask.finish, nowMs)
     expect(reply).toEqual(expected)
-    count(`${command.op} ${reply.code}`)
+    count(`${nameOf(command)} ${reply.code}`)
     const after = decider.digest()
     expect(after).toBe(`${digestOfModel(model)}\n${digestOfRecords(recordsOfModel(model))}`)
     const condemned = command.op === 'L' && reply.code === 'DENIED'
@@ -69,7 +69,7 @@ function play(list: readonly Step[], seen: Seen): void {
       const again = decider.run(command, nowMs)
       if ('admit' in ask) model.admit(ask.admit, nowMs)
       else model.finish(ask.finish, nowMs)
-      count(`${command.op} ${again.code}`)
+      count(`${nameOf(command)} ${again.code}`)
       expect(decider.digest()).toBe(after)
     }
   }

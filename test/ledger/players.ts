@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { Ledger, SubjectState } from '../../src/ledger/port.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
-import { Decider, isAdmit } from './decider.ts'
+import { Decider, isAdmit, ridsOf } from './decider.ts'
 import {
   CLAIM,
   claimText,
@@ -142,7 +142,7 @@ async function playOn(ledger: Ledger, log: readonly LogEvent[], hands: Hands): P
     switch (what) {
       case 'command': {
         const { command } = event
-        if ('rid' in command) rids.add(command.rid)
+        for (const rid of ridsOf(command)) rids.add(rid)
         const run = isAdmit(command) ? ledger.admit(command) : ledger.finish(command)
         outcomes.push(run.then(replyText))
         break

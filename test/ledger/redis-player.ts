@@ -11,7 +11,7 @@ import {
   type ScriptCall,
 } from '../../src/ledger/redis/script-calls.ts'
 import { type ScriptName, scriptTexts } from '../../src/ledger/redis/scripts/load-scripts.ts'
-import { isAdmit } from './decider.ts'
+import { isAdmit, ridsOf } from './decider.ts'
 import {
   CLAIM,
   claimText,
@@ -74,7 +74,7 @@ export async function redisPlayer(link: RedisLink): Promise<Player> {
         atMs = event.nowMs
         if ('command' in event) {
           for (const subject of event.command.subjects) known.subjects.add(subject)
-          if ('rid' in event.command) known.rids.add(event.command.rid)
+          for (const rid of ridsOf(event.command)) known.rids.add(rid)
         }
         sendEvent(event, { send, evalSha, shaOf, ttlsSha, known })
       }
