@@ -1,5 +1,5 @@
 import type { Telemetry } from '../telemetry.ts'
-import type { StoreClient } from './store-client.ts'
+import type { ObjectPlace, StoreClient } from './store-client.ts'
 
 /** The same client, with every call counted by store and outcome. */
 export function countedStoreClient(client: StoreClient, telemetry: Telemetry): StoreClient {
@@ -13,11 +13,20 @@ export function countedStoreClient(client: StoreClient, telemetry: Telemetry): S
       throw error
     }
   }
+  const at = ({ placement }: ObjectPlace) => placement.store.name
   return {
-    head: (place, versionId) =>
-      counted(place.placement.store.name, 'head', client.head(place, versionId)),
-    remove: (place) => counted(place.placement.store.name, 'remove', client.remove(place)),
+    head: (place, versionId) => counted(at(place), 'head', client.head(place, versionId)),
+    remove: (place) => counted(at(place), 'remove', client.remove(place)),
     list: (placement, request) =>
       counted(placement.store.name, 'list', client.list(placement, request)),
+    createMultipart: (place, headers) =>
+      counted(at(place), 'create-multipart', client.createMultipart(place, headers)),
+    listParts: (place, uploadId) =>
+      counted(at(place), 'list-parts', client.listParts(place, uploadId)),
+    completeMultipart: (place, request) =>
+      counted(at(place), 'complete-multipart', client.completeMultipart(place, request)),
+    abortMultipart: (place, uploadId) =>
+      counted(at(place), 'abort-multipart', client.abortMultipart(place, uploadId)),
+    listMultiparts: (place) => counted(at(place), 'list-multiparts', client.listMultiparts(place)),
   }
 }

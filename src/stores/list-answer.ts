@@ -1,7 +1,7 @@
 import { toTimestamp } from '../clock.ts'
 import type { ListingDialect } from './profile.ts'
 import type { ListedObject, ListPage } from './store-client.ts'
-import { parseXml, textOf, type XmlElement } from './xml.ts'
+import { isElement, keyText, leafOf, parseXml, textOf, type XmlElement } from './xml.ts'
 
 /** What has to be known to read a listing. */
 export interface ListContext {
@@ -18,11 +18,11 @@ export interface ListContext {
 export function parseListAnswer(xml: string, context: ListContext): ListPage {
   const result = parseXml(xml).ListBucketResult
   if (!isElement(result)) throw new TypeError('Cannot read the listing: not a ListBucketResult')
-  const encoded = leaf(result, 'EncodingType') === 'url'
+  const encoded = leafOf(result, 'EncodingType') === 'url'
   const contents = result.Contents ?? []
   if (!Array.isArray(contents)) throw new TypeError('Cannot read the listing: odd Contents')
   const objects = contents.map((item: unknown) => listedObject(item, encoded, context))
-  if (leaf(result, 'IsTruncated') !== 'true') return { objects }
+  if (leafOf(result, 'IsTruncated') !== 'true') return { objects }
   const next = nextPage(result, objects, context)
   if (next === undefined || next === '') {
     throw new TypeError('Cannot read the listing: truncated, but without a token')
@@ -36,15 +36,14 @@ function nextPage(
   objects: readonly ListedObject[],
   { prefix, listing }: ListContext,
 ): string | undefined {
-  if (listing.version === 2) return leaf(result, 'NextContinuationToken')
+  if (listing.version === 2) return leafOf(result, 'NextContinuationToken')
   const last = objects.at(-1)
   return last === undefined ? undefined : prefix + last.key
 }
 
 function listedObject(item: unknown, encoded: boolean, context: ListContext): ListedObject {
   if (!isElement(item)) throw new TypeError('Cannot read the listing: odd Contents')
-  const written = required(item, 'Key')
-  const once = encoded ? decodeForm(written) : written
+  const once = keyText(required(item, 'Key'), encoded)
   const key = context.listing.escapedTwice ? textOf(once) : once
   if (!key.startsWith(context.prefix)) throw new TypeError('Cannot read the listing: foreign key')
   const sizeBytes = Number(required(item, 'Size'))
@@ -56,27 +55,13 @@ function listedObject(item: unknown, encoded: boolean, context: ListContext): Li
   return {
     key: key.slice(context.prefix.length),
     sizeBytes,
-    etag: leaf(item, 'ETag') ?? '',
+    etag: leafOf(item, 'ETag') ?? '',
     lastModified: toTimestamp(lastModifiedMs),
   }
 }
 
-/** Some stores write a space as `+`; a literal plus is `%2B` with all of them. */
-function decodeForm(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '))
-}
-
 function required(element: XmlElement, name: string): string {
-  const text = leaf(element, name)
+  const text = leafOf(element, name)
   if (text === undefined) throw new TypeError(`Cannot read the listing: no ${name}`)
   return text
-}
-
-function leaf(element: XmlElement, name: string): string | undefined {
-  const value = element[name]
-  return typeof value === 'string' ? textOf(value) : undefined
-}
-
-function isElement(value: unknown): value is XmlElement {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { parseHeadAnswer, storeTime } from './head-answer.ts'
 import { parseListAnswer } from './list-answer.ts'
+import { createMultipartCalls } from './multipart-calls.ts'
 import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
 import { USUAL_LISTING } from './profile.ts'
 import { profileOf } from './profile-of.ts'
@@ -10,10 +11,10 @@ import {
   type SendRequest,
   type SignedCall,
   type StoreCall,
-  unavailable,
 } from './signed-call.ts'
 import type { Placement } from './store.ts'
 import type { HeadResult, ListPage, ObjectPlace, StoreClient } from './store-client.ts'
+import { usableAnswer } from './usable-answer.ts'
 
 /** What the gateway's own calls need of the world. */
 export interface StoreClientOptions {
@@ -35,6 +36,7 @@ export function createStoreClient({ fetch, clock = systemClock }: StoreClientOpt
     head: (place, versionId) => headObject(call, place, versionId),
     remove: (place) => removeObject(call, place),
     list: (placement, request) => listObjects(call, placement, request),
+    ...createMultipartCalls(call),
   }
 }
 
@@ -53,7 +55,7 @@ async function headObject(
   }
   const response = await call(wanted)
   if (isAbsent(response)) return { found: false, ...storeTime(response.headers) }
-  return usable(wanted, () => parseHeadAnswer(response.headers))
+  return usableAnswer(wanted, () => parseHeadAnswer(response.headers))
 }
 
 // 405 with this header is a HEAD of a delete marker by its version (S3 API, HeadObject).
@@ -94,7 +96,7 @@ async function listObjects(
     accepts: ({ status }) => status === 200,
   }
   const response = await call(wanted)
-  return usable(wanted, async () =>
+  return usableAnswer(wanted, async () =>
     parseListAnswer(await readCapped(response, MAX_LIST_BYTES), { prefix, listing }),
   )
 }
@@ -102,21 +104,4 @@ async function listObjects(
 function locationOf(place: ObjectPlace) {
   const { store, bucket } = place.placement
   return objectLocation(store, 'endpoint', bucket, placedKey(place))
-}
-
-async function usable<Answer>(
-  call: StoreCall,
-  read: () => Answer | Promise<Answer>,
-): Promise<Answer> {
-  try {
-    return await read()
-  } catch (error) {
-    throw unavailable(call, { reason: ownReason(error) })
-  }
-}
-
-/** Our own words, or the error's name alone: others may quote the answer or the URL. */
-function ownReason(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  return error.message.startsWith('Cannot read ') ? error.message : error.name
 }

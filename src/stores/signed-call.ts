@@ -16,9 +16,14 @@ export interface StoreCall {
   readonly store: Store
   /** For messages: "Cannot <verb>: …". */
   readonly verb: string
-  readonly method: 'HEAD' | 'GET' | 'DELETE'
+  readonly method: 'HEAD' | 'GET' | 'DELETE' | 'POST'
   readonly location: StoreLocation
   readonly query: ReadonlyMap<string, string>
+  /** More headers, lower-case: signed and sent. Default: none. */
+  readonly headers?: ReadonlyMap<string, string>
+  readonly body?: string
+  /** How long this call may take, in milliseconds. Default: the store's own `timeoutMs`. */
+  readonly timeoutMs?: number
   readonly accepts: (response: Response) => boolean
 }
 
@@ -29,14 +34,13 @@ const MAX_ERROR_BYTES = 64 * 1024
 
 /**
  * Calls to stores, signed in headers by aws4fetch with the `manage` credential, for `endpoint`. One
- * attempt each, within the store's `timeoutMs` including the body; redirects are not followed. The
+ * attempt each, within its `timeoutMs` including the body; redirects are not followed. The
  * call throws `StoreUnavailable` for a timeout, a refused connection and every answer that is not
  * accepted, with its status and S3 code in `facts` and never the URL.
  */
 export function createSignedCall(send: SendRequest, clock: Clock): SignedCall {
   const signingKeysOf = createSigningKeys()
   return async function callStore(call) {
-    const { store } = call
     const url = urlOf(call)
     const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
     let response: Response
@@ -45,13 +49,14 @@ export function createSignedCall(send: SendRequest, clock: Clock): SignedCall {
         method: call.method,
         headers,
         redirect: 'manual',
-        signal: AbortSignal.timeout(store.timeoutMs),
+        ...(call.body !== undefined && { body: call.body }),
+        signal: AbortSignal.timeout(call.timeoutMs ?? call.store.timeoutMs),
       })
     } catch (cause) {
       throw unavailable(call, { reason: reasonOf(cause) })
     }
     if (call.accepts(response)) return response
-    throw unavailable(call, { status: response.status, code: await codeOf(response) })
+    throw unavailable(call, { status: response.status, code: await errorCodeOf(response) })
   }
 }
 
@@ -73,7 +78,7 @@ function urlOf({ location, query }: StoreCall): string {
 
 async function signedHeaders(
   url: string,
-  { store, method, location }: StoreCall,
+  { store, method, location, headers: own }: StoreCall,
   datetime: string,
   signingKeysOf: SigningKeysOf,
 ): Promise<Headers> {
@@ -81,6 +86,9 @@ async function signedHeaders(
   const signer = new AwsV4Signer({
     method,
     url,
+    headers: new Headers([...(own ?? [])]),
+    // Without it aws4fetch leaves `content-type` and some others out of the signature.
+    allHeaders: true,
     accessKeyId,
     secretAccessKey: secretAccessKey.reveal(),
     ...(sessionToken !== undefined && { sessionToken: sessionToken.reveal() }),
@@ -106,7 +114,8 @@ function reasonOf(cause: unknown): string {
   return /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? code : cause.name
 }
 
-async function codeOf(response: Response): Promise<string> {
+/** S3's code in the body of an error; `none` when it has none, `unreadable` when it cannot be read. */
+export async function errorCodeOf(response: Response): Promise<string> {
   try {
     const text = await readCapped(response, MAX_ERROR_BYTES)
     const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? ''

@@ -37,6 +37,39 @@ export interface ListPage {
   readonly next?: string
 }
 
+/** A part that the store has, as ListParts names it. */
+export interface ListedPart {
+  /** 1 to 10,000. */
+  readonly partNumber: number
+  /** 0 to 5 GiB. */
+  readonly sizeBytes: number
+  /** As the store sent it, with or without quotes: `completeMultipart` wants it unchanged. */
+  readonly etag: string
+  /** Base64, where the store keeps one. */
+  readonly sha256?: string
+}
+
+/** A multipart upload that was neither completed nor aborted. */
+export interface PendingMultipart {
+  readonly uploadId: string
+  readonly initiatedMs: number
+}
+
+/** A part to complete an upload with, as ListParts named it. */
+export interface PartToComplete {
+  readonly partNumber: number
+  readonly etag: string
+  /** Base64; sent only where it is given, for not every store knows it. */
+  readonly sha256?: string
+}
+
+/**
+ * What became of a CompleteMultipartUpload. `conflict`: the condition refused it, an object is there
+ * or is being written. `gone`: there is no such upload, so it was completed or aborted before; HEAD
+ * tells which. `invalid`: the parts do not fit what the store has, or one of them is too small.
+ */
+export type CompleteOutcome = 'completed' | 'conflict' | 'gone' | 'invalid'
+
 /**
  * The gateway's own calls to a store, signed in headers, one attempt each. Every method throws
  * `StoreUnavailable` when the store gives no usable answer: a timeout, a refused connection, a 5xx,
@@ -51,4 +84,28 @@ export interface StoreClient {
     placement: Placement,
     request: { prefix: string; limit: number; after?: string },
   ): Promise<ListPage>
+  /**
+   * Begins a multipart upload and answers the store's id for it: 1 to 1,024 visible ASCII characters.
+   * `headers` have lower-case names, and all of them are signed. Repeating it begins another one.
+   */
+  createMultipart(place: ObjectPlace, headers: ReadonlyMap<string, string>): Promise<string>
+  /** All parts that the store has, by ascending number; undefined when there is no such upload. */
+  listParts(place: ObjectPlace, uploadId: string): Promise<readonly ListedPart[] | undefined>
+  /**
+   * Makes the object of parts in ascending order; `writeOnce` sends `If-None-Match: *`, which only
+   * some stores keep. May take a minute. After `StoreUnavailable` it may or may not have happened,
+   * and repeating it may be refused: look at the object first.
+   */
+  completeMultipart(
+    place: ObjectPlace,
+    request: {
+      readonly uploadId: string
+      readonly parts: readonly PartToComplete[]
+      readonly writeOnce: boolean
+    },
+  ): Promise<CompleteOutcome>
+  /** Ends an upload and drops its parts; one that is not there is no error. */
+  abortMultipart(place: ObjectPlace, uploadId: string): Promise<void>
+  /** The uploads of exactly this key that are pending, in the store's order. */
+  listMultiparts(place: ObjectPlace): Promise<readonly PendingMultipart[]>
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createLogger, type LogLevel } from '../../src/log.ts'
 import type { SignedUrl } from '../../src/secret.ts'
 import { replace } from '../http/listening-gateway.ts'
+import { NO_MULTIPART } from '../support/no-multipart.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { uploadBody } from '../support/test-gateway.ts'
 import { openWatchedGateway, type WatchedGateway } from '../support/watched-gateway.ts'
@@ -47,6 +48,7 @@ async function openAt(level: LogLevel): Promise<Watched> {
     overrides: {
       log,
       storeClient: {
+        ...NO_MULTIPART,
         head: async () => ({ found: false }),
         remove: async () => {},
         list: async () => ({ objects: [] }),

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { AppContext } from '../../src/http/app-context.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import { createLogger, type LogLevel } from '../../src/log.ts'
+import { NO_MULTIPART } from '../support/no-multipart.ts'
 import { TestClock } from '../support/test-clock.ts'
 import {
   CAPABLE_STORE,
@@ -49,7 +50,10 @@ const BROKEN: readonly (readonly [string, (clock: TestClock) => Partial<AppConte
     'the ledger',
     (clock) => ({ ledger: { ...openMemoryLedger({ clock }), admit: throwing, finish: throwing } }),
   ],
-  ['the stores', () => ({ storeClient: { head: throwing, remove: throwing, list: throwing } })],
+  [
+    'the stores',
+    () => ({ storeClient: { ...NO_MULTIPART, head: throwing, remove: throwing, list: throwing } }),
+  ],
 ]
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
@@ -136,7 +140,9 @@ describe('secrets', () => {
 
   it('L02 appear in no answer, header, log line, event or metric, whatever is asked', async () => {
     const options: TestGatewayOptions = {
-      overrides: { storeClient: { head: throwing, remove: throwing, list: throwing } },
+      overrides: {
+        storeClient: { ...NO_MULTIPART, head: throwing, remove: throwing, list: throwing },
+      },
     }
     gateway = await openTestGateway(options)
     const seen: string[] = []

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Principal } from '../../src/auth/principal.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { type GatewayOnStore, gatewayOnStore } from '../gateway/gateway-on-store.ts'
+import { NO_MULTIPART } from '../support/no-multipart.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 import { openWatchedGateway, type WatchedGateway } from '../support/watched-gateway.ts'
@@ -18,6 +19,7 @@ afterEach(() => gateway.close())
 function emptyStore(): StoreClient & { asked: string[] } {
   const asked: string[] = []
   return {
+    ...NO_MULTIPART,
     asked,
     async head({ key }) {
       asked.push(key.text)

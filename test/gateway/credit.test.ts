@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { ReserveCommand } from '../../src/ledger/port.ts'
 import type { HeadResult, StoreClient } from '../../src/stores/store-client.ts'
+import { NO_MULTIPART } from '../support/no-multipart.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 import { sweepAll } from './gateway-on-store.ts'
@@ -18,6 +19,7 @@ async function openWithClocks(storeSendsDate = true) {
   const onRemove: (() => void)[] = []
   const admitted: unknown[] = []
   const storeClient: StoreClient = {
+    ...NO_MULTIPART,
     async head() {
       const date = storeSendsDate ? { storeNowMs: clocks.store.nowMs() } : {}
       return object === undefined ? { found: false, ...date } : { ...object, ...date }

@@ -1,10 +1,17 @@
 import { GatewayError } from '../../src/errors.ts'
 import { placedKey } from '../../src/stores/object-url.ts'
-import type { HeadResult, ObjectPlace, StoreClient } from '../../src/stores/store-client.ts'
+import type {
+  CompleteOutcome,
+  HeadResult,
+  ObjectPlace,
+  PartToComplete,
+  StoreClient,
+} from '../../src/stores/store-client.ts'
 import type { Circumstances, Faults } from './faults.ts'
 import type { Life } from './ledger-link.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import { SimulatedMultiparts } from './simulated-multiparts.ts'
 
 /** An object at rest, as its upload made it. */
 export interface StoredObject {
@@ -42,6 +49,8 @@ export class SimulatedStore {
   readonly objects = new Map<string, StoredObject>()
   /** Reservations whose objects have been there, now or before. */
   readonly landed = new Set<string>()
+  /** Uploads in parts that are pending; a client sends its parts here. */
+  readonly multiparts = new SimulatedMultiparts()
   #etags = 0
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom
@@ -79,17 +88,22 @@ export class SimulatedStore {
     if (put.headers['if-none-match'] === '*' && there !== undefined) return 412
     const match = put.headers['if-match']
     if (match !== undefined && there?.etag !== match) return 412
+    this.#store(put)
+    return 200
+  }
+
+  #store({ rid, key, sizeBytes, headers }: Omit<Put, 'urlExpMs'>): void {
+    const there = this.objects.get(key)
     this.#etags += 1
     const object: StoredObject = {
-      rid: put.rid,
-      sizeBytes: put.sizeBytes,
+      rid,
+      sizeBytes,
       etag: `"${this.#etags}"`,
-      metadata: new Map([['signet', put.headers['x-amz-meta-signet'] ?? '']]),
+      metadata: new Map([['signet', headers['x-amz-meta-signet'] ?? '']]),
     }
-    this.objects.set(put.key, object)
-    this.landed.add(put.rid)
-    this.#watch.stored(put.key, object, there)
-    return 200
+    this.objects.set(key, object)
+    this.landed.add(rid)
+    this.#watch.stored(key, object, there)
   }
 
   /** Removes an object past all gateways, as an operator does with one that nobody is charged for. */
@@ -106,7 +120,27 @@ export class SimulatedStore {
       head: (place) => this.#call(life, () => this.#head(place)),
       remove: (place) => this.#call(life, () => this.#remove(place)),
       list: () => this.#call(life, () => ({ objects: [] })),
+      createMultipart: (place, headers) =>
+        this.#call(life, () => this.multiparts.create(keyOf(place), headers, this.nowMs())),
+      listParts: (place, uploadId) =>
+        this.#call(life, () => this.multiparts.list(keyOf(place), uploadId)),
+      completeMultipart: (place, request) =>
+        this.#call(life, () => this.#complete(keyOf(place), request)),
+      abortMultipart: (place, uploadId) =>
+        this.#call(life, () => this.multiparts.abort(keyOf(place), uploadId)),
+      listMultiparts: (place) => this.#call(life, () => this.multiparts.pending(keyOf(place))),
     }
+  }
+
+  #complete(
+    key: string,
+    request: { uploadId: string; parts: readonly PartToComplete[]; writeOnce: boolean },
+  ): CompleteOutcome {
+    if (request.writeOnce && this.objects.has(key)) return 'conflict'
+    const joined = this.multiparts.join(key, request.uploadId, request.parts)
+    if (typeof joined === 'string') return joined
+    this.#store({ key, ...joined })
+    return 'completed'
   }
 
   #head(place: ObjectPlace): HeadResult {

@@ -50,20 +50,9 @@ export async function openWatchedGateway(
         return presigner.signPolicy(...asked)
       },
     } satisfies Presigner,
-    storeClient: {
-      head(...asked) {
-        calls.store += 1
-        return storeClient.head(...asked)
-      },
-      remove(...asked) {
-        calls.store += 1
-        return storeClient.remove(...asked)
-      },
-      list(...asked) {
-        calls.store += 1
-        return storeClient.list(...asked)
-      },
-    } satisfies StoreClient,
+    storeClient: countedCalls(storeClient, () => {
+      calls.store += 1
+    }),
   })
   const refused: WatchedGateway['refused'] = async (send, refusal, who = ALICE) => {
     const before = { ...stateOf(gateway), ...calls, pending: await pendingOf(gateway) }
@@ -89,4 +78,16 @@ export async function openWatchedGateway(
 
 async function pendingOf(gateway: TestGateway): Promise<string> {
   return (await gateway.call('GET', '/v1/uploads')).text()
+}
+
+function countedCalls(client: StoreClient, onCall: () => void): StoreClient {
+  return new Proxy(client, {
+    get(_, name: keyof StoreClient) {
+      const method: (...asked: never[]) => unknown = client[name]
+      return (...asked: never[]) => {
+        onCall()
+        return method(...asked)
+      }
+    },
+  })
 }

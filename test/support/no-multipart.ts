@@ -1,0 +1,14 @@
+import type { StoreClient } from '../../src/stores/store-client.ts'
+
+async function unexpected(): Promise<never> {
+  throw new Error('Cannot answer: this store of a test takes no multipart uploads')
+}
+
+/** The multipart calls of a store client made for a test that never makes them. */
+export const NO_MULTIPART = {
+  createMultipart: unexpected,
+  listParts: unexpected,
+  completeMultipart: unexpected,
+  abortMultipart: unexpected,
+  listMultiparts: unexpected,
+} satisfies Partial<StoreClient>
