@@ -2,6 +2,7 @@
 export interface AuditEvent {
   readonly event:
     | 'upload.granted'
+    | 'upload.parts_granted'
     | 'upload.refused'
     | 'upload.settled'
     | 'upload.aborted'
@@ -26,6 +27,8 @@ export interface AuditEvent {
   /** First 16 hex digits of SHA-256(key): names of objects stay private. */
   readonly keyHash?: string
   readonly sizeBytes?: number
+  /** Part URLs that were signed at once. */
+  readonly parts?: number
   /** Error code of a refusal. */
   readonly code?: string
   /** Limits that refused. */

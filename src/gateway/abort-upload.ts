@@ -1,7 +1,9 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
+import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { abortAtStore } from './end-multipart.ts'
 import { ownUpload } from './own-upload.ts'
 import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
@@ -10,8 +12,9 @@ import { statusOf } from './upload-view.ts'
 
 /**
  * Marks an upload as aborted. What it reserved is released once its URL can no longer be used: until
- * then the object may still arrive, and then it is charged. Safe to repeat. Throws `NoSuchUpload`,
- * and `UploadNotPending` for an upload that is completed or rejected.
+ * then the object may still arrive, and then it is charged. One of parts is aborted at the store, which
+ * makes its end certain: it is released at once, or by the sweeper where the store does not answer. Safe
+ * to repeat. Throws `NoSuchUpload`, and `UploadNotPending` for an upload that is completed or rejected.
  */
 export async function abortUpload(
   context: GatewayContext,
@@ -37,6 +40,31 @@ export async function abortUpload(
   if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
   if (reply.code === 'OK') {
     await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
+    if (note.multipart !== undefined) await releaseParts(context, reservation, aborted)
+  }
+}
+
+/** Never throws: the abort is recorded, and the sweeper finishes what the store does not answer now. */
+async function releaseParts(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<void> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const command = { partition, rid, fingerprint, subjects }
+  try {
+    if ((await abortAtStore(context, reservation, note)) === 'ended') {
+      await context.ledger.finish({ op: 'V', ...command })
+      context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
+      return
+    }
+  } catch (error) {
+    context.log.warn('multipart.abort_failed', { uploadId: rid, error })
+  }
+  try {
+    await context.ledger.finish({ op: 'M', ...command, lookMs: 0 })
+  } catch (error) {
+    context.log.warn('upload.release_failed', { uploadId: rid, error })
   }
 }
 

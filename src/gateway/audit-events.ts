@@ -3,9 +3,9 @@ import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { type Hashing, toHex } from '../hashing.ts'
-import type { Grant } from '../signing/grant.ts'
 import type { GatewayContext } from './context.ts'
 import type { AdjustNote, UploadNote } from './reservation-note.ts'
+import type { UploadGrant } from './upload-grant.ts'
 
 interface Asked {
   readonly principal: Principal
@@ -30,7 +30,7 @@ export function uploadGranted(
   { principal, requestId }: Asked,
   uploadId: string,
   note: UploadNote,
-  grant: Grant,
+  grant: UploadGrant,
 ): AuditEvent {
   return {
     event: 'upload.granted',
@@ -41,6 +41,7 @@ export function uploadGranted(
     bucket: note.bucket,
     keyHash: keyHash(context.hashing, note.key),
     sizeBytes: note.sizeBytes,
+    ...(grant.form === 'multipart' && { parts: grant.parts.length }),
     expiresAt: toTimestamp(grant.expiresAtMs),
   }
 }

@@ -1,26 +1,45 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
+import type { Reservation } from '../ledger/port.ts'
+import { invalidMember } from '../policy/invalid.ts'
+import { type ClaimedPart, putTogether } from './complete-multipart.ts'
 import type { GatewayContext } from './context.ts'
 import { ownUpload } from './own-upload.ts'
+import { recovering } from './refusal.ts'
+import { noteText, type UploadNote, uploadNoteOf } from './reservation-note.ts'
 import { settle } from './settle.ts'
 import { statusOf, type UploadView, uploadView } from './upload-view.ts'
 
+export interface CompleteUploadRequest {
+  readonly principal: Principal
+  readonly uploadId: string
+  /** What the caller believes to have sent; without it the store's own list is all that counts. */
+  readonly parts?: readonly ClaimedPart[] | undefined
+}
+
 /**
- * Looks at the store and settles. Repeating it gives the same answer. Throws `NoSuchUpload`,
- * `UploadIncomplete` when the object is not there (yet), `UploadRejected` when it is larger than
- * reserved, `UploadNotPending` after an abort, `StoreUnavailable`, `LedgerUnavailable`.
+ * Looks at the store and settles; an upload of parts is put together first. Repeating it gives the same
+ * answer. Throws `NoSuchUpload`, `UploadIncomplete` when the object or a part is not there (yet),
+ * `UploadRejected` when it is larger than reserved or would replace what must stay, `UploadNotPending`
+ * after an abort, `InvalidRequest` for a list of parts of an upload that has none, `StoreUnavailable`,
+ * `LedgerUnavailable`.
  */
 export async function completeUpload(
   context: GatewayContext,
-  principal: Principal,
-  uploadId: string,
+  { principal, uploadId, parts }: CompleteUploadRequest,
 ): Promise<UploadView> {
   const { reservation, note } = await ownUpload(context, principal, uploadId)
+  if (parts !== undefined && note.multipart === undefined) {
+    throw invalidMember('parts', 'must be left out: the upload is not of parts')
+  }
   const status = statusOf(reservation.state, note)
   if (status === 'completed') return uploadView(reservation, note)
   if (status === 'rejected') throw rejected()
   if (status === 'aborted') {
     throw new GatewayError('UploadNotPending', 'Cannot complete the upload: it was aborted')
+  }
+  if (note.multipart !== undefined && reservation.state === 'P') {
+    await putTogether(context, reservation, note, parts)
   }
   const settlement = await settle(context, reservation, note)
   switch (settlement.how) {
@@ -29,6 +48,8 @@ export async function completeUpload(
         { ...reservation, state: 'S', actual: settlement.sizeBytes },
         settlement.note,
       )
+    case 'seen':
+      return await markSeen(context, reservation, settlement.note)
     case 'rejected':
       throw rejected()
     case 'absent':
@@ -37,6 +58,26 @@ export async function completeUpload(
         'Cannot complete the upload: the store does not have the object with this upload’s ticket',
       )
   }
+}
+
+/** A form that is still alive can replace the object: what it can take stays reserved until then. */
+async function markSeen(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<UploadView> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const marking = { op: 'M' as const, partition, rid, fingerprint, subjects, note: noteText(note) }
+  const reply = await context.ledger.finish(marking)
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('complete the upload')
+  if (reply.code === 'TERMINAL') {
+    // Ended in between, by the sweeper or another call: that is the truth.
+    const { state, actual, note: text } = reply
+    const ended = { ...reservation, state, actual, note: text }
+    return uploadView(ended, uploadNoteOf(ended) ?? note)
+  }
+  return uploadView(reservation, note)
 }
 
 function rejected(): GatewayError {

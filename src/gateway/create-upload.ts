@@ -1,29 +1,24 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
-import { newUploadId, uploadIdFor } from '../ledger/upload-id.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
 import { ObjectKey } from '../object-key.ts'
-import type { Grant } from '../signing/grant.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
 import { placeRecorded } from '../stores/place-object.ts'
+import { abandonUpload } from './abandon-upload.ts'
 import type { Account } from './accounts.ts'
-import { type Admitted, admit, NO_DEMAND, uploadDemand } from './admit.ts'
+import { type Admitted, admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { fingerprintOf } from './fingerprint.ts'
-import { lockOf, prepareOverwrite } from './overwrite.ts'
+import { assertMayTakeOver, firstParts, isMade, openMultipart } from './open-multipart.ts'
+import { prepareIfOverwrite } from './overwrite.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
-import {
-  noteText,
-  parseNote,
-  type UploadNote,
-  uploadNoteOf,
-  urlExpiryMs,
-} from './reservation-note.ts'
+import { parseNote, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { reserveUpload } from './reserve-upload.ts'
 import { reportShadow } from './shadow-limits.ts'
-import { signUpload } from './sign-upload.ts'
+import { type Signing, signUpload } from './sign-upload.ts'
+import type { UploadGrant } from './upload-grant.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
 
 /** Who asks for what, and how it can be told apart from other requests. */
@@ -40,13 +35,11 @@ export interface CreatedUpload {
   readonly guarantees: Guarantees
   readonly limits: readonly LimitStatus[]
   /** Absent when the upload has ended or its URL can no longer be used. */
-  readonly grant?: Grant
+  readonly grant?: UploadGrant
 }
 
-const AFTER_TRANSFER_MS = 60_000
-const FIRST_LOOK_MS = 5_000
 /** A replay with less than this left of the first grant's life gets the upload without a grant. */
-const MIN_GRANT_MS = 1_000
+export const MIN_GRANT_MS = 1_000
 
 /**
  * Reserves what the upload will take and signs it: policy, then one decision of the ledger, then the
@@ -61,7 +54,7 @@ export async function createUpload(
   try {
     const plan = planUpload(context, principal, wanted)
     const account = context.accounts.of(principal.tenant, principal.user)
-    const admitted = await reserve(context, account, plan, request)
+    const admitted = await reserveUpload(context, account, { ...request, plan })
     const { reply } = admitted
     switch (reply.code) {
       case 'OK':
@@ -94,73 +87,25 @@ interface Step {
   readonly admitted: Admitted<ReserveCommand>
 }
 
-async function reserve(
-  context: GatewayContext,
-  account: Account,
-  plan: UploadPlan,
-  { principal, wanted, idempotencyKey }: CreateUploadRequest,
-): Promise<Admitted<ReserveCommand>> {
-  const rid =
-    idempotencyKey === undefined
-      ? newUploadId(context.random, context.ledgerTime.nowMs())
-      : uploadIdFor(context.hashing, principal.tenant, principal.user, idempotencyKey)
-  const fingerprint = fingerprintOf(context.hashing, principal, wanted)
-  const { placement } = plan.place
-  const afterUrlMs = placement.store.maxTransferSeconds * 1000 + AFTER_TRANSFER_MS
-  const createdMs = Math.floor(context.ledgerTime.nowMs())
-  const lock = wanted.overwrite ? lockOf(context, plan.place) : undefined
-  const note: UploadNote = {
-    kind: 'upload',
-    tenant: principal.tenant,
-    user: principal.user,
-    bucket: plan.bucket.name,
-    place: [placement.store.name, placement.bucket, placement.prefix],
-    key: plan.place.key.text,
-    sizeBytes: wanted.sizeBytes,
-    contentType: plan.contentType,
-    createdMs,
-    afterUrlMs,
-    ...(wanted.overwrite && { overwrite: true as const }),
-  }
-  return admit(context, account, uploadDemand(wanted.sizeBytes), {
-    lock,
-    commandOf: (measured) => ({
-      ...measured,
-      op: 'R' as const,
-      rid,
-      fingerprint,
-      ttlMs: plan.expiresInSeconds * 1000 + afterUrlMs,
-      lookMs: plan.expiresInSeconds * 1000 + FIRST_LOOK_MS,
-      note: noteText(note),
-      replayable: idempotencyKey !== undefined,
-    }),
-  })
-}
-
 async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpload> {
   const { account, plan, request, admitted } = step
   const { command, reply } = admitted
   if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
-  const note = parseNote(command.note) as UploadNote
+  const { nowMs, expMs } = reply
+  let note = parseNote(command.note) as UploadNote
   const shadowPolicies = reportShadow(context, account, admitted.measured, reply)
   try {
-    const overwrite = request.wanted.overwrite
-      ? await prepareOverwrite(context, command, note)
-      : undefined
-    const grant = await signUpload(context, {
-      command,
-      plan,
-      wanted: request.wanted,
-      nowMs: reply.nowMs,
-      expMs: reply.expMs,
-      expiresAtMs: urlExpiryMs(reply.expMs, note.afterUrlMs),
-      conditions: overwrite,
-    })
-    const granted = uploadGranted(context, request, command.rid, note, grant)
-    await context.audit.append({
-      ...granted,
-      ...(shadowPolicies.length > 0 && { shadowPolicies }),
-    })
+    const overwrite = await prepareIfOverwrite(context, command, note)
+    note = overwrite.note
+    const { conditions } = overwrite
+    const signing = signingOf(
+      { plan, wanted: request.wanted, command, nowMs, expMs, conditions },
+      note,
+    )
+    if (note.multipart !== undefined) note = await openMultipart(context, signing, note)
+    const grant = await sign(context, signing, note)
+    const event = uploadGranted(context, request, command.rid, note, grant)
+    await context.audit.append({ ...event, ...(shadowPolicies.length > 0 && { shadowPolicies }) })
     context.telemetry.uploadGranted({ bucket: note.bucket, sizeBytes: note.sizeBytes })
     return {
       upload: viewOf(command, reply.expMs, note),
@@ -171,9 +116,23 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
   } catch (error) {
     // Nobody has seen the grant, so the bytes go back at once. With a caller's key another gateway
     // may have released a URL for the same reservation: then it is left to expire.
-    if (request.idempotencyKey === undefined) await releaseOrLog(context, command)
+    if (request.idempotencyKey === undefined) await abandonUpload(context, command, note)
     throw error
   }
+}
+
+/** When the URLs end: with the reservation, less what a transfer takes; of parts, also earlier. */
+function signingOf(signing: Omit<Signing, 'expiresAtMs'>, note: UploadNote): Signing {
+  const endMs = urlExpiryMs(signing.expMs, note.afterUrlMs)
+  if (note.multipart === undefined) return { ...signing, expiresAtMs: endMs }
+  const urlEndMs = (Math.floor(signing.nowMs / 1000) + signing.plan.expiresInSeconds) * 1000
+  return { ...signing, expiresAtMs: Math.min(endMs, urlEndMs) }
+}
+
+function sign(context: GatewayContext, signing: Signing, note: UploadNote): Promise<UploadGrant> {
+  return isMade(note.multipart)
+    ? firstParts(context, signing, note.multipart)
+    : signUpload(context, signing)
 }
 
 /** The same request again: the same upload, and a grant that ends no later than the first one. */
@@ -204,30 +163,22 @@ async function replay(
     return { upload, guarantees: plan.guarantees, limits }
   }
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
-  const overwrite = note.overwrite ? await prepareOverwrite(context, command, note) : undefined
-  const grant = await signUpload(context, {
-    command,
-    plan: { ...plan, place },
-    wanted: request.wanted,
-    nowMs: reply.nowMs,
-    expMs: reply.expMs,
-    expiresAtMs,
-    conditions: overwrite,
-  })
-  await context.audit.append(uploadGranted(context, request, command.rid, note, grant))
+  const overwrite = await prepareIfOverwrite(context, command, note)
+  const { nowMs, expMs } = reply
+  const { wanted } = request
+  const { conditions } = overwrite
+  const standing = { command, plan: { ...plan, place }, wanted, nowMs, expMs, conditions }
+  const signing = signingOf(standing, overwrite.note)
+  let made = overwrite.note
+  if (made.multipart !== undefined && !isMade(made.multipart)) {
+    assertMayTakeOver(made, nowMs)
+    made = await openMultipart(context, signing, made)
+  }
+  const grant = await sign(context, signing, made)
+  await context.audit.append(uploadGranted(context, request, command.rid, made, grant))
   return { upload, guarantees: plan.guarantees, limits, grant }
 }
 
 function viewOf(command: ReserveCommand, expMs: number, note: UploadNote): UploadView {
   return uploadView({ ...command, state: 'P', expMs, actual: -1, over: 0 }, note)
-}
-
-/** Never throws: the first error must be seen, and the sweeper is next. */
-async function releaseOrLog(context: GatewayContext, command: ReserveCommand): Promise<void> {
-  const { partition, rid, fingerprint, subjects } = command
-  try {
-    await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects })
-  } catch (error) {
-    context.log.warn('upload.release_failed', { uploadId: rid, error })
-  }
 }

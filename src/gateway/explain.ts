@@ -1,6 +1,7 @@
 import type { Violation } from '../errors.ts'
 import type { LimitStatus } from '../limits/limit-report.ts'
 import { limitStatuses, shadowViolations } from '../limits/limit-report.ts'
+import type { GrantForm } from '../stores/choose-form.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
 import { admit, uploadDemand } from './admit.ts'
 import type { GatewayContext } from './context.ts'
@@ -16,6 +17,8 @@ export interface Explanation {
   readonly bucket: string
   /** The key that would have been used; one with a random part differs next time. */
   readonly key: string
+  /** What mode "auto" comes to. */
+  readonly form: GrantForm
   readonly guarantees: Guarantees
   readonly limits: readonly LimitStatus[]
   /** Every limit that refuses; empty when allowed. */
@@ -53,6 +56,7 @@ export async function explainUpload(
     allowed: refused === undefined,
     bucket: plan.bucket.name,
     key: plan.place.key.text,
+    form: plan.form,
     guarantees: plan.guarantees,
     limits: limitStatuses(account.limits, measured, reply.levels, reply.nowMs, false),
     violations: refused?.details.violations ?? [],

@@ -27,6 +27,18 @@ export function fingerprintOf(
     wanted.mode,
     wanted.overwrite,
     wanted.expiresInSeconds ?? null,
+    ...settingsOf(wanted),
   ])
   return toBase64Url(hashing.sha256(canonical).slice(0, FINGERPRINT_BYTES))
+}
+
+/** Left out when there are none: requests of version 0.1.0 keep their fingerprints. */
+function settingsOf(wanted: WantedUpload): unknown[] {
+  const { atMost, partChecksums, cacheControl, contentEncoding, disposition } = wanted
+  const { storageClass, encryption, tags = new Map<string, string>() } = wanted
+  const plain = [cacheControl, contentEncoding, disposition, storageClass, encryption]
+  const named = [...tags].sort(([a], [b]) => (a < b ? -1 : 1))
+  const isUsual = plain.every((value) => value === undefined) && named.length === 0
+  if (isUsual && atMost !== true && partChecksums !== true) return []
+  return [atMost === true, partChecksums === true, plain.map((value) => value ?? null), named]
 }

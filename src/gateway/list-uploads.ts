@@ -29,10 +29,11 @@ export async function getUpload(
   return uploadView(reservation, note)
 }
 
-// An aborted upload stays `P` until its URL is dead; a rejected one may have been recorded as it is.
+// An aborted upload stays `P` until its URL is dead, one that came by a form until nothing can replace it;
+// a rejected one may have been recorded as it is.
 const STATES: Readonly<Record<UploadStatus, readonly ReservationState[]>> = {
   pending: ['P'],
-  completed: ['S'],
+  completed: ['P', 'S', 'X'],
   aborted: ['P', 'V'],
   expired: ['X'],
   rejected: ['S', 'V', 'D'],

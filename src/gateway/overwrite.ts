@@ -1,6 +1,7 @@
 import type { ReserveCommand } from '../ledger/port.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { ObjectKey } from '../object-key.ts'
+import type { Capabilities } from '../stores/capabilities.ts'
 import { placeRecorded } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { chargedTicket } from './charged.ts'
@@ -29,48 +30,70 @@ export interface OverwriteConditions {
   readonly mustBeNew?: true
 }
 
+/** What an upload must respect and remember of the object that it is to replace. */
+export interface PreparedOverwrite {
+  /** Absent when nothing is to be replaced. */
+  readonly conditions: OverwriteConditions | undefined
+  readonly note: UploadNote
+}
+
+/** Prepares an overwrite; any other upload goes on as it is. */
+export async function prepareIfOverwrite(
+  context: GatewayContext,
+  command: ReserveCommand,
+  note: UploadNote,
+): Promise<PreparedOverwrite> {
+  if (note.overwrite !== true) return { conditions: undefined, note }
+  return prepareOverwrite(context, command, note)
+}
+
 /**
  * With the full new size reserved and the lock held: learns what the object replaces, so that its
  * bytes can be credited to those who were charged for them, and what must still be there. Old bytes
  * count only when their ticket shows that they were charged, and never on a versioned bucket, which
  * keeps them. Throws `StoreUnavailable` when the store does not answer.
  */
-export async function prepareOverwrite(
+async function prepareOverwrite(
   context: GatewayContext,
   command: ReserveCommand,
   note: UploadNote,
-): Promise<OverwriteConditions> {
+): Promise<PreparedOverwrite> {
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
   const head = await context.storeClient.head(place)
   const { ifMatch, writeOnce } = place.placement.store.capabilities
-  if (!head.found) return writeOnce === 'if-none-match' ? { mustBeNew: true } : {}
+  if (!head.found) {
+    return { conditions: writeOnce === 'if-none-match' ? { mustBeNew: true } : {}, note }
+  }
   // A replay after the PUT finds its own object: what that one replaced has been noted.
   const own = ownTicket(context, place, head)?.rid === command.rid
   const ticket = own ? undefined : await chargedTicket(context, place, head)
-  if (ticket !== undefined && note.replaces?.rid !== ticket.rid) {
-    const { partition, rid, fingerprint, subjects } = command
-    const replacing: UploadNote = {
-      ...note,
-      replaces: {
-        rid: ticket.rid,
-        partition: ticket.partition,
-        urlExpMs: ticket.urlExpMs,
-        subjects: ticket.subjects,
-        hold: creditHold(ticket),
-        sizeBytes: head.sizeBytes,
-      },
-    }
-    const reply = await context.ledger.finish({
-      op: 'M',
-      partition,
-      rid,
-      fingerprint,
-      subjects,
-      note: noteText(replacing),
-    })
-    if (reply.code === 'FENCED') throw recovering('replace the object')
+  const conditions = conditionsOf(ifMatch, head.etag)
+  if (ticket === undefined || note.replaces?.rid === ticket.rid) return { conditions, note }
+  const { partition, rid, fingerprint, subjects } = command
+  const replacing: UploadNote = {
+    ...note,
+    replaces: {
+      rid: ticket.rid,
+      partition: ticket.partition,
+      urlExpMs: ticket.urlExpMs,
+      subjects: ticket.subjects,
+      hold: creditHold(ticket),
+      sizeBytes: head.sizeBytes,
+    },
   }
-  if (ifMatch === 'quoted') return { ifMatch: head.etag }
-  if (ifMatch === 'bare') return { ifMatch: head.etag.replaceAll('"', '') }
-  return {}
+  const reply = await context.ledger.finish({
+    op: 'M',
+    partition,
+    rid,
+    fingerprint,
+    subjects,
+    note: noteText(replacing),
+  })
+  if (reply.code === 'FENCED') throw recovering('replace the object')
+  return { conditions, note: replacing }
+}
+
+function conditionsOf(ifMatch: Capabilities['ifMatch'], etag: string): OverwriteConditions {
+  if (ifMatch === 'quoted') return { ifMatch: etag }
+  return ifMatch === 'bare' ? { ifMatch: etag.replaceAll('"', '') } : {}
 }

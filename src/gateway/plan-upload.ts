@@ -5,8 +5,18 @@ import { accessDenied, authorize } from '../policy/authorize.ts'
 import { acceptContentType } from '../policy/content-type.ts'
 import { acceptFilename } from '../policy/filename.ts'
 import { renderKey } from '../policy/key-space.ts'
+import {
+  assertWellFormedSettings,
+  authorizeSettings,
+  type WantedSettings,
+} from '../policy/object-settings.ts'
 import { acceptMetadata, acceptSize } from '../policy/upload-request.ts'
+import { contentDisposition } from '../signing/content-disposition.ts'
+import { type MultipartPlan, planMultipart } from '../signing/multipart-plan.ts'
+import { type ObjectBindings, objectHeaders } from '../signing/object-headers.ts'
 import type { Bucket } from '../stores/bucket.ts'
+import type { Capabilities } from '../stores/capabilities.ts'
+import { chooseForm, type GrantForm } from '../stores/choose-form.ts'
 import { assertUploadEnforceable } from '../stores/enforceable.ts'
 import { type Guarantees, guaranteesOf } from '../stores/guarantees.ts'
 import { placeNew } from '../stores/place-object.ts'
@@ -18,16 +28,21 @@ import { newUuid } from './ids.ts'
 const TICKET_METADATA_BYTES = 1_030
 
 /** An upload as a caller wants it; absent members are undefined. */
-export interface WantedUpload {
+export interface WantedUpload extends WantedSettings {
   readonly bucket: string
   readonly key?: string | undefined
   readonly filename?: string | undefined
+  /** What is reserved: the exact size, or the most that a form takes. */
   readonly sizeBytes: number
+  /** `sizeBytes` is an upper bound (`maxSizeBytes`, mode "post"). */
+  readonly atMost?: boolean | undefined
   readonly contentType: string
   /** Base64 of 32 bytes. */
   readonly sha256?: string | undefined
+  /** Every part will come with its SHA-256; mode "multipart". */
+  readonly partChecksums?: boolean | undefined
   readonly metadata: ReadonlyMap<string, string>
-  readonly mode: 'auto' | 'put' | 'post' | 'multipart'
+  readonly mode: 'auto' | GrantForm
   readonly overwrite: boolean
   readonly expiresInSeconds?: number | undefined
 }
@@ -36,15 +51,21 @@ export interface WantedUpload {
 export interface UploadPlan {
   readonly bucket: Bucket
   readonly place: ObjectPlace
+  readonly form: GrantForm
+  /** Of form "multipart". */
+  readonly multipart?: MultipartPlan
   readonly contentType: string
+  readonly bindings: ObjectBindings
+  /** Of one URL or form. */
   readonly expiresInSeconds: number
   readonly writeOnce: boolean
   readonly guarantees: Guarantees
 }
 
 /**
- * Decides all that needs neither ledger nor store. Throws, in this order: `AccessDenied`,
- * `InvalidKey`, `EntityTooLarge`, `InvalidRequest` or `UnsupportedMediaType`, `UnsupportedByStore`.
+ * Decides all that needs neither ledger nor store. Throws, in this order: `InvalidRequest` or
+ * `InvalidKey` for what is malformed, `AccessDenied`, `InvalidKey`, `EntityTooLarge`,
+ * `UnsupportedMediaType`, `UnsupportedByStore`.
  */
 export function planUpload(
   context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
@@ -55,6 +76,7 @@ export function planUpload(
   if (wanted.key !== undefined) ObjectKey.parse(wanted.key)
   if (wanted.filename !== undefined) acceptFilename(wanted.filename)
   acceptMetadata(wanted.metadata, { reservedBytes: TICKET_METADATA_BYTES })
+  assertWellFormedSettings(wanted)
   const bucket = reachableBucket(context, principal, wanted)
   const key = renderKey(bucket.keys, {
     principal,
@@ -66,33 +88,75 @@ export function planUpload(
   const { sizeBytes } = wanted
   const contentType = acceptContentType(wanted.contentType, bucket.upload.contentTypes)
   authorizeUpload(principal, wanted, key, contentType.essence)
+  authorizeSettings(wanted, bucket)
   acceptSize(sizeBytes, bucket)
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
-  assertModeOffered(wanted.mode)
-  assertUploadEnforceable(bucket, place, {
-    ...wanted,
-    form: 'put',
-    exactSize: true,
-    bindings: {},
-  })
-  const writeOnce =
-    !wanted.overwrite &&
-    bucket.upload.writeOnce !== false &&
-    capabilities.writeOnce === 'if-none-match'
+  const bindings = bindingsOf(wanted, bucket)
+  const form = chooseForm(bucket, capabilities, wanted)
+  const exactSize = wanted.atMost !== true
+  const partSha256 = wanted.partChecksums === true
+  const asked = { ...wanted, form, exactSize, partSha256, bindings: askedOf(bindings) }
+  assertUploadEnforceable(bucket, place, asked)
+  const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
   return {
     bucket,
     place,
+    form,
+    ...(form === 'multipart' && { multipart: planMultipart(capabilities, sizeBytes) }),
     contentType: contentType.text,
+    bindings,
     expiresInSeconds: lifetimeOf(wanted.expiresInSeconds, bucket.upload),
     writeOnce,
     guarantees: guaranteesOf(capabilities, {
-      form: 'put',
-      exactSize: true,
+      form,
+      exactSize,
       writeOnce,
-      sha256: wanted.sha256 !== undefined,
+      sha256: wanted.sha256 !== undefined || partSha256,
+      signed: signedNames(wanted, bindings),
     }),
   }
+}
+
+/** What is signed about the object beside its type and metadata. */
+function bindingsOf(wanted: WantedUpload, { upload }: Bucket): ObjectBindings {
+  const { cacheControl, contentEncoding, disposition, filename, storageClass, tags } = wanted
+  const algorithm = wanted.encryption ?? upload.encryption.default
+  const { kmsKeyId } = upload.encryption
+  const keyId = algorithm === 'aws:kms' && kmsKeyId !== undefined ? { kmsKeyId } : {}
+  return {
+    ...(cacheControl !== undefined && { cacheControl }),
+    ...(contentEncoding !== undefined && { contentEncoding }),
+    ...(disposition !== undefined && {
+      contentDisposition: contentDisposition(disposition, filename),
+    }),
+    ...(storageClass !== undefined && { storageClass }),
+    ...(tags !== undefined && tags.size > 0 && { tags }),
+    ...(algorithm !== undefined && { encryption: { algorithm, ...keyId } }),
+  }
+}
+
+/** Whether an existing object is safe from this form of upload. */
+function keepsWriteOnce(
+  { upload }: Bucket,
+  { writeOnce, writeOnceMultipart }: Capabilities,
+  form: GrantForm,
+): boolean {
+  if (upload.writeOnce === false || form === 'post') return false
+  return form === 'multipart' ? writeOnceMultipart === 'yes' : writeOnce === 'if-none-match'
+}
+
+/** Names of the headers that are signed for the object, so that nobody can add or change them. */
+function signedNames(
+  { contentType, metadata }: WantedUpload,
+  bindings: ObjectBindings,
+): Iterable<string> {
+  const object = { contentType, metadata, ticket: '', bindings }
+  return objectHeaders({ fixedHeaders: {} }, object).keys()
+}
+
+function askedOf({ storageClass, tags, encryption }: ObjectBindings) {
+  return { storageClass, tags: tags !== undefined, encryption: encryption !== undefined }
 }
 
 /** The asked lifetime of a grant, or the bucket's default. Throws `InvalidRequest` above the cap. */
@@ -106,17 +170,6 @@ export function lifetimeOf(
   throw new GatewayError('InvalidRequest', `Cannot sign for ${asked} s: it ${message}`, {
     fields: [{ path: 'expiresInSeconds', message }],
   })
-}
-
-/** One PUT is all that is offered so far; a caller who asks for another form gets no weaker one. */
-function assertModeOffered(mode: WantedUpload['mode']): void {
-  if (mode === 'auto' || mode === 'put') return
-  const capability = mode === 'post' ? 'postPolicy' : 'multipart'
-  throw new GatewayError(
-    'UnsupportedByStore',
-    `Cannot sign mode "${mode}": this gateway does not offer it yet`,
-    { capability },
-  )
 }
 
 /** A bucket that this caller may use for `operation`: unknown and forbidden look the same. */

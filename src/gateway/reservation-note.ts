@@ -12,6 +12,24 @@ export interface ChargedObject {
   readonly sizeBytes: number
 }
 
+/** A multipart upload as the ledger knows it. */
+export interface MultipartNote {
+  /** The store's upload id; absent until the store has made one. */
+  readonly id?: string
+  readonly partSizeBytes: number
+  readonly partCount: number
+  /** Every part must come with its SHA-256. */
+  readonly checksums?: true
+}
+
+/** What was seen of an object that a live form can still replace. */
+export interface SeenObject {
+  readonly sizeBytes: number
+  readonly etag: string
+  readonly versionId?: string
+  readonly atMs: number
+}
+
 /** What the ledger keeps beside the numbers of an upload: where the object is and whose it is. */
 export interface UploadNote {
   readonly kind: 'upload'
@@ -28,6 +46,13 @@ export interface UploadNote {
   /** How long before `exp` the URL ends: the store's longest transfer and a minute. */
   readonly afterUrlMs: number
   readonly overwrite?: true
+  /** `sizeBytes` is an upper bound: a form with a range. */
+  readonly atMost?: true
+  readonly multipart?: MultipartNote
+  /** Nothing may be there already, where only the gateway's Complete can see to it. */
+  readonly writeOnce?: true
+  /** The caller said that it is there, while its form can still replace it. */
+  readonly seen?: SeenObject
   /** The object that an overwrite replaces, once it is known to have been charged, and to whom. */
   readonly replaces?: ChargedObject
   /** The caller asked to abort; the ledger's record stays pending until the URL is dead. */

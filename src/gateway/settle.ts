@@ -7,22 +7,20 @@ import { placeRecorded } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import { keyHash, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { type Credit, postCreditIfDead, reserveCredit } from './credit.ts'
+import { creditReplaced, postOrLeave } from './credit-replaced.ts'
 import { currentLimits } from './current-limits.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
-import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
+import { noteText, parseNote, type SeenObject, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
-
-const HOUR_MS = 3_600_000
-/** Clocks that step, and answers on their way; the ledger remembers for two hours at least. */
-const FORGETTING_MARGIN_MS = HOUR_MS
 
 /** What a look at the store showed about an upload, and what came of it. */
 export type Settlement =
   | { readonly how: 'settled'; readonly note: UploadNote; readonly sizeBytes: number }
   | { readonly how: 'rejected'; readonly note: UploadNote }
+  /** There, and a form that is still alive can replace it: nothing is settled yet. */
+  | { readonly how: 'seen'; readonly note: UploadNote; readonly sizeBytes: number }
   /** Nothing there that carries this upload's ticket, or not all of it yet. */
   | { readonly how: 'absent'; readonly storeNowMs: number | undefined }
 
@@ -55,7 +53,15 @@ export async function settle(
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
   // A store may show the beginning of a body that is still coming (s3rver does): not an upload yet.
-  const mayGrow = context.ledgerTime.nowMs() < reservation.expMs
+  const mayChange = context.ledgerTime.nowMs() < reservation.expMs
+  if (note.atMost === true && mayChange && head.sizeBytes <= note.sizeBytes) {
+    return {
+      how: 'seen',
+      note: { ...note, seen: seenOf(context, head) },
+      sizeBytes: head.sizeBytes,
+    }
+  }
+  const mayGrow = mayChange && note.atMost !== true && note.multipart === undefined
   if (head.sizeBytes < note.sizeBytes && mayGrow) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
@@ -68,17 +74,10 @@ export async function settle(
   return settlement
 }
 
-/** What is settled is settled: a credit that cannot be posted now is the sweeper's. */
-async function postOrLeave(
-  context: GatewayContext,
-  credit: Credit,
-  place: ObjectPlace,
-): Promise<void> {
-  try {
-    await postCreditIfDead(context, credit, place)
-  } catch (error) {
-    context.log.warn('credit.postponed', { uploadId: credit.note.uploadId, error })
-  }
+function seenOf(context: Pick<GatewayContext, 'ledgerTime'>, head: Found): SeenObject {
+  const { sizeBytes, etag, versionId } = head
+  const atMs = Math.floor(context.ledgerTime.nowMs())
+  return { sizeBytes, etag, ...(versionId !== undefined && { versionId }), atMs }
 }
 
 /** An object that carries the reservation's own ticket. */
@@ -150,36 +149,6 @@ async function finishSettled(
     limits: currentLimits(context, note, ticket.hold),
     lookMs: 0,
   })
-}
-
-/**
- * The credit of the object that an overwrite was for, as soon as that is no longer there: replaced, or
- * gone in any other way. Recorded first, so that whatever becomes of the new one forgets nothing.
- */
-async function creditReplaced(
-  context: GatewayContext,
-  reservation: Reservation,
-  note: UploadNote,
-  { place, thereNow }: { readonly place: ObjectPlace; readonly thereNow: string | undefined },
-): Promise<Credit | undefined> {
-  const { bucket, replaces, tenant } = note
-  if (replaces === undefined || replaces.rid === thereNow) return undefined
-  const arrived = thereNow === reservation.rid
-  // An ended one that brought nothing had this looked after before it ended.
-  if (reservation.state !== 'P' && !arrived) return undefined
-  const { ifMatch } = place.placement.store.capabilities
-  const replacedForCertain = arrived && (ifMatch === 'quoted' || ifMatch === 'bare')
-  if (!replacedForCertain && mayBeForgotten(context, note)) return undefined
-  return reserveCredit(context, { tenant, bucket, place }, replaces)
-}
-
-/**
- * Whether a credit that was posted while an overwrite was out may be forgotten by now, so that one more
- * would count twice: what went by a DELETE had its own. Bytes that nobody can tell stay charged.
- */
-function mayBeForgotten(context: GatewayContext, { createdMs }: UploadNote): boolean {
-  const rememberedMs = context.config.ledger.retentionHours * HOUR_MS - FORGETTING_MARGIN_MS
-  return context.ledgerTime.nowMs() >= createdMs + rememberedMs
 }
 
 type Standing = Extract<FinishReply, { note: string }>

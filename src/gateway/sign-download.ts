@@ -3,6 +3,7 @@ import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
+import { invalidMember } from '../policy/invalid.ts'
 import { parseFilename } from '../signing/content-disposition.ts'
 import { signGet } from '../signing/get-grant.ts'
 import type { Grant } from '../signing/grant.ts'
@@ -13,6 +14,7 @@ import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { lifetimeOf } from './plan-upload.ts'
+import { guardSigner } from './sign-upload.ts'
 
 /** A download as a caller wants it. */
 export interface WantedDownload {
@@ -22,6 +24,8 @@ export interface WantedDownload {
   readonly filename?: string | undefined
   readonly versionId?: string | undefined
   readonly expiresInSeconds?: number | undefined
+  /** The URL stays the same for this long; 0: a new one each time. Default: the bucket's. */
+  readonly stableForSeconds?: number | undefined
 }
 
 export interface SignDownloadsRequest {
@@ -36,6 +40,7 @@ interface PlannedDownload {
   readonly key: ObjectKey
   readonly wanted: WantedDownload
   readonly expiresInSeconds: number
+  readonly stableForSeconds: number
   readonly disposition: 'attachment' | 'inline'
 }
 
@@ -100,28 +105,52 @@ function planDownload(
   const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.download)
   const place = placeNew(bucket, key)
   assertDownloadEnforceable(place, { disposition, filename: wanted.filename })
-  return { bucket, key, wanted, expiresInSeconds, disposition }
+  const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
+  return { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }
+}
+
+/** The window is a part of the lifetime, so that a URL never lives longer than was asked for. */
+function stabilityOf(
+  { stableForSeconds: asked }: WantedDownload,
+  { download }: Bucket,
+  expiresInSeconds: number,
+): number {
+  if (asked !== undefined) {
+    if (asked < expiresInSeconds) return asked
+    throw invalidMember('stableForSeconds', `must be less than the lifetime, ${expiresInSeconds} s`)
+  }
+  // A caller who wants a short life alone gets it; the bucket's window would leave nothing of it.
+  return download.stableForSeconds < expiresInSeconds ? download.stableForSeconds : 0
 }
 
 async function sign(
-  context: Pick<GatewayContext, 'presigner' | 'telemetry'>,
-  { bucket, key, wanted, expiresInSeconds, disposition }: PlannedDownload,
+  context: Pick<GatewayContext, 'hashing' | 'presigner' | 'telemetry'>,
+  { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }: PlannedDownload,
   nowMs: number,
 ): Promise<Grant> {
   const place = placeNew(bucket, key)
-  try {
-    return await signGet(context.presigner, {
+  const second = Math.floor(nowMs / 1000)
+  const issued =
+    stableForSeconds === 0 ? second : windowStart(context, key, { second, stableForSeconds })
+  return guardSigner(context, place, () =>
+    signGet(context.presigner, {
       place,
       disposition,
       ...(wanted.filename !== undefined && { filename: wanted.filename }),
       ...(wanted.versionId !== undefined && { versionId: wanted.versionId }),
-      nowMs,
-      expiresAtMs: Math.floor(nowMs / 1000) * 1000 + expiresInSeconds * 1000,
-    })
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'InternalError') {
-      context.telemetry.signerMisbehaved({ store: place.placement.store.name })
-    }
-    throw error
-  }
+      nowMs: issued * 1000,
+      expiresAtMs: (issued + expiresInSeconds) * 1000,
+    }),
+  )
+}
+
+/** Windows of different keys begin at different times, or all caches would miss at once. */
+function windowStart(
+  { hashing }: Pick<GatewayContext, 'hashing'>,
+  key: ObjectKey,
+  { second, stableForSeconds }: { readonly second: number; readonly stableForSeconds: number },
+): number {
+  const digest = hashing.sha256(key.text)
+  const shift = new DataView(digest.buffer, digest.byteOffset).getUint32(0) % stableForSeconds
+  return Math.floor((second - shift) / stableForSeconds) * stableForSeconds + shift
 }

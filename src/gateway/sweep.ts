@@ -1,18 +1,12 @@
 import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
-import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { postCredit } from './credit.ts'
 import { finishAdjustment } from './finish-adjustment.ts'
-import { recovering } from './refusal.ts'
-import {
-  type DeleteNote,
-  noteText,
-  parseNote,
-  type UploadNote,
-  urlExpiryMs,
-} from './reservation-note.ts'
-import { condemn, endEvent, placeOf, settle } from './settle.ts'
+import { AGAIN_MS, lookAgain } from './look-again.ts'
+import { lookAtUpload, type Outcome } from './look-at-upload.ts'
+import { type DeleteNote, noteText, parseNote } from './reservation-note.ts'
+import { placeOf } from './settle.ts'
 
 export interface SweepOptions {
   /** Reservations claimed at once, 1 to 256. Default 64. */
@@ -35,7 +29,6 @@ const BACK_OFF_MS = 30_000
 const MAX_BACK_OFF_MS = 600_000
 /** Looks that the store may leave unanswered before an alarm; the reservation stays pending. */
 const MAX_FAILURES = 20
-const AGAIN_MS = 5_000
 
 /**
  * Looks once at every reservation that is due: settles what has arrived, releases what can no longer
@@ -91,8 +84,6 @@ async function claimAll(
   })
 }
 
-type Outcome = 'ended' | 'waiting' | 'failed'
-
 /**
  * Goes by the ledger's time of the claim: it is earlier than now, which is safe, and a jump of this
  * machine's clock cannot touch it.
@@ -117,60 +108,6 @@ async function lookAt(context: GatewayContext, { reservation, nowMs }: Due): Pro
   }
 }
 
-async function lookAtUpload(
-  context: GatewayContext,
-  reservation: Reservation,
-  note: UploadNote,
-  nowMs: number,
-): Promise<Outcome> {
-  if (reservation.state === 'D') {
-    await condemn(context, reservation, note)
-    return 'ended'
-  }
-  const settlement = await settle(context, reservation, note)
-  if (settlement.how !== 'absent') return 'ended'
-  const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
-  // A store that sends no `Date` is believed after `exp`, which lies a minute past the last byte.
-  const storeNowMs = settlement.storeNowMs ?? nowMs - 60_000
-  const lastByteMs = urlExpMs + maxTransferMs(context, note)
-  if (nowMs < reservation.expMs || storeNowMs < lastByteMs) {
-    const next = nowMs < urlExpMs ? urlExpMs : Math.max(reservation.expMs, lastByteMs)
-    await lookAgain(context, reservation, Math.max(0, next - nowMs) + AGAIN_MS)
-    return 'waiting'
-  }
-  return release(context, reservation, note)
-}
-
-/** The object can no longer arrive: what was reserved is free again. */
-async function release(
-  context: GatewayContext,
-  reservation: Reservation,
-  note: UploadNote,
-): Promise<Outcome> {
-  const { partition, rid, fingerprint, subjects } = reservation
-  const op = note.aborted ? 'V' : 'X'
-  const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
-  context.ledgerTime.learn(reply.nowMs)
-  if (reply.code === 'FENCED') throw recovering('release the upload')
-  if (reply.code === 'EARLY') {
-    await lookAgain(context, reservation, reply.expMs - reply.nowMs + AGAIN_MS)
-    return 'waiting'
-  }
-  if (reply.code === 'OK' && !note.aborted) {
-    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'expired' })
-    await recordOrLog(context, endEvent(context, 'upload.expired', note, rid))
-  }
-  if (reply.code === 'OK' && note.aborted) {
-    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
-  }
-  if (reply.code === 'CORRUPT' || reply.code === 'CONFLICT') {
-    context.telemetry.ledgerAlarmed({ op, code: reply.code })
-    context.log.error('ledger.alarm', { op, code: reply.code, uploadId: rid })
-    return 'failed'
-  }
-  return 'ended'
-}
-
 async function lookAtDeletion(
   context: GatewayContext,
   reservation: Reservation,
@@ -184,28 +121,6 @@ async function lookAtDeletion(
   const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
   await lookAgain(context, reservation, next)
   return 'waiting'
-}
-
-function maxTransferMs(context: GatewayContext, note: UploadNote): number {
-  return (context.config.stores.get(note.place[0])?.maxTransferSeconds ?? 3_600) * 1000
-}
-
-async function lookAgain(
-  context: GatewayContext,
-  reservation: Reservation,
-  lookMs: number,
-  note?: string,
-): Promise<void> {
-  const { partition, rid, fingerprint, subjects } = reservation
-  await context.ledger.finish({
-    op: 'M',
-    partition,
-    rid,
-    fingerprint,
-    subjects,
-    lookMs: Math.ceil(lookMs),
-    ...(note !== undefined && { note }),
-  })
 }
 
 /** After a look without an answer: later, and with an alarm when it goes on. Never a release. */

@@ -23,24 +23,30 @@ export interface UploadView {
 export function statusOf(state: ReservationState, note: UploadNote): UploadStatus {
   if (note.rejected === true || state === 'D') return 'rejected'
   if (state === 'S') return 'completed'
-  if (state === 'X') return 'expired'
+  // A form's object that was seen, and deleted before it could be settled.
+  if (state === 'X') return note.seen === undefined ? 'expired' : 'completed'
   if (state === 'V' || note.aborted === true) return 'aborted'
+  if (note.seen !== undefined) return 'completed'
   return 'pending'
 }
 
 /** Shows a reservation; `sizeBytes` is the real size once it is known. */
 export function uploadView(reservation: Reservation, note: UploadNote): UploadView {
+  const { seen } = note
+  const etag = note.etag ?? seen?.etag
+  const versionId = note.versionId ?? seen?.versionId
+  const completedMs = note.settledMs ?? seen?.atMs
   return {
     id: reservation.rid,
     status: statusOf(reservation.state, note),
     bucket: note.bucket,
     key: note.key,
-    sizeBytes: reservation.actual >= 0 ? reservation.actual : note.sizeBytes,
+    sizeBytes: reservation.actual >= 0 ? reservation.actual : (seen?.sizeBytes ?? note.sizeBytes),
     contentType: note.contentType,
     createdAt: toTimestamp(note.createdMs),
     expiresAt: toTimestamp(urlExpiryMs(reservation.expMs, note.afterUrlMs)),
-    ...(note.settledMs !== undefined && { completedAt: toTimestamp(note.settledMs) }),
-    ...(note.etag !== undefined && { etag: note.etag }),
-    ...(note.versionId !== undefined && { versionId: note.versionId }),
+    ...(completedMs !== undefined && { completedAt: toTimestamp(completedMs) }),
+    ...(etag !== undefined && { etag }),
+    ...(versionId !== undefined && { versionId }),
   }
 }

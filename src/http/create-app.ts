@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { auditRefusal } from '../gateway/audit-events.ts'
 import type { AppContext } from './app-context.ts'
+import { BATCH_ROUTES } from './batch-routes.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
 import { guardedAuthentication } from './guarded-authentication.ts'
@@ -16,6 +17,7 @@ import { USAGE_ROUTES } from './usage-routes.ts'
 /** Routes of the public API that need a principal: all but health and documentation. */
 export const PUBLIC_API: readonly Route[] = [
   ...UPLOAD_ROUTES,
+  ...BATCH_ROUTES,
   ...DOWNLOAD_ROUTES,
   ...OBJECT_ROUTES,
   ...USAGE_ROUTES,

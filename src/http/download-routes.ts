@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
 import { signDownloads, type WantedDownload } from '../gateway/sign-download.ts'
 import type { Grant } from '../signing/grant.ts'
+import { grantView } from './grant-view.ts'
 import { BODY_CAPS, type Route, route } from './route.ts'
 import {
   downloadSchema,
@@ -9,7 +10,6 @@ import {
   wantedDownloadSchema,
   wantedDownloadsSchema,
 } from './schemas.ts'
-import { grantView } from './upload-routes.ts'
 
 const post = route({
   method: 'POST',

@@ -52,8 +52,8 @@ const open = route({
     const { context, principal, requestId } = call
     const target = objectOf(call)
     if (call.http.req.raw.method === 'HEAD') return describe(call, target)
-    const { disposition } = call.query as z.output<typeof openObjectQuery>
-    const wanted = [{ bucket: target.bucket, key: target.key.text, disposition }] as const
+    const asked = call.query as z.output<typeof openObjectQuery>
+    const wanted = [{ bucket: target.bucket, key: target.key.text, ...asked }] as const
     const [grant] = await signDownloads(context, { principal, wanted, requestId })
     if (grant === undefined) throw new GatewayError('InternalError', 'Cannot redirect: no grant')
     return new Response(null, {

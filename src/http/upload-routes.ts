@@ -1,15 +1,15 @@
 import type * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import { abortUpload } from '../gateway/abort-upload.ts'
 import { completeUpload } from '../gateway/complete-upload.ts'
 import { createUpload } from '../gateway/create-upload.ts'
 import { explainUpload } from '../gateway/explain.ts'
 import { getUpload, listUploads } from '../gateway/list-uploads.ts'
-import { ownUpload } from '../gateway/own-upload.ts'
-import type { WantedUpload } from '../gateway/plan-upload.ts'
+import type { WantedPart } from '../gateway/multipart-parts.ts'
+import { signMoreParts } from '../gateway/sign-parts.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
-import type { Grant } from '../signing/grant.ts'
+import { partView, uploadGrantView } from './grant-view.ts'
+import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
 import { BODY_CAPS, type Route, type RouteCall, route } from './route.ts'
 import {
   completeUploadSchema,
@@ -18,15 +18,12 @@ import {
   createUploadSchema,
   explanationSchema,
   listUploadsQuery,
+  partsSchema,
   signPartsSchema,
   uploadPageSchema,
   uploadSchema,
-} from './schemas.ts'
-
-/** A grant on the wire. The only place where a signed URL is revealed to a caller. */
-export function grantView(grant: Grant) {
-  return { method: grant.method, url: grant.url.reveal(), headers: grant.headers }
-}
+} from './upload-schemas.ts'
+import { wantedUpload } from './wanted-upload.ts'
 
 const post = route({
   method: 'POST',
@@ -35,10 +32,7 @@ const post = route({
   summary: 'Reserve and sign an upload; with dryRun=true only explain the decision',
   body: createUploadSchema,
   query: createUploadQuery,
-  headers: {
-    'Idempotency-Key':
-      'Visible ASCII, 1 to 255 characters: the same key and body is the same upload, charged once',
-  },
+  headers: { 'Idempotency-Key': IDEMPOTENCY_KEY },
   responses: {
     201: {
       description: 'The upload and its grant',
@@ -84,10 +78,7 @@ const post = route({
     )
     const body = {
       ...upload,
-      ...(grant !== undefined && {
-        expiresAt: toTimestamp(grant.expiresAtMs),
-        request: grantView(grant),
-      }),
+      ...(grant !== undefined && uploadGrantView(grant)),
       guarantees,
       limits,
     }
@@ -128,7 +119,7 @@ const complete = route({
   method: 'POST',
   path: '/v1/uploads/:id/complete',
   operationId: 'completeUpload',
-  summary: 'Look at the store and settle; repeatable',
+  summary: 'Put parts together, look at the store and settle; repeatable',
   body: completeUploadSchema.optional(),
   maxBodyBytes: BODY_CAPS.complete,
   responses: { 200: { description: 'The completed upload', schema: uploadSchema } },
@@ -141,8 +132,10 @@ const complete = route({
     'LedgerUnavailable',
     'StoreUnavailable',
   ],
-  async handle({ context, principal, http }) {
-    return Response.json(await completeUpload(context, principal, uploadId(http)))
+  async handle({ context, principal, http, body }) {
+    const { parts } = (body ?? {}) as z.output<typeof completeUploadSchema>
+    const request = { principal, uploadId: uploadId(http), parts }
+    return Response.json(await completeUpload(context, request))
   },
 })
 
@@ -150,18 +143,33 @@ const parts = route({
   method: 'POST',
   path: '/v1/uploads/:id/parts',
   operationId: 'signParts',
-  summary: 'More part URLs of a multipart upload',
+  summary: 'Part URLs of a multipart upload, the first time or again',
   body: signPartsSchema,
   maxBodyBytes: BODY_CAPS.parts,
-  responses: {},
-  errors: ['AccessDenied', 'NoSuchUpload', 'UnsupportedByStore', 'LedgerUnavailable'],
-  async handle({ context, principal, http }) {
-    await ownUpload(context, principal, uploadId(http))
-    throw new GatewayError(
-      'UnsupportedByStore',
-      'Cannot sign parts: the upload is a single PUT, and multipart is not offered yet',
-      { capability: 'multipart' },
-    )
+  responses: { 200: { description: 'The parts, signed', schema: partsSchema } },
+  errors: [
+    'AccessDenied',
+    'NoSuchUpload',
+    'UploadNotPending',
+    'UnsupportedByStore',
+    'QuotaExceeded',
+    'SlowDown',
+    'LedgerUnavailable',
+    'Overloaded',
+  ],
+  async handle({ context, principal, requestId, http, body }) {
+    const wanted = body as z.output<typeof signPartsSchema>
+    const signed = await signMoreParts(context, {
+      principal,
+      requestId,
+      uploadId: uploadId(http),
+      parts: wantedParts(wanted),
+      expiresInSeconds: wanted.expiresInSeconds,
+    })
+    return Response.json({
+      parts: signed.parts.map(partView),
+      expiresAt: toTimestamp(signed.expiresAtMs),
+    })
   },
 })
 
@@ -169,7 +177,7 @@ const abort = route({
   method: 'DELETE',
   path: '/v1/uploads/:id',
   operationId: 'abortUpload',
-  summary: 'Abort; what was reserved comes back when the URL can no longer be used',
+  summary: 'Abort; what was reserved comes back when no object can come of it any more',
   responses: { 204: { description: 'Aborted' } },
   errors: ['AccessDenied', 'NoSuchUpload', 'UploadNotPending', 'LedgerUnavailable'],
   async handle({ context, principal, http }) {
@@ -181,27 +189,13 @@ const abort = route({
 /** Routes of uploads. */
 export const UPLOAD_ROUTES: readonly Route[] = [post, list, get, complete, parts, abort]
 
-function wantedUpload(body: z.output<typeof createUploadSchema>): WantedUpload {
-  const { metadata, sizeBytes, maxSizeBytes, ...rest } = body
-  return {
-    ...rest,
-    sizeBytes: sizeBytes ?? maxSizeBytes ?? 0,
-    metadata: new Map(Object.entries(metadata ?? {})),
-  }
+function wantedParts(wanted: z.output<typeof signPartsSchema>): WantedPart[] {
+  if ('parts' in wanted) return wanted.parts
+  if ('partNumbers' in wanted) return wanted.partNumbers.map((partNumber) => ({ partNumber }))
+  const { from, to } = wanted
+  return Array.from({ length: to - from + 1 }, (_, index) => ({ partNumber: from + index }))
 }
 
 function uploadId(http: RouteCall['http']): string {
   return http.req.param('id') ?? ''
-}
-
-/** Any visible ASCII, 1 to 255 characters. Throws `InvalidRequest`. */
-function idempotencyKeyOf({ http }: RouteCall): string | undefined {
-  const value = http.req.raw.headers.get('idempotency-key')
-  if (value === null) return undefined
-  if (/^[!-~]{1,255}$/.test(value)) return value
-  throw new GatewayError(
-    'InvalidRequest',
-    'Cannot accept the idempotency key: it must be 1 to 255 visible ASCII characters',
-    { fields: [{ path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }] },
-  )
 }

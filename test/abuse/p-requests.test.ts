@@ -105,7 +105,6 @@ describe('what a caller may ask for', () => {
       'x-minio-extract',
       'x-amz-meta-snowball-auto-extract',
       'tagging',
-      'storageClass',
     ]
     for (const member of members) {
       const body = uploadBody({ [member]: 'public-read' })

@@ -211,14 +211,13 @@ describe('metadata', () => {
   })
 })
 
-describe('forms of upload that are not there', () => {
+describe('forms of upload that a store does not have', () => {
   it('U12 422: mode "post" and "multipart", by name; never another form instead', async () => {
     gateway = await openWatchedGateway()
     const post = { mode: 'post', maxSizeBytes: 1_000, sizeBytes: undefined }
     expect((await refuse(uploadBody(post), UNSUPPORTED)).capability).toBe('postPolicy')
     const exact = await refuse(uploadBody({ mode: 'post' }), UNSUPPORTED)
     expect(exact.capability).toBe('postPolicy')
-    // One part of one byte, once multipart is offered.
     const multipart = uploadBody({ mode: 'multipart', sizeBytes: 1 })
     expect((await refuse(multipart, UNSUPPORTED)).capability).toBe('multipart')
     await refuse(uploadBody({ mode: 'copy' }), INVALID)

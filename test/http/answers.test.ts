@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { ADMIN_ROUTES } from '../../src/http/admin-routes.ts'
 import { PUBLIC_API } from '../../src/http/create-app.ts'
 import { createOpenApi } from '../../src/http/openapi.ts'
-import { type GatewayOnStore, gatewayOnStore } from '../gateway/gateway-on-store.ts'
+import { type GatewayOnStore, GRANT_MS, gatewayOnStore } from '../gateway/gateway-on-store.ts'
 import { postAdmin } from '../support/admin-call.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
@@ -95,6 +95,15 @@ describe('answers', () => {
     expect(page.objects).toHaveLength(1)
     await expectDescribed('getUsage', gateway.call('GET', '/v1/usage'))
     await expectDescribed('deleteObject', gateway.call('DELETE', object))
+    const batch = { items: ['a', 'b'].map((name) => uploadBody({ key: `acme/alice/${name}` })) }
+    const once = { 'idempotency-key': 'b' }
+    await expectDescribed('createUploads', post('/v1/uploads/batch', batch, once))
+    const inParts = uploadBody({ key: 'acme/alice/parts', mode: 'multipart' })
+    const parts = await expectDescribed('createUpload', post('/v1/uploads', inParts))
+    const more = post(`/v1/uploads/${parts.id}/parts`, { from: 1, to: 1 })
+    await expectDescribed('signParts', more)
+    gateway.clock.advance(GRANT_MS)
+    await expectDescribed('createUploads', post('/v1/uploads/batch', batch, once))
     const other = await gateway.create({ key: 'acme/alice/other' })
     await expectDescribed('abortUpload', gateway.call('DELETE', `/v1/uploads/${other.id}`))
 
@@ -142,7 +151,7 @@ describe('answers', () => {
       uploadBody({ key: '..' }),
       uploadBody({ key: 'acme/bob/x' }),
       uploadBody({ sizeBytes: 1_001 }),
-      uploadBody({ mode: 'multipart' }),
+      uploadBody({ mode: 'post' }),
       uploadBody({ contentType: 'text/html' }),
       uploadBody({ sizeBytes: 2 ** 50 }),
       ' '.repeat(20_000),

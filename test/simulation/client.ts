@@ -89,8 +89,9 @@ export class Client {
       const request = { principal: this.#principal, wanted, requestId: 'r', idempotencyKey }
       const created = await createUpload(context, request)
       const { grant, upload } = created
-      if (grant !== undefined) {
-        put = putOf(upload.id, wanted.sizeBytes, grant.url.reveal(), grant.headers)
+      if (grant?.form === 'put') {
+        const { url, headers } = grant.request
+        put = putOf(upload.id, wanted.sizeBytes, url.reveal(), headers)
         // Whether or not the answer arrives: the grant has left the gateway.
         world.truth.handedOut(put)
       }
@@ -147,7 +148,7 @@ export class Client {
     if (id === undefined) return
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const outcome = await this.#world.request((context) =>
-        completeUpload(context, this.#principal, id),
+        completeUpload(context, { principal: this.#principal, uploadId: id }),
       )
       if (outcome.how === 'answered') return
       if (outcome.how === 'refused' && outcome.error.status !== 503) return

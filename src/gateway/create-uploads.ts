@@ -1,0 +1,258 @@
+import type { Principal } from '../auth/principal.ts'
+import { GatewayError } from '../errors.ts'
+import { toBase64Url } from '../hashing.ts'
+import type { Reservation, ReserveCommand } from '../ledger/port.ts'
+import { newUploadId, uploadIdFor } from '../ledger/upload-id.ts'
+import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
+import type { Demand } from '../limits/limit-set.ts'
+import { shareOfHold } from '../limits/share-hold.ts'
+import type { Account } from './accounts.ts'
+import { type Admitted, admit, NO_DEMAND, uploadDemand } from './admit.ts'
+import { auditRefusal, uploadGranted } from './audit-events.ts'
+import type { GatewayContext } from './context.ts'
+import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { type PlannedItem, planBatch } from './plan-batch.ts'
+import type { WantedUpload } from './plan-upload.ts'
+import { refusal, unanswered } from './refusal.ts'
+import { noteText, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { timesOf, uploadNoteFor } from './reserve-upload.ts'
+import { placeOf } from './settle.ts'
+import { reportShadow } from './shadow-limits.ts'
+import { signUpload } from './sign-upload.ts'
+import { uploadView } from './upload-view.ts'
+
+/** Who asks for which uploads. */
+export interface CreateUploadsRequest {
+  readonly principal: Principal
+  /** 1 to 1,000. */
+  readonly wanted: readonly [WantedUpload, ...WantedUpload[]]
+  readonly requestId: string
+  readonly idempotencyKey?: string | undefined
+}
+
+/** Uploads in the order of the request, and the limits as they stand for all of them. */
+export interface CreatedUploads {
+  readonly items: readonly Omit<CreatedUpload, 'limits'>[]
+  readonly limits: readonly LimitStatus[]
+}
+
+interface Step {
+  readonly account: Account
+  readonly items: readonly PlannedItem[]
+  readonly request: CreateUploadsRequest
+  readonly admitted: Admitted<ReserveCommand>
+}
+
+/**
+ * Creates up to 1,000 uploads, all of them or none, by one decision of the ledger: what they take
+ * together is checked against every limit, and each counts as a request. Each one is an upload of its
+ * own afterwards. Throws what `createUpload` throws. Repeatable with an idempotency key.
+ */
+export async function createUploads(
+  context: GatewayContext,
+  request: CreateUploadsRequest,
+): Promise<CreatedUploads> {
+  const { principal, wanted, requestId } = request
+  try {
+    const items = planBatch(context, principal, wanted)
+    const account = context.accounts.of(principal.tenant, principal.user)
+    const admitted = await reserveAll(context, account, { items, request })
+    const step = { account, items, request, admitted }
+    const { reply } = admitted
+    switch (reply.code) {
+      case 'OK':
+        return await grantAll(context, step)
+      case 'EXISTS':
+        return await replayAll(context, step)
+      case 'CONFLICT':
+        throw new GatewayError(
+          'IdempotencyMismatch',
+          'Cannot create the uploads: the idempotency key was used for another request',
+        )
+      case 'DENIED':
+        throw refusal(
+          { limits: account.limits, measured: admitted.measured, reply },
+          'reserve the uploads',
+        )
+      default:
+        throw unanswered(reply, 'reserve the uploads')
+    }
+  } catch (error) {
+    const bytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const about = { bucket: wanted[0].bucket, sizeBytes: bytes }
+    auditRefusal(context, 'upload.refused', { principal, requestId, wanted: about }, error)
+    throw error
+  }
+}
+
+/** One decision for the sum; the records share one end, and each URL keeps its own. */
+function reserveAll(
+  context: GatewayContext,
+  account: Account,
+  { items, request }: Pick<Step, 'items' | 'request'>,
+): Promise<Admitted<ReserveCommand>> {
+  const { principal, idempotencyKey } = request
+  const replayable = idempotencyKey !== undefined
+  const times = items.map(({ plan }) => timesOf(plan, replayable))
+  const ttlMs = Math.max(...times.map((time) => time.ttlMs))
+  const records = items.map(({ wanted, plan }, index) => {
+    const note = uploadNoteFor(context, { principal, wanted, plan })
+    const afterUrlMs = ttlMs - plan.expiresInSeconds * 1000
+    return { rid: idOf(context, request, index), note: noteText({ ...note, afterUrlMs }) }
+  })
+  const prints = items.map(({ wanted }) => fingerprintOf(context.hashing, principal, wanted))
+  const digest = context.hashing.sha256(prints.join('\n'))
+  const [first = { rid: '', note: '' }] = records
+  return admit(context, account, demandOf(items), {
+    commandOf: (measured) => ({
+      ...measured,
+      ...first,
+      op: 'R' as const,
+      fingerprint: toBase64Url(digest.slice(0, 16)),
+      ttlMs,
+      lookMs: Math.min(...times.map((time) => time.lookMs)),
+      replayable,
+      each: records.map((record, index) => ({
+        ...record,
+        hold: shareOfHold(measured.hold, uploadDemand(items[index]?.wanted.sizeBytes ?? 0)),
+      })),
+    }),
+  })
+}
+
+function idOf(context: GatewayContext, request: CreateUploadsRequest, index: number): string {
+  const { principal, idempotencyKey } = request
+  if (idempotencyKey === undefined) return newUploadId(context.random, context.ledgerTime.nowMs())
+  const { tenant, user } = principal
+  // A key has no spaces: no key of a single upload can come to the same id.
+  return uploadIdFor(context.hashing, tenant, user, `${idempotencyKey} ${index}`)
+}
+
+function demandOf(items: readonly PlannedItem[]): Demand {
+  const bytes = items.reduce((sum, { wanted }) => sum + wanted.sizeBytes, 0)
+  const count = items.length
+  return {
+    requests: count,
+    objects: count,
+    bytes,
+    storedBytes: bytes,
+    storedObjects: count,
+    slots: count,
+  }
+}
+
+/** The single reservations of a batch, as they were written. */
+function reservationsOf({ command, reply }: Admitted<ReserveCommand>): readonly Reservation[] {
+  if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
+  const { partition, fingerprint, subjects, each = [] } = command
+  const { expMs } = reply
+  const pending = { state: 'P' as const, actual: -1, over: 0 }
+  return each.map((record) => ({
+    ...pending,
+    ...record,
+    partition,
+    fingerprint,
+    subjects,
+    expMs,
+  }))
+}
+
+async function grantAll(context: GatewayContext, step: Step): Promise<CreatedUploads> {
+  const { account, admitted } = step
+  const { measured, reply } = admitted
+  const reservations = reservationsOf(admitted)
+  if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
+  const shadowPolicies = reportShadow(context, account, measured, reply)
+  try {
+    const items = await signAll(context, step, { reservations, shadowPolicies })
+    for (const { plan, wanted } of step.items) {
+      const { sizeBytes } = wanted
+      context.telemetry.uploadGranted({ bucket: plan.bucket.name, sizeBytes })
+    }
+    const limits = limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)
+    return { items, limits }
+  } catch (error) {
+    if (step.request.idempotencyKey === undefined) await abandonAll(context, reservations)
+    throw error
+  }
+}
+
+/** The same batch again: the same uploads, with grants for those that are still pending. */
+async function replayAll(context: GatewayContext, step: Step): Promise<CreatedUploads> {
+  const { account, admitted } = step
+  const { partition, each = [] } = admitted.command
+  const found = await Promise.all(each.map(({ rid }) => context.ledger.find({ partition, rid })))
+  const reservations = found.filter((reservation) => reservation !== undefined)
+  if (reservations.length !== each.length) {
+    throw new GatewayError(
+      'LedgerUnavailable',
+      'Cannot repeat the batch: a part of it is not known',
+    )
+  }
+  const { reply: look, measured } = await admit(context, account, NO_DEMAND, {
+    commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
+  })
+  const levels = look.code === 'OK' || look.code === 'DENIED' ? look.levels : undefined
+  const limits =
+    levels === undefined ? [] : limitStatuses(account.limits, measured, levels, look.nowMs, false)
+  return { items: await signAll(context, step, { reservations, shadowPolicies: [] }), limits }
+}
+
+async function signAll(
+  context: GatewayContext,
+  { items, request, admitted }: Step,
+  {
+    reservations,
+    shadowPolicies,
+  }: { readonly reservations: readonly Reservation[]; readonly shadowPolicies: readonly string[] },
+): Promise<CreatedUploads['items']> {
+  const { nowMs } = admitted.reply
+  const signed = await Promise.all(
+    items.map(async ({ wanted, plan }, index) => {
+      const reservation = reservations[index]
+      const note = reservation === undefined ? undefined : uploadNoteOf(reservation)
+      if (reservation === undefined || note === undefined) {
+        throw new GatewayError('InternalError', 'Cannot sign the batch: an upload is missing')
+      }
+      const upload = uploadView(reservation, note)
+      const { guarantees } = plan
+      const { expMs, rid } = reservation
+      const expiresAtMs = urlExpiryMs(expMs, note.afterUrlMs)
+      const isOver = upload.status !== 'pending' || expiresAtMs - nowMs < MIN_GRANT_MS
+      if (isOver) return { upload, guarantees }
+      const placed = { ...plan, place: placeOf(context, note) }
+      const command = { ...admitted.command, rid, hold: reservation.hold }
+      const conditions = undefined
+      const signing = { command, plan: placed, wanted, nowMs, expMs, expiresAtMs, conditions }
+      const grant = await signUpload(context, signing)
+      const asked = { ...request, wanted }
+      const event = uploadGranted(context, asked, rid, note, grant)
+      return { upload, guarantees, grant, event }
+    }),
+  )
+  // Every one is recorded before the first one is seen.
+  const shadow = shadowPolicies.length > 0 ? { shadowPolicies } : {}
+  await Promise.all(
+    signed.flatMap(({ event }) =>
+      event === undefined ? [] : [context.audit.append({ ...event, ...shadow })],
+    ),
+  )
+  return signed.map(({ event: _, ...created }) => created)
+}
+
+/** Never throws: the first error must be seen, and the sweeper is next. */
+async function abandonAll(
+  context: GatewayContext,
+  reservations: readonly Reservation[],
+): Promise<void> {
+  const results = await Promise.allSettled(
+    reservations.map(({ partition, rid, fingerprint, subjects }) =>
+      context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects }),
+    ),
+  )
+  const failed = results.filter((result) => result.status === 'rejected')
+  if (failed.length === 0) return
+  const [first] = failed
+  context.log.warn('upload.release_failed', { failed: failed.length, error: first?.reason })
+}

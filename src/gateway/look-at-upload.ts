@@ -1,0 +1,104 @@
+import type { Reservation } from '../ledger/port.ts'
+import { recordOrLog } from './audit-events.ts'
+import type { GatewayContext } from './context.ts'
+import { abortAtStore } from './end-multipart.ts'
+import { AGAIN_MS, lookAgain } from './look-again.ts'
+import { isMade } from './open-multipart.ts'
+import { recovering } from './refusal.ts'
+import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
+import { condemn, endEvent, settle } from './settle.ts'
+
+/** What came of one look at a reservation. */
+export type Outcome = 'ended' | 'waiting' | 'failed'
+
+/**
+ * Looks once at an upload that is due: settles it, releases it, or says when to look again. Goes by the
+ * ledger's time of the claim.
+ */
+export async function lookAtUpload(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  nowMs: number,
+): Promise<Outcome> {
+  if (reservation.state === 'D') {
+    await condemn(context, reservation, note)
+    return 'ended'
+  }
+  const settlement = await settle(context, reservation, note)
+  if (settlement.how === 'seen') {
+    await lookAgain(context, reservation, reservation.expMs - nowMs + AGAIN_MS)
+    return 'waiting'
+  }
+  if (settlement.how !== 'absent') return 'ended'
+  if (note.multipart !== undefined && reservation.state === 'P') {
+    return lookAtParts(context, reservation, note, nowMs)
+  }
+  const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
+  // A store that sends no `Date` is believed after `exp`, which lies a minute past the last byte.
+  const storeNowMs = settlement.storeNowMs ?? nowMs - 60_000
+  const lastByteMs = urlExpMs + maxTransferMs(context, note)
+  if (nowMs < reservation.expMs || storeNowMs < lastByteMs) {
+    const next = nowMs < urlExpMs ? urlExpMs : Math.max(reservation.expMs, lastByteMs)
+    await lookAgain(context, reservation, Math.max(0, next - nowMs) + AGAIN_MS)
+    return 'waiting'
+  }
+  return release(context, reservation, note)
+}
+
+/**
+ * An upload of parts that nobody has completed. It waits until its time is over, unless it was aborted
+ * or the store has never made it; then it is aborted, and no object can come of it any more.
+ */
+async function lookAtParts(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  nowMs: number,
+): Promise<Outcome> {
+  const endMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
+  const givenUp = note.aborted === true || !isMade(note.multipart)
+  if (!givenUp && nowMs < endMs) {
+    await lookAgain(context, reservation, endMs - nowMs + AGAIN_MS)
+    return 'waiting'
+  }
+  if ((await abortAtStore(context, reservation, note)) === 'arrived') {
+    await settle(context, reservation, note)
+    return 'ended'
+  }
+  return release(context, reservation, givenUp ? { ...note, aborted: true } : note)
+}
+
+/** The object can no longer arrive: what was reserved is free again. */
+async function release(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Outcome> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const op = note.aborted ? 'V' : 'X'
+  const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('release the upload')
+  if (reply.code === 'EARLY') {
+    await lookAgain(context, reservation, reply.expMs - reply.nowMs + AGAIN_MS)
+    return 'waiting'
+  }
+  if (reply.code === 'OK' && !note.aborted) {
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'expired' })
+    await recordOrLog(context, endEvent(context, 'upload.expired', note, rid))
+  }
+  if (reply.code === 'OK' && note.aborted) {
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
+  }
+  if (reply.code === 'CORRUPT' || reply.code === 'CONFLICT') {
+    context.telemetry.ledgerAlarmed({ op, code: reply.code })
+    context.log.error('ledger.alarm', { op, code: reply.code, uploadId: rid })
+    return 'failed'
+  }
+  return 'ended'
+}
+
+function maxTransferMs(context: GatewayContext, note: UploadNote): number {
+  return (context.config.stores.get(note.place[0])?.maxTransferSeconds ?? 3_600) * 1000
+}

@@ -1,0 +1,73 @@
+import type { Principal } from '../auth/principal.ts'
+import { GatewayError } from '../errors.ts'
+import { MAX_AMOUNT } from '../ledger/port.ts'
+import { invalidMember } from '../policy/invalid.ts'
+import type { GatewayContext } from './context.ts'
+import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
+
+/** An upload of a batch, planned. */
+export interface PlannedItem {
+  readonly wanted: WantedUpload
+  readonly plan: UploadPlan
+}
+
+/**
+ * Plans every upload of a batch, or none: the first that cannot be had refuses all, and the error names
+ * it. Single PUTs and forms only: what has to ask the store first (an overwrite, an upload of parts) is
+ * created on its own. Throws what `planUpload` throws, `InvalidRequest` for the rest.
+ */
+export function planBatch(
+  context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
+  principal: Principal,
+  items: readonly WantedUpload[],
+): readonly PlannedItem[] {
+  const planned = items.map((wanted, index) => planItem(context, principal, { wanted, index }))
+  const places = new Map<string, number>()
+  for (const [index, { plan }] of planned.entries()) {
+    const place = JSON.stringify([plan.bucket.name, plan.place.key.text])
+    const other = places.get(place)
+    if (other !== undefined) {
+      throw invalidMember(`items.${index}.key`, `must not be the one of items.${other}`)
+    }
+    places.set(place, index)
+  }
+  const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  if (bytes > MAX_AMOUNT) throw invalidMember('items', 'must have fewer bytes in all')
+  return planned
+}
+
+function planItem(
+  context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
+  principal: Principal,
+  { wanted, index }: { readonly wanted: WantedUpload; readonly index: number },
+): PlannedItem {
+  if (wanted.overwrite) {
+    throw invalidMember(
+      `items.${index}.overwrite`,
+      'must be false: an overwrite is created on its own',
+    )
+  }
+  if (wanted.mode === 'multipart') {
+    throw invalidMember(`items.${index}.mode`, 'must not be "multipart": it is created on its own')
+  }
+  try {
+    const plan = planUpload(context, principal, wanted)
+    if (plan.form !== 'multipart') return { wanted, plan }
+    // As one PUT it is the same upload, if the store takes one so large.
+    const single: WantedUpload = { ...wanted, mode: 'put' }
+    return { wanted: single, plan: planUpload(context, principal, single) }
+  } catch (error) {
+    throw error instanceof GatewayError ? aboutItem(error, index) : error
+  }
+}
+
+function aboutItem(error: GatewayError, index: number): GatewayError {
+  const { fields, ...details } = error.details
+  return new GatewayError(error.code, `${error.message} (items.${index})`, {
+    ...details,
+    ...(fields !== undefined && {
+      fields: fields.map(({ path, message }) => ({ path: `items.${index}.${path}`, message })),
+    }),
+    cause: error,
+  })
+}
