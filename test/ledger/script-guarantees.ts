@@ -4,6 +4,7 @@ import { type AdmitCommand, MAX_AMOUNT } from '../../src/ledger/port.ts'
 import { packNumbers } from '../../src/ledger/redis/codec.ts'
 import { indexKey, recordKey, subjectKey } from '../../src/ledger/redis/keys.ts'
 import { finishOf, START_MS, wanted } from '../contract/ledger-commands.ts'
+import { BATCH_GUARANTEES } from './batch-guarantees.ts'
 import {
   condemned,
   entriesOf,
@@ -30,6 +31,7 @@ const HOUR_MS = 3_600_000
 const FOR_GOOD = -1
 
 export const GUARANTEES = {
+  ...BATCH_GUARANTEES,
   async 'an epoch that is over decides nothing'(scripts: ScriptsUnderTest) {
     const pending = await reserved(scripts)
     await scripts.moveTo(START_MS + 6_000)

@@ -203,6 +203,42 @@ export const MUTANTS: readonly Mutant[] = [
     falls: 'a key of another program is not reserved over',
   },
   {
+    without: 'the look at the other records of a batch',
+    script: 'reserve',
+    edits: [['if got[i - 1] then\n      local rec', 'if false then\n      local rec']],
+    falls: 'a batch writes over no record that is known',
+  },
+  {
+    without: 'the check for foreign keys among the records of a batch',
+    script: 'reserve',
+    edits: [['if fresh or batch then', 'if fresh then']],
+    falls: 'a batch is not reserved over a key of another program',
+  },
+  {
+    without: 'the looks at all but the first of a batch',
+    script: 'reserve',
+    edits: [['unpack(looks)', 'unpack(looks, 1, 2)']],
+    falls: 'each of a batch is pending for good, due with the others, with a hold of its own',
+  },
+  {
+    without: 'the hold of each of a batch',
+    script: 'reserve',
+    edits: [['head .. ARGV[i]', 'head .. ARGV[8]']],
+    falls: 'each of a batch is pending for good, due with the others, with a hold of its own',
+  },
+  {
+    without: 'the return on denial',
+    script: 'reserve',
+    edits: [["if denied then return {'DENIED', now, denied, levels} end", '']],
+    falls: 'a batch that is refused leaves everything as it was',
+  },
+  {
+    without: 'the write of a replay',
+    script: 'reserve',
+    edits: [[REWRITE, '']],
+    falls: 'a replay of a batch writes, and counts once',
+  },
+  {
     without: 'the check for foreign keys',
     script: 'finish',
     edits: [[FOREIGN, 'local ignored = true']],
