@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { withDenyCache } from '../../src/ledger/deny-cache.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
-import { type AdmitCommand, KIND, type Ledger } from '../../src/ledger/port.ts'
+import { type AdmitCommand, KIND, type Ledger, type ReserveCommand } from '../../src/ledger/port.ts'
 import { START_MS } from '../contract/ledger-commands.ts'
 import { TestClock } from '../support/test-clock.ts'
 
@@ -220,6 +220,29 @@ describe('withDenyCache', () => {
     expect(await ask({ cost: 3, op: 'Q' })).toMatchObject(GRANTED)
     clock.advance(1)
     expect(await ask({ cost: 4 })).toMatchObject(REFUSED)
+  })
+
+  it('a batch is refused by what is remembered of one, and not the other way round', async () => {
+    const { ledger, ask, spend, seen } = fixture()
+    const batch = (count: number): AdmitCommand => {
+      const command = asked({ op: 'R', cost: count, bytes: count }) as ReserveCommand
+      const each = Array.from({ length: count }, (_, n) => ({
+        rid: n === 0 ? command.rid : `${command.rid}-${n}`,
+        hold: command.hold.with(3, 1),
+        note: '{}',
+      }))
+      return { ...command, each }
+    }
+    await spend(1)
+    const refused = { code: 'DENIED', denied: [1] }
+    expect(await ledger.admit(batch(3))).toMatchObject(refused)
+    expect(await ledger.admit(batch(3))).toMatchObject({ ...refused, remembered: true })
+    expect(await ask({ op: 'R' })).toMatchObject(GRANTED)
+    expect(await ledger.admit(batch(1))).toMatchObject({ code: 'OK' })
+    expect(await ask({ op: 'R' })).toMatchObject(REFUSED)
+    const calls = seen.calls
+    expect(await ledger.admit(batch(2))).toMatchObject({ ...refused, remembered: true })
+    expect(seen.calls).toBe(calls)
   })
 
   it('one user’s refusal is not another’s', async () => {

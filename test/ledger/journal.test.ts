@@ -47,6 +47,16 @@ function open(): { journal: Journal; asked: () => number } {
 
 const ridsOf = (entries: readonly JournalEntry[]) => entries.map(({ rid }) => rid)
 
+it('takes all of a batch, or none of it', async () => {
+  const { journal } = open()
+  const odd = entry('up_2', { expMs: Number.NaN })
+  const taking = journal.recordAll([entry('up_1'), odd, entry('up_3')], BEFORE)
+  await expect(taking).rejects.toMatchObject({ code: 'LedgerUnavailable' })
+  expect(journal.outdated(PARTITION, AFTER)).toEqual([])
+  await journal.recordAll([entry('up_1'), entry('up_3')], BEFORE)
+  expect(ridsOf(journal.outdated(PARTITION, AFTER))).toEqual(['up_1', 'up_3'])
+})
+
 it('hands out what was made under any other epoch, older or newer by its name, and only once', async () => {
   const { journal } = open()
   const made = [

@@ -168,6 +168,51 @@ describeOnRedis('a ledger with a journal', () => {
     await expect(gateway.ledger.finish(command)).rejects.toEqual(refused)
   })
 
+  const RIDS = ['up_1', 'up_2', 'up_3']
+  const BATCH: ReserveCommand = {
+    ...wanted({ rid: 'up_1', bytes: 30, ttlMs: HOUR_MS }),
+    each: RIDS.map((rid) => ({ rid, hold: RESERVE.hold, note: `{"own":"${rid}"}` })),
+  }
+  const namedAs = (rid: string) => ({ ...BATCH, rid })
+  const statesOf = async ({ ledger }: Gateway) => {
+    const found = await Promise.all(RIDS.map((rid) => ledger.find({ ...REF, rid })))
+    return found.map((one) => one?.state)
+  }
+
+  it('puts every reservation of a batch back, each with its own hold and note', async () => {
+    const gateway = await openGateway()
+    expect(await gateway.ledger.admit(BATCH)).toMatchObject({ code: 'OK' })
+    await gateway.ledger.finish(finishOf(namedAs('up_2'), 'V'))
+    await loseAll()
+    await untilOpen(gateway)
+    for (const { rid, hold, note } of BATCH.each ?? []) {
+      const found = await gateway.ledger.find({ ...REF, rid })
+      expect(found).toMatchObject({ state: 'P', hold, note, fingerprint: BATCH.fingerprint })
+    }
+    const audit = await gateway.ledger.audit({ partition: PARTITION, repair: false })
+    expect(audit).toMatchObject({ drifts: [], index: [], counts: { pending: 3 } })
+  })
+
+  it('LedgerUnavailable: takes a whole batch back that its journal could not take', async () => {
+    const gateway = await openGateway()
+    gateway.breakJournal()
+    await expect(gateway.ledger.admit(BATCH)).rejects.toEqual(refused)
+    const all = ['V', 'V', 'V']
+    await until('all are void', async () => String(await statesOf(gateway)) === String(all))
+  })
+
+  it('writes down what is pending of a batch that comes again, though its first has ended', async () => {
+    const [first, second] = [await openGateway(), await openGateway()]
+    const again = { ...BATCH, replayable: true }
+    first.breakJournal()
+    await expect(first.ledger.admit(again)).rejects.toEqual(refused)
+    await first.ledger.finish(finishOf(namedAs('up_1'), 'S', 10))
+    expect(await second.ledger.admit(again)).toMatchObject({ code: 'EXISTS', state: 'S' })
+    await loseAll()
+    await untilOpen(second)
+    expect(await statesOf(second)).toEqual([undefined, 'P', 'P'])
+  })
+
   it('puts nothing back that has ended', async () => {
     const gateway = await openGateway()
     await gateway.ledger.admit(RESERVE)

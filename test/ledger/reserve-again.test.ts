@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { VoidCommand } from '../../src/ledger/port.ts'
+import type { ReserveCommand, VoidCommand } from '../../src/ledger/port.ts'
 import type { BatchResult } from '../../src/ledger/redis/batcher.ts'
 import { createFence } from '../../src/ledger/redis/fence.ts'
 import { noAnswer } from '../../src/ledger/redis/redis-node.ts'
 import { createReserve } from '../../src/ledger/redis/reserve.ts'
 import { START_MS, wanted } from '../contract/ledger-commands.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { until } from '../support/until.ts'
 
 const UNACKNOWLEDGED: BatchResult = {
   kind: 'reply',
@@ -15,8 +16,12 @@ const UNACKNOWLEDGED: BatchResult = {
 const REFUSED: BatchResult = { kind: 'error', message: 'NOREPLICAS few', acknowledged: false }
 
 /** Reserves on a server whose second answer is the given one; returns what was taken back. */
-async function takenBack(second: () => BatchResult, replayable = false): Promise<string[]> {
+async function takenBack(
+  second: () => BatchResult,
+  more: Partial<ReserveCommand> = {},
+): Promise<string[]> {
   const taken: string[] = []
+  let underWay = 0
   let runs = 0
   const reserve = createReserve({
     run: async () => {
@@ -29,11 +34,18 @@ async function takenBack(second: () => BatchResult, replayable = false): Promise
     patienceMs: 250,
     voidBehind: async ({ rid }: VoidCommand) => {
       taken.push(rid)
+      underWay += 1
+      expect(underWay).toBeLessThanOrEqual(64)
+      await Promise.resolve()
+      underWay -= 1
+      if (rid === 'up_3') throw noAnswer('nobody knows')
       return { code: 'OK', nowMs: START_MS, over: 0 }
     },
   })
-  const asked = reserve({ ...wanted({ rid: 'up_1' }), replayable })
+  const asked = reserve({ ...wanted({ rid: 'up_1' }), ...more })
   await expect(asked).rejects.toMatchObject({ code: 'LedgerUnavailable' })
+  const all = more.replayable === true ? 0 : (more.each?.length ?? 1)
+  await until('all are taken back', async () => taken.length >= all)
   return taken
 }
 
@@ -50,6 +62,16 @@ describe('a reservation that too few replicas have', () => {
   })
 
   it('is left alone when its id comes from a caller: a URL may be out for it', async () => {
-    expect(await takenBack(() => REFUSED, true)).toEqual([])
+    expect(await takenBack(() => REFUSED, { replayable: true })).toEqual([])
+  })
+
+  const rids = Array.from({ length: 200 }, (_, n) => `up_${n + 1}`)
+  const each = rids.map((rid) => ({ rid, hold: wanted().hold, note: '{}' }))
+  it('is taken back with all of its batch, in pieces, whatever becomes of one of them', async () => {
+    expect(await takenBack(() => REFUSED, { each })).toEqual(rids)
+  })
+
+  it('is left alone with all of its batch when its ids come from a caller', async () => {
+    expect(await takenBack(() => REFUSED, { each, replayable: true })).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { SqlDatabase } from '../../src/ledger/sql-database.ts'
+import { reserveBatch, ridsOf } from '../contract/batch-commands.ts'
 import { countersOf, reserve, stored, TENANT, USER } from '../contract/reservation-commands.ts'
 import { openSqliteFixture, removeSqliteFiles } from './sqlite-fixture.ts'
 
@@ -67,6 +68,24 @@ describe('a failing database', () => {
       expect(await countersOf(ledger, asked())).toEqual([0, 0, 0, 0])
     },
   )
+
+  it('LedgerUnavailable: a batch of which one record fails leaves nothing, and harms nobody beside it', async () => {
+    let broken = true
+    const insert = 'INSERT INTO reservation'
+    const { wrap } = failing((sql, rid) => broken && sql.startsWith(insert) && rid === 'up_2')
+    const { ledger } = openSqliteFixture(wrap)
+    const batch = reserveBatch(ridsOf(4), () => asked())
+    const commands = [reserve('up_a', asked()), batch, reserve('up_b', asked())]
+    const outcomes = await Promise.allSettled(commands.map((command) => ledger.admit(command)))
+    const granted = { status: 'fulfilled', value: { code: 'OK' } }
+    expect(outcomes).toMatchObject([granted, { reason: unavailable }, granted])
+    for (const rid of ridsOf(4)) expect(await ledger.find({ partition: 0, rid })).toBeUndefined()
+    expect(await countersOf(ledger, asked())).toEqual([0, 20, 0, 20])
+    broken = false
+    expect(await ledger.admit(batch)).toMatchObject({ code: 'OK' })
+    const audit = await ledger.audit({ partition: 0, repair: false })
+    expect(audit).toMatchObject({ drifts: [], index: [], counts: { pending: 6 } })
+  })
 
   it('LedgerUnavailable: a read that fails says so, too', async () => {
     let broken = false
