@@ -6,6 +6,7 @@ const DIGEST_BYTES = 32
 
 interface Pads {
   readonly inner: Buffer
+  /** The padded key, and room behind it for the inner digest. */
   readonly outer: Buffer
 }
 
@@ -17,24 +18,36 @@ const pads = new WeakMap<Uint8Array, Pads>()
  * `createHmac` would turn into a key object each time, at several times the cost.
  */
 export const nodeHashing: Hashing = {
-  sha256: (data) => hash('sha256', data, 'buffer'),
+  sha256: (data) => bytesOf(digest(data)),
   hmacSha256(key, data) {
     const { inner, outer } = padsOf(key)
     const message = typeof data === 'string' ? Buffer.from(data) : data
-    const innerDigest = hash('sha256', Buffer.concat([inner, message]), 'buffer')
-    return hash('sha256', Buffer.concat([outer, innerDigest], BLOCK_BYTES + DIGEST_BYTES), 'buffer')
+    outer.write(digest(Buffer.concat([inner, message])), BLOCK_BYTES, 'latin1')
+    return bytesOf(digest(outer))
   },
+}
+
+/** One character a byte: a short text is made in half the time that a buffer takes. */
+function digest(data: string | Uint8Array): string {
+  return hash('sha256', data, 'binary')
+}
+
+function bytesOf(latin1: string): Uint8Array {
+  const bytes = new Uint8Array(DIGEST_BYTES)
+  for (let index = 0; index < DIGEST_BYTES; index += 1) bytes[index] = latin1.charCodeAt(index)
+  return bytes
 }
 
 function padsOf(key: Uint8Array): Pads {
   const known = pads.get(key)
   if (known !== undefined) return known
   const block = Buffer.alloc(BLOCK_BYTES)
-  block.set(key.length > BLOCK_BYTES ? hash('sha256', key, 'buffer') : key)
+  block.set(key.length > BLOCK_BYTES ? nodeHashing.sha256(key) : key)
   const made = {
     inner: Buffer.from(block.map((byte) => byte ^ 0x36)),
-    outer: Buffer.from(block.map((byte) => byte ^ 0x5c)),
+    outer: Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES),
   }
+  made.outer.set(block.map((byte) => byte ^ 0x5c))
   pads.set(key, made)
   return made
 }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/hashing.ts'
@@ -26,6 +26,16 @@ describe('the hashes of Node', () => {
     for (const [key, data, mac] of cases) {
       expect(toHex(nodeHashing.hmacSha256(key, data))).toBe(mac)
     }
+  })
+
+  it('give the SHA-256 of the runtime for every text and all bytes', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.uint8Array()), (data) => {
+        const digest = nodeHashing.sha256(data)
+        expect(toHex(digest)).toBe(createHash('sha256').update(data).digest('hex'))
+        expect(digest).toHaveLength(32)
+      }),
+    )
   })
 
   it('give the HMAC of the runtime for every key and message, again and again', () => {
