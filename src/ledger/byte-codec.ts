@@ -1,20 +1,26 @@
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const MAX_SAFE_DIGITS = 8
+/** Enough for nearly every ticket; more is taken as it is needed. */
+const FIRST_CAPACITY_BYTES = 512
 
 /** Writes whole numbers as base-128 varints (least first) and texts with their length before them. */
 export class ByteWriter {
-  readonly #bytes: number[] = []
+  #bytes = new Uint8Array(FIRST_CAPACITY_BYTES)
+  #length = 0
 
   /** 0 to 2^53 − 1. Throws `RangeError` for anything else. */
   number(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('Cannot write the number')
+    this.#reserve(MAX_SAFE_DIGITS)
     let rest = value
     while (rest >= 0x80) {
-      this.#bytes.push((rest % 0x80) | 0x80)
+      this.#bytes[this.#length] = (rest % 0x80) | 0x80
+      this.#length += 1
       rest = Math.floor(rest / 0x80)
     }
-    this.#bytes.push(rest)
+    this.#bytes[this.#length] = rest
+    this.#length += 1
   }
 
   numbers(values: readonly number[]): void {
@@ -23,17 +29,57 @@ export class ByteWriter {
   }
 
   text(value: string): void {
+    if (this.#ascii(value)) return
     const bytes = encoder.encode(value)
     this.number(bytes.length)
     this.raw(bytes)
   }
 
   raw(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#bytes.push(byte)
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
   }
 
+  /** All that was written, as a copy. */
   bytes(): Uint8Array {
-    return Uint8Array.from(this.#bytes)
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  /** All that was written, for those who look before the next write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Begins anew, in the memory that was taken before. */
+  clear(): this {
+    this.#length = 0
+    return this
+  }
+
+  /** A text of ASCII needs no encoder, and ids are nothing else. False, and nothing written, for others. */
+  #ascii(value: string): boolean {
+    const start = this.#length
+    this.number(value.length)
+    this.#reserve(value.length)
+    for (let index = 0; index < value.length; index += 1) {
+      const unit = value.charCodeAt(index)
+      if (unit >= 0x80) {
+        this.#length = start
+        return false
+      }
+      this.#bytes[this.#length + index] = unit
+    }
+    this.#length += value.length
+    return true
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more
+    if (needed <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length))
+    larger.set(this.#bytes)
+    this.#bytes = larger
   }
 }
 
@@ -71,7 +117,9 @@ export class ByteReader {
       this.failed = true
       return []
     }
-    return Array.from({ length: count }, () => this.number())
+    const values: number[] = []
+    for (let index = 0; index < count; index += 1) values.push(this.number())
+    return values
   }
 
   text(maxBytes: number): string {
@@ -80,10 +128,21 @@ export class ByteReader {
       this.failed = true
       return ''
     }
-    const bytes = this.#bytes.subarray(this.#at, this.#at + length)
+    const start = this.#at
     this.#at += length
+    let text = ''
+    for (let index = start; index < this.#at; index += 1) {
+      const byte = this.#bytes[index] ?? 0
+      if (byte >= 0x80) return this.#decoded(start)
+      text += String.fromCharCode(byte)
+    }
+    return text
+  }
+
+  /** A text that is not ASCII alone, from `start` to where the reader stands. */
+  #decoded(start: number): string {
     try {
-      return decoder.decode(bytes)
+      return decoder.decode(this.#bytes.subarray(start, this.#at))
     } catch {
       this.failed = true
       return ''
