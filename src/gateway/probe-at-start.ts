@@ -1,5 +1,6 @@
 import type { GatewayContext } from './context.ts'
-import { probeStore, type Send } from './probe-store.ts'
+import type { Send } from './probe-run.ts'
+import { probeStore } from './probe-store.ts'
 import { needsProbe, placementIn } from './store-truth.ts'
 
 const FIRST_PAUSE_MS = 5_000

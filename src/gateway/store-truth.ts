@@ -32,12 +32,24 @@ export function createStoreTruth(initial: Config, log: Logger): StoreTruth {
   }
 }
 
+/** What signing relies upon, in one form of grant or another. */
+const RELIED_UPON: readonly (keyof Capabilities)[] = [
+  'signedLength',
+  'signedType',
+  'writeOnce',
+  'unsignedCopySource',
+  'unsignedHeaders',
+  'responseOverrides',
+  'postPolicy',
+  'multipart',
+  'writeOnceMultipart',
+  'tagging',
+  'encryption',
+]
+
 /** True when signing depends on something about the store that nobody has looked at. */
 export function needsProbe({ capabilities }: Store): boolean {
-  const { signedLength, signedType, writeOnce, unsignedCopySource, responseOverrides } =
-    capabilities
-  const asked = [signedLength, signedType, writeOnce, unsignedCopySource, responseOverrides]
-  return asked.includes('probe')
+  return RELIED_UPON.some((name) => capabilities[name] === 'probe')
 }
 
 /** Where a store can be probed: the first placement in it; `undefined` when no bucket uses it. */

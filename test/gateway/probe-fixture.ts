@@ -1,0 +1,39 @@
+import type { Send } from '../../src/gateway/probe-run.ts'
+import { probeStore } from '../../src/gateway/probe-store.ts'
+import { createStoreClient } from '../../src/stores/s3-client.ts'
+import { createTestBucket, type StoreUnderTest } from '../support/stores/stores-under-test.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { openTestGateway } from '../support/test-gateway.ts'
+
+/** How a store is set up for a probe, and what stands before it. */
+export interface ProbedOptions {
+  /** Default: one key pair for everything. */
+  readonly credentials?: unknown
+  /** What is known beforehand. Default: nothing. */
+  readonly capabilities?: Readonly<Record<string, unknown>>
+  /** Carries the signed requests, and may change what the store does. Default: the real `fetch`. */
+  readonly send?: Send
+  /** Carries the gateway's own calls. Default: `send`'s default. */
+  readonly ownCalls?: Send
+}
+
+/** A gateway whose only store is a real one of which nothing is known beforehand. */
+export async function gatewayOn(real: StoreUnderTest, options: ProbedOptions = {}) {
+  const { credentials = real.credentials.main, capabilities = {}, send = fetch } = options
+  const bucket = await createTestBucket(real)
+  const clock = new TestClock(Date.now())
+  const gateway = await openTestGateway({
+    clock,
+    store: { endpoint: real.endpoint, region: real.region, credentials, capabilities },
+    bucket: { placements: [{ store: 'main', bucket }] },
+    ...(options.ownCalls !== undefined && {
+      overrides: { storeClient: createStoreClient({ fetch: options.ownCalls, clock }) },
+    }),
+  })
+  const [placement] = [...gateway.context.config.buckets.values()].map(
+    ({ placements }) => placements[0],
+  )
+  if (placement === undefined) throw new Error('no placement')
+  const probe = () => probeStore(gateway.context, send, placement)
+  return { gateway, placement, probe, [Symbol.asyncDispose]: () => gateway.close() }
+}
