@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
-import { cephStore, describeOnCeph, storeClient } from '../support/stores/stores-under-test.ts'
+import { describeOnCeph, realStores, storeClient } from '../support/stores/stores-under-test.ts'
 import { beside, newPlace, sendPart, urlOf } from './multipart-fixture.ts'
 import { exampleStore, placeOf } from './store-fixture.ts'
 
@@ -12,117 +12,114 @@ const NONE: ReadonlyMap<string, string> = new Map()
 // Without ! ' ( ) *, which s3rver's signatures do not know in a query.
 const ODD_KEY = 'a b+c%/é😀;&=?#~@"<>`%2F'
 
-describe.each([cephStore()].filter((store) => store !== undefined))(
-  'multipart uploads on $kind',
-  (real) => {
-    it('make one object of their parts, with every header that they began with', async () => {
-      const place = await newPlace(real, ODD_KEY)
-      const headers = {
-        'content-type': 'image/jpeg',
-        'cache-control': 'private, max-age=60',
-        'content-disposition': 'attachment; filename="a b.jpg"',
-        'content-encoding': 'x-own',
-        'x-amz-meta-signet': 't1',
-      }
-      const uploadId = await client.createMultipart(place, new Map(Object.entries(headers)))
-      const first = randomBytes(MIN_PART_BYTES)
-      await sendPart(real, place, { uploadId, partNumber: 2, body: 'the rest' })
-      await sendPart(real, place, { uploadId, partNumber: 1, body: first })
-      const parts = (await client.listParts(place, uploadId)) ?? []
-      expect(parts).toEqual([
-        { partNumber: 1, sizeBytes: MIN_PART_BYTES, etag: expect.stringMatching(/^"\w{32}"$/) },
-        { partNumber: 2, sizeBytes: 8, etag: expect.stringMatching(/^"\w{32}"$/) },
-      ])
-      expect((await client.head(place)).found).toBe(false)
-      const request = { uploadId, parts, writeOnce: false }
-      expect(await client.completeMultipart(place, request)).toBe('completed')
-      expect(await client.head(place)).toMatchObject({ sizeBytes: MIN_PART_BYTES + 8 })
-      const got = await storeClient(real).fetch(urlOf(real, place))
-      const whole = Buffer.concat([first, Buffer.from('the rest')])
-      expect(Object.fromEntries(got.headers)).toMatchObject(headers)
-      expect(whole.equals(await got.bytes())).toBe(true)
-    })
+describe.each(realStores())('multipart uploads on $kind', (real) => {
+  it('make one object of their parts, with every header that they began with', async () => {
+    const place = await newPlace(real, ODD_KEY)
+    const headers = {
+      'content-type': 'image/jpeg',
+      'cache-control': 'private, max-age=60',
+      'content-disposition': 'attachment; filename="a b.jpg"',
+      'content-encoding': 'x-own',
+      'x-amz-meta-signet': 't1',
+    }
+    const uploadId = await client.createMultipart(place, new Map(Object.entries(headers)))
+    const first = randomBytes(MIN_PART_BYTES)
+    await sendPart(real, place, { uploadId, partNumber: 2, body: 'the rest' })
+    await sendPart(real, place, { uploadId, partNumber: 1, body: first })
+    const parts = (await client.listParts(place, uploadId)) ?? []
+    expect(parts).toEqual([
+      { partNumber: 1, sizeBytes: MIN_PART_BYTES, etag: expect.stringMatching(/^"\w{32}"$/) },
+      { partNumber: 2, sizeBytes: 8, etag: expect.stringMatching(/^"\w{32}"$/) },
+    ])
+    expect((await client.head(place)).found).toBe(false)
+    const request = { uploadId, parts, writeOnce: false }
+    expect(await client.completeMultipart(place, request)).toBe('completed')
+    expect(await client.head(place)).toMatchObject({ sizeBytes: MIN_PART_BYTES + 8 })
+    const got = await storeClient(real).fetch(urlOf(real, place))
+    const whole = Buffer.concat([first, Buffer.from('the rest')])
+    expect(Object.fromEntries(got.headers)).toMatchObject(headers)
+    expect(whole.equals(await got.bytes())).toBe(true)
+  })
 
-    it('end with an abort: no parts, no such upload, and a second abort is no error', async () => {
-      const place = await newPlace(real, 'k')
-      const uploadId = await client.createMultipart(place, NONE)
-      await sendPart(real, place, { uploadId, partNumber: 1, body: 'hello' })
-      expect(await client.listParts(place, uploadId)).toHaveLength(1)
-      await client.abortMultipart(place, uploadId)
-      expect(await client.listParts(place, uploadId)).toBeUndefined()
-      expect(await client.listMultiparts(place)).toEqual([])
-      await expect(client.abortMultipart(place, uploadId)).resolves.toBeUndefined()
-      const late = await sendPart(real, place, { uploadId, partNumber: 2, body: 'hello' })
-      expect(late).toEqual({ status: 404, code: 'NoSuchUpload' })
-    })
+  it('end with an abort: no parts, no such upload, and a second abort is no error', async () => {
+    const place = await newPlace(real, 'k')
+    const uploadId = await client.createMultipart(place, NONE)
+    await sendPart(real, place, { uploadId, partNumber: 1, body: 'hello' })
+    expect(await client.listParts(place, uploadId)).toHaveLength(1)
+    await client.abortMultipart(place, uploadId)
+    expect(await client.listParts(place, uploadId)).toBeUndefined()
+    expect(await client.listMultiparts(place)).toEqual([])
+    await expect(client.abortMultipart(place, uploadId)).resolves.toBeUndefined()
+    const late = await sendPart(real, place, { uploadId, partNumber: 2, body: 'hello' })
+    expect(late).toEqual({ status: 404, code: 'NoSuchUpload' })
+  })
 
-    it('have no parts at first, and the last one sent of a number counts', async () => {
-      const place = await newPlace(real, 'k')
-      const uploadId = await client.createMultipart(place, NONE)
-      expect(await client.listParts(place, uploadId)).toEqual([])
-      await sendPart(real, place, { uploadId, partNumber: 10_000, body: 'hello' })
-      await sendPart(real, place, { uploadId, partNumber: 10_000, body: 'bye' })
-      expect(await client.listParts(place, uploadId)).toMatchObject([
-        { partNumber: 10_000, sizeBytes: 3 },
-      ])
-    })
+  it('have no parts at first, and the last one sent of a number counts', async () => {
+    const place = await newPlace(real, 'k')
+    const uploadId = await client.createMultipart(place, NONE)
+    expect(await client.listParts(place, uploadId)).toEqual([])
+    await sendPart(real, place, { uploadId, partNumber: 10_000, body: 'hello' })
+    await sendPart(real, place, { uploadId, partNumber: 10_000, body: 'bye' })
+    expect(await client.listParts(place, uploadId)).toMatchObject([
+      { partNumber: 10_000, sizeBytes: 3 },
+    ])
+  })
 
-    it('are listed by exactly their key, and not with those that begin like it', async () => {
-      const place = await newPlace(real, ODD_KEY)
-      const beforeMs = Date.now()
-      const ids = [
-        await client.createMultipart(place, NONE),
-        await client.createMultipart(place, NONE),
-      ]
-      await client.createMultipart(beside(place, `${ODD_KEY}x`), NONE)
-      await client.createMultipart(beside(place, `${ODD_KEY}/x`), NONE)
-      await client.createMultipart(beside(place, ODD_KEY.slice(0, -1)), NONE)
-      const found = await client.listMultiparts(place)
-      expect(new Set(found.map(({ uploadId }) => uploadId))).toEqual(new Set(ids))
-      expect(found).toHaveLength(2)
-      for (const { initiatedMs } of found) {
-        expect(Math.abs(initiatedMs - beforeMs)).toBeLessThan(10_000)
-      }
-      expect(await client.listMultiparts(beside(place, 'a b'))).toEqual([])
-    })
+  it('are listed by exactly their key, and not with those that begin like it', async () => {
+    const place = await newPlace(real, ODD_KEY)
+    const beforeMs = Date.now()
+    const ids = [
+      await client.createMultipart(place, NONE),
+      await client.createMultipart(place, NONE),
+    ]
+    await client.createMultipart(beside(place, `${ODD_KEY}x`), NONE)
+    await client.createMultipart(beside(place, `${ODD_KEY}/x`), NONE)
+    await client.createMultipart(beside(place, ODD_KEY.slice(0, -1)), NONE)
+    const found = await client.listMultiparts(place)
+    expect(new Set(found.map(({ uploadId }) => uploadId))).toEqual(new Set(ids))
+    expect(found).toHaveLength(2)
+    for (const { initiatedMs } of found) {
+      expect(Math.abs(initiatedMs - beforeMs)).toBeLessThan(10_000)
+    }
+    expect(await client.listMultiparts(beside(place, 'a b'))).toEqual([])
+  })
 
-    it('say what is wrong with the parts, and go on', async () => {
-      const place = await newPlace(real, 'k')
-      const uploadId = await client.createMultipart(place, NONE)
-      await sendPart(real, place, { uploadId, partNumber: 1, body: randomBytes(MIN_PART_BYTES) })
-      await sendPart(real, place, { uploadId, partNumber: 2, body: 'hello' })
-      const [one, two] = (await client.listParts(place, uploadId)) ?? []
-      if (one === undefined || two === undefined) throw new Error('Cannot list the parts')
-      const complete = (parts: Parameters<StoreClient['completeMultipart']>[1]['parts']) =>
-        client.completeMultipart(place, { uploadId, parts, writeOnce: false })
-      expect(await complete([one, { ...two, etag: one.etag }])).toBe('invalid')
-      expect(await complete([one, two, { ...two, partNumber: 3 }])).toBe('invalid')
-      await expect(complete([])).rejects.toMatchObject({
+  it('say what is wrong with the parts, and go on', async () => {
+    const place = await newPlace(real, 'k')
+    const uploadId = await client.createMultipart(place, NONE)
+    await sendPart(real, place, { uploadId, partNumber: 1, body: randomBytes(MIN_PART_BYTES) })
+    await sendPart(real, place, { uploadId, partNumber: 2, body: 'hello' })
+    const [one, two] = (await client.listParts(place, uploadId)) ?? []
+    if (one === undefined || two === undefined) throw new Error('Cannot list the parts')
+    const complete = (parts: Parameters<StoreClient['completeMultipart']>[1]['parts']) =>
+      client.completeMultipart(place, { uploadId, parts, writeOnce: false })
+    expect(await complete([one, { ...two, etag: one.etag }])).toBe('invalid')
+    expect(await complete([one, two, { ...two, partNumber: 3 }])).toBe('invalid')
+    await expect(complete([])).rejects.toMatchObject({
+      code: 'StoreUnavailable',
+      details: { facts: { status: 400, code: 'MalformedXML' } },
+    })
+    expect(await complete([one, two])).toBe('completed')
+  })
+
+  it('503: a bucket that is not there, to every call but the abort', async () => {
+    const { placement, key } = await newPlace(real, 'k')
+    const nowhere = { placement: { ...placement, bucket: 'no-such-bucket' }, key }
+    const parts = [{ partNumber: 1, etag: '"e"' }]
+    const request = { uploadId: '0'.repeat(32), parts, writeOnce: false }
+    for (const call of [
+      () => client.createMultipart(nowhere, NONE),
+      () => client.listParts(nowhere, request.uploadId),
+      () => client.completeMultipart(nowhere, request),
+      () => client.listMultiparts(nowhere),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
         code: 'StoreUnavailable',
-        details: { facts: { status: 400, code: 'MalformedXML' } },
+        details: { facts: { status: 404, code: 'NoSuchBucket' } },
       })
-      expect(await complete([one, two])).toBe('completed')
-    })
-
-    it('503: a bucket that is not there, to every call but the abort', async () => {
-      const { placement, key } = await newPlace(real, 'k')
-      const nowhere = { placement: { ...placement, bucket: 'no-such-bucket' }, key }
-      const parts = [{ partNumber: 1, etag: '"e"' }]
-      const request = { uploadId: '0'.repeat(32), parts, writeOnce: false }
-      for (const call of [
-        () => client.createMultipart(nowhere, NONE),
-        () => client.listParts(nowhere, request.uploadId),
-        () => client.completeMultipart(nowhere, request),
-        () => client.listMultiparts(nowhere),
-      ]) {
-        await expect(call()).rejects.toMatchObject({
-          code: 'StoreUnavailable',
-          details: { facts: { status: 404, code: 'NoSuchBucket' } },
-        })
-      }
-    })
-  },
-)
+    }
+  })
+})
 
 describeOnCeph('multipart uploads on Ceph', (ceph) => {
   it('are listed page by page, parts and uploads', async () => {

@@ -69,8 +69,8 @@ function whatWasNotShownOfCeph(reason: string): string {
   return `
 NOT SHOWN: this run had no Ceph (${reason}).
 Its tests ran on the embedded store alone, which says nothing about: write-once and conditional
-writes, form policies, credentials that cannot read, payload hashes and Content-MD5, aborting and
-listing multipart uploads, bucket policies, store events, and agreement of a second implementation.
+writes, form policies, credentials that cannot read, payload hashes and Content-MD5, the least size
+of a part, bucket policies, store events, and agreement of a second implementation.
 To show them, run the tests as root on Debian, or install radosgw, ceph-mon and ceph-osd.
 `
 }

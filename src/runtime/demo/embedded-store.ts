@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
+import { escapeXml } from '../../stores/xml.ts'
 import { guardS3rver } from './s3rver-guard.ts'
+import { s3rverMultipart } from './s3rver-multipart.ts'
 
 /** What the embedded store is opened with. */
 export interface EmbeddedStoreOptions {
@@ -26,7 +28,7 @@ export interface EmbeddedStore {
 
 /**
  * Starts an S3 store inside this process, on loopback only, behind the guard that it needs.
- * It keeps the promises of a signature, and few others: no write-once, no checksums, no form
+ * It keeps the promises of a signature and of multipart uploads, and few others: no write-once, no checksums, no form
  * policies. Its key pair is public knowledge, so never let it listen to a network.
  * Throws when the port is taken or when `@20minutes/s3rver`, a development dependency, is missing.
  */
@@ -40,6 +42,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     configureBuckets: [{ name: options.bucket, configs: corsRules(options.origins) }],
   })
   await s3rver.configureBuckets()
+  s3rver.middleware.unshift(s3rverMultipart(options.directory))
   const server = createServer(guardS3rver(s3rver.callback()))
   try {
     await listen(server, options.port)
@@ -70,10 +73,6 @@ function corsRules(origins: readonly string[]): string[] {
     list('ExposeHeader', ['ETag']),
   ].join('')
   return [`<CORSConfiguration><CORSRule>${rule}</CORSRule></CORSConfiguration>`]
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 function listen(server: Server, port: number): Promise<void> {
