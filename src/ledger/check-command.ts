@@ -81,7 +81,7 @@ function checkAdmission(command: AdmitCommand): void {
 }
 
 function checkBatch({ hold, rid }: ReserveCommand, each: readonly BatchItem[]): void {
-  must(each.length > 0 && each.length <= MAX_BATCH && each[0]?.rid === rid, 'each')
+  must(each.length <= MAX_BATCH && each[0]?.rid === rid, 'each')
   must(new Set(each.map((item) => item.rid)).size === each.length, 'each')
   const places = amountPlaces(hold)
   // Only ever less: past what is exact it does not come back to 0.

@@ -264,7 +264,13 @@ export function batchContract(open: () => Promise<OpenedLedger>): void {
       ['has other subjects', { each: [first, changed(0, 0), third] }],
       [
         'leaves a limit out',
-        { each: [first, { ...second, hold: second.hold.slice(0, -4) }, third] },
+        {
+          each: [
+            first,
+            { ...second, hold: second.hold.slice(0, -4) },
+            { ...third, hold: third.hold.with(-2, 2) },
+          ],
+        },
       ],
       [
         'has a note too long',

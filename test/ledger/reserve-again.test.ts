@@ -22,6 +22,7 @@ async function takenBack(
 ): Promise<string[]> {
   const taken: string[] = []
   let underWay = 0
+  let most = 0
   let runs = 0
   const reserve = createReserve({
     run: async () => {
@@ -35,7 +36,7 @@ async function takenBack(
     voidBehind: async ({ rid }: VoidCommand) => {
       taken.push(rid)
       underWay += 1
-      expect(underWay).toBeLessThanOrEqual(64)
+      most = Math.max(most, underWay)
       await Promise.resolve()
       underWay -= 1
       if (rid === 'up_3') throw noAnswer('nobody knows')
@@ -46,6 +47,7 @@ async function takenBack(
   await expect(asked).rejects.toMatchObject({ code: 'LedgerUnavailable' })
   const all = more.replayable === true ? 0 : (more.each?.length ?? 1)
   await until('all are taken back', async () => taken.length >= all)
+  expect(most).toBeLessThanOrEqual(64)
   return taken
 }
 
