@@ -26,42 +26,61 @@ export type RateLimitFields = Readonly<Record<string, string>>
 /**
  * `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10): `q` the quota, `qu`
  * its unit, `w` the window, `r` what is left rounded down, `t` seconds until it is as new, rounded
- * up. A total has neither `w` nor `t`. `waits` replaces `t` of the limits that refused, so that it
- * equals `Retry-After`. Limits that refuse nothing are left out: nobody needs to slow down for them.
+ * up. A total has neither `w` nor `t`. `all` has every limit of the set, or nothing. `waits` replaces
+ * `t` of the limits that refused, so that it equals `Retry-After`. Limits that refuse nothing are left
+ * out: nobody needs to slow down for them.
  */
 export function rateLimitFields(
   set: LimitSet,
   all: readonly LimitStatus[],
   nowMs: number,
-  waits: ReadonlyMap<string, number> = new Map(),
+  waits: ReadonlyMap<string, number> = NO_WAITS,
 ): RateLimitFields {
-  const statuses = all.filter(({ shadow }) => shadow !== true)
-  if (statuses.length === 0) return {}
-  const windows = windowsOf(set)
-  const policies = statuses.map(({ policy, unit, limit }) => {
-    const window = windows.get(policy)
-    const quota = window?.quota ?? limit
-    return `${name(policy)};q=${integer(quota)}${unitOf(unit)}${window === undefined ? '' : `;w=${window.seconds}`}`
-  })
-  const levels = statuses.map(({ policy, remaining, resetsAt, ...status }) => {
+  const { policies, names } = fixedPartsOf(set)
+  const levels: string[] = []
+  for (const status of all) {
+    const { policy, remaining, resetsAt } = status
+    if (status.shadow === true) continue
     const resetsAtMs = status[RESETS_AT_MS] ?? (resetsAt && Date.parse(resetsAt))
     const reset = waits.get(policy) ?? secondsUntil(resetsAtMs, nowMs)
-    return `${name(policy)};r=${integer(remaining)}${reset === undefined ? '' : `;t=${reset}`}`
-  })
-  return { 'ratelimit-policy': policies.join(', '), ratelimit: levels.join(', ') }
+    const level = `${names.get(policy)};r=${integer(remaining)}`
+    levels.push(reset === undefined ? level : `${level};t=${reset}`)
+  }
+  if (levels.length === 0) return {}
+  return { 'ratelimit-policy': policies, ratelimit: levels.join(', ') }
 }
 
-function windowsOf(set: LimitSet): Map<string, { seconds: number; quota?: number }> {
-  const windows = new Map<string, { seconds: number; quota?: number }>()
+/** What the fields of a set say in every answer. */
+interface FixedParts {
+  readonly policies: string
+  /** By policy: its name as a string of the format. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+const NO_WAITS: ReadonlyMap<string, number> = new Map()
+const fixedParts = new WeakMap<LimitSet, FixedParts>()
+
+function fixedPartsOf(set: LimitSet): FixedParts {
+  const known = fixedParts.get(set)
+  if (known !== undefined) return known
+  const names = new Map<string, string>()
+  const policies: string[] = []
   for (const group of [set.user, set.tenant]) {
-    for (const { policy, windowSeconds, requests } of group.rates) {
-      windows.set(policy, { seconds: windowSeconds, quota: requests })
+    for (const { policy, windowSeconds, requests, shadow } of group.rates) {
+      names.set(policy, name(policy))
+      const member = `${name(policy)};q=${integer(requests)}${unitOf('requests')};w=${windowSeconds}`
+      if (shadow !== true) policies.push(member)
     }
-    for (const { policy, window } of group.quotas) {
-      if (window !== undefined) windows.set(policy, { seconds: WINDOW_SECONDS[window] })
+    for (const { policy, unit, limit, window, shadow } of group.quotas) {
+      names.set(policy, name(policy))
+      const member = `${name(policy)};q=${integer(limit)}${unitOf(unit)}`
+      const seconds = window === undefined ? '' : `;w=${WINDOW_SECONDS[window]}`
+      if (shadow !== true) policies.push(member + seconds)
     }
   }
-  return windows
+  const made = { policies: policies.join(', '), names }
+  fixedParts.set(set, made)
+  return made
 }
 
 function unitOf(unit: string): string {
