@@ -3,8 +3,9 @@ import { GatewayError } from '../errors.ts'
 import { newUuid } from '../gateway/ids.ts'
 import { createRareLog } from '../rare-log.ts'
 import type { AppContext } from './app-context.ts'
+import { frameHeaders } from './json-answer.ts'
 import { OUTAGE_LOG_MS, type ProblemContext, problemResponse } from './problem.ts'
-import type { Variables } from './route.ts'
+import type { HttpContext, Variables } from './route.ts'
 
 /** They are answered under any load: whoever asks decides whether the process lives. */
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
@@ -67,7 +68,7 @@ function requestFrame(
       http.res = problemResponse(problems, thrown, http.get('requestId'))
     } finally {
       underWay -= 1
-      finish(http.res.headers, http.get('requestId'), context.lifecycle.state === 'draining')
+      finish(http, context.lifecycle.state === 'draining')
       context.telemetry.requestServed({
         route: http.req.routePath,
         method: METHODS.has(http.req.method) ? http.req.method : '_OTHER',
@@ -78,10 +79,13 @@ function requestFrame(
   }
 }
 
-function finish(headers: Headers, requestId: string, draining: boolean): void {
-  headers.set('x-request-id', requestId)
-  headers.set('x-content-type-options', 'nosniff')
-  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
+function finish(http: HttpContext, draining: boolean): void {
+  const { res } = http
+  if (res !== http.get('framed')) {
+    for (const [name, value] of Object.entries(frameHeaders(http.get('requestId')))) {
+      if (name !== 'cache-control' || !res.headers.has(name)) res.headers.set(name, value)
+    }
+  }
   // A connection that stays busy is otherwise served on and on after the server has closed.
-  if (draining) headers.set('connection', 'close')
+  if (draining) res.headers.set('connection', 'close')
 }

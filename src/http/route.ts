@@ -11,6 +11,8 @@ export const BODY_CAPS = { default: 16_384, parts: 65_536, complete: 1_048_576, 
 export interface Variables {
   requestId: string
   principal: Principal
+  /** An answer that has the frame's headers already. */
+  framed?: Response
 }
 
 export type HttpContext = Context<{ Variables: Variables; Bindings: object }>

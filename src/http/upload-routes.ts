@@ -10,6 +10,7 @@ import { signMoreParts } from '../gateway/sign-parts.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import { partView, uploadGrantView } from './grant-view.ts'
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
+import { jsonAnswer } from './json-answer.ts'
 import { BODY_CAPS, type Route, type RouteCall, route } from './route.ts'
 import {
   completeUploadSchema,
@@ -82,7 +83,7 @@ const post = route({
       guarantees,
       limits,
     }
-    return Response.json(body, {
+    return jsonAnswer(call.http, body, {
       status: grant === undefined ? 200 : 201,
       headers: { location: `/v1/uploads/${upload.id}`, ...fields },
     })
