@@ -73,6 +73,15 @@ export function storeSettings(store: StoreUnderTest): Record<string, unknown> {
       capabilities: {},
     }
   }
+  if (store.kind === 'swift') {
+    return {
+      ...common,
+      provider: 'swift',
+      credentials: store.credentials.main,
+      // Measured on 2.30.1: 501 for the condition, 403 for right and wrong bytes alike.
+      capabilities: { writeOnce: 'refused', checksumSha256: 'no', payloadHash: 'no' },
+    }
+  }
   const { main, write, read } = store.credentials
   return {
     ...common,

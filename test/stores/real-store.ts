@@ -13,20 +13,28 @@ const CEPH_16: Partial<Capabilities> = {
   checksumSha256: 'no',
 }
 
+/** What was measured on Swift 2.30.1, beyond its profile. */
+const SWIFT_2_30: Partial<Capabilities> = {
+  writeOnce: 'refused',
+  checksumSha256: 'no',
+  payloadHash: 'no',
+}
+
+const MEASURED = { embedded: {}, ceph: CEPH_16, swift: SWIFT_2_30 } as const
+
 /** A store of this run as the gateway has it: its profile, and a credential for each purpose. */
 export function gatewayStore(real: StoreUnderTest): Store {
-  const provider = real.kind === 'ceph' ? 'ceph' : 'embedded'
   const { main } = real.credentials
   const { write, read } = real.kind === 'ceph' ? real.credentials : { write: main, read: main }
   return exampleStore({
     name: real.kind,
-    provider,
+    provider: real.kind,
     endpoint: real.endpoint,
     region: real.region,
     credentials: { write: sealed(write), read: sealed(read), manage: sealed(main) },
     capabilities: {
-      ...(profileOf(provider)?.capabilities ?? ABLE),
-      ...(real.kind === 'ceph' && CEPH_16),
+      ...(profileOf(real.kind)?.capabilities ?? ABLE),
+      ...MEASURED[real.kind],
     },
   })
 }

@@ -2,14 +2,16 @@ import type { TestProject } from 'vitest/node'
 import { openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
 import { ensureRedis } from './redis/ensure-redis.ts'
 import type {} from './redis/redis-under-test.ts'
-import { openCephStore } from './stores/ceph-store.ts'
-import type { SharedCeph, SharedEmbedded } from './stores/stores-under-test.ts'
+import { type CephStore, openCephStore } from './stores/ceph-store.ts'
+import type { Unavailable } from './stores/store-script.ts'
+import { APP_ORIGIN, type SharedEmbedded } from './stores/stores-under-test.ts'
+import { openSwiftStore, type SwiftStore } from './stores/swift-store.ts'
 import { openTemporaryDirectory } from './stores/temporary-directory.ts'
 
 /**
  * Opens the stores that a whole test run shares and hands them to tests (`stores-under-test.ts`),
  * and makes sure that tests can start a Redis (`redis-under-test.ts`). Throws when CI is set and
- * Ceph or Redis cannot be had: there, a guarantee not shown is a failure.
+ * Ceph, Swift or Redis cannot be had: there, a guarantee not shown is a failure.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack()
@@ -22,17 +24,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       process.stdout.write(whatWasNotShownOfRedis(redis.reason))
     })
   }
-  const ceph = await openCephStore()
-  if (ceph.kind === 'unavailable') {
-    if (isCi()) throw new Error(`Cannot run the tests without Ceph in CI: ${ceph.reason}`)
-    opened.defer(() => {
-      process.stdout.write(whatWasNotShownOfCeph(ceph.reason))
-    })
-    project.provide('stores', { embedded })
-  } else {
-    opened.defer(ceph.close)
-    project.provide('stores', { embedded, ceph: withoutClose(ceph) })
-  }
+  // Side by side, for each takes a second or two. Should one throw, the other ends with this process.
+  const [ceph, swift] = await Promise.all([
+    openShared(opened, 'Ceph', openCephStore),
+    openShared(opened, 'Swift', () => openSwiftStore({ origins: [APP_ORIGIN] })),
+  ])
+  project.provide('stores', { embedded, ...(ceph && { ceph }), ...(swift && { swift }) })
   const closing = opened.move()
   return () => closing.disposeAsync()
 }
@@ -56,22 +53,44 @@ async function openSharedEmbedded(opened: AsyncDisposableStack): Promise<SharedE
   }
 }
 
-// What is provided crosses to other processes, and a function cannot.
-function withoutClose({ kind, endpoint, region, credentials }: SharedCeph): SharedCeph {
-  return { kind, endpoint, region, credentials }
+/** A store for the whole run, or undefined where it cannot be had: then the run ends by saying so. */
+async function openShared<Store extends CephStore | SwiftStore>(
+  opened: AsyncDisposableStack,
+  name: keyof typeof NOT_SHOWN_WITHOUT,
+  open: () => Promise<Store | Unavailable>,
+): Promise<Omit<Store, 'close'> | undefined> {
+  const store = await open()
+  if (store.kind === 'unavailable') {
+    if (isCi()) throw new Error(`Cannot run the tests without ${name} in CI: ${store.reason}`)
+    opened.defer(() => {
+      process.stdout.write(whatWasNotShown(name, store.reason))
+    })
+    return undefined
+  }
+  const { close, ...shared } = store
+  opened.defer(close)
+  // What is provided crosses to other processes, and a function cannot.
+  return shared
 }
 
 function isCi(): boolean {
   return ['true', '1'].includes(process.env.CI ?? '')
 }
 
-function whatWasNotShownOfCeph(reason: string): string {
+const NOT_SHOWN_WITHOUT = {
+  Ceph: `Nothing else here shows: write-once and conditional PUTs, form policies, credentials that cannot
+read, payload hashes, tagging, bucket policies, the CORS API, and store events.
+To show them, run the tests as root on Debian, or install radosgw, ceph-mon and ceph-osd.`,
+  Swift: `Nothing else here shows: a store that checks the region and refuses unsigned copies, ACLs and
+metadata, one that refuses If-None-Match on PUT, and write-once on completing a multipart upload.
+To show them, run the tests as root on Debian, or install swift-proxy, swift-account, swift-container,
+swift-object and memcached.`,
+} as const
+
+function whatWasNotShown(name: keyof typeof NOT_SHOWN_WITHOUT, reason: string): string {
   return `
-NOT SHOWN: this run had no Ceph (${reason}).
-Its tests ran on the embedded store alone, which says nothing about: write-once and conditional
-writes, form policies, credentials that cannot read, payload hashes and Content-MD5, the least size
-of a part, bucket policies, store events, and agreement of a second implementation.
-To show them, run the tests as root on Debian, or install radosgw, ceph-mon and ceph-osd.
+NOT SHOWN: this run had no ${name} (${reason}).
+${NOT_SHOWN_WITHOUT[name]}
 `
 }
 

@@ -65,8 +65,9 @@ install() {
 apt_quietly() { # install|update
   local what=("$1")
   [ "$1" = update ] || what+=(-y --no-install-recommends radosgw ceph-mon ceph-osd)
-  # Two test runs may start on a fresh machine: the second waits for the lock of the first.
-  APT_SAID=$(apt-get -q -o DPkg::Lock::Timeout=180 "${what[@]}" 2>&1 </dev/null)
+  # Swift may be installed at the same time, and by another test run too: one after the other.
+  APT_SAID=$(flock -w 240 "${TMPDIR:-/tmp}/signet-test-apt.lock" \
+    apt-get -q -o DPkg::Lock::Timeout=180 "${what[@]}" 2>&1 </dev/null)
 }
 
 write_conf() {

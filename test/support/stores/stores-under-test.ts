@@ -1,10 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { AwsClient } from 'aws4fetch'
 import { describe, inject, it } from 'vitest'
-import type { CephStore, StoreCredential } from './ceph-store.ts'
+import type { CephStore } from './ceph-store.ts'
+import type { StoreCredential } from './store-script.ts'
+import type { SwiftStore } from './swift-store.ts'
 
 /** The test run's Ceph as tests see it: `global-setup.ts` opens it and closes it. */
 export type SharedCeph = Omit<CephStore, 'close'>
+
+/** The one origin whose preflights the run's Swift answers; it has no API to add another. */
+export const APP_ORIGIN = 'http://app.example'
+
+/** The test run's Swift as tests see it. */
+export type SharedSwift = Omit<SwiftStore, 'close'>
 
 /** The test run's embedded store, the one of the demo, behind its guard. */
 export interface SharedEmbedded {
@@ -16,19 +24,19 @@ export interface SharedEmbedded {
 }
 
 /** A real S3 store that all tests of a run share; each test makes buckets of its own. */
-export type StoreUnderTest = SharedCeph | SharedEmbedded
+export type StoreUnderTest = SharedCeph | SharedSwift | SharedEmbedded
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Absent members could not be had on this machine; the run says so at its end. */
-    stores: { embedded: SharedEmbedded; ceph?: SharedCeph }
+    stores: { embedded: SharedEmbedded; ceph?: SharedCeph; swift?: SharedSwift }
   }
 }
 
 /** Every real store of this run, for `describe.each(realStores())('on $kind', …)`. */
 export function realStores(): readonly StoreUnderTest[] {
-  const ceph = cephStore()
-  return ceph === undefined ? [embeddedStore()] : [embeddedStore(), ceph]
+  const { embedded, ceph, swift } = inject('stores')
+  return [embedded, ceph, swift].filter((store) => store !== undefined)
 }
 
 /** The embedded store. It keeps the promises of a signature, and few others. */
@@ -41,15 +49,33 @@ export function cephStore(): SharedCeph | undefined {
   return inject('stores').ceph
 }
 
+/** Swift, or undefined where it cannot be had: then the run names what was not shown. */
+export function swiftStore(): SharedSwift | undefined {
+  return inject('stores').swift
+}
+
 /**
  * Describes guarantees that only Ceph can show. Where it cannot be had, one skipped test stands for
  * them in the report, the run says so at its end, and CI has failed long before.
  */
 export function describeOnCeph(name: string, body: (ceph: SharedCeph) => void): void {
-  const ceph = cephStore()
+  describeOn('Ceph', cephStore(), name, body)
+}
+
+/** Describes what only Swift can show, a strict second implementation. Without it as for Ceph. */
+export function describeOnSwift(name: string, body: (swift: SharedSwift) => void): void {
+  describeOn('Swift', swiftStore(), name, body)
+}
+
+function describeOn<Store>(
+  called: string,
+  store: Store | undefined,
+  name: string,
+  body: (store: Store) => void,
+): void {
   describe(name, () => {
-    if (ceph === undefined) it.skip('not shown: there is no Ceph here')
-    else body(ceph)
+    if (store === undefined) it.skip(`not shown: there is no ${called} here`)
+    else body(store)
   })
 }
 
