@@ -97,7 +97,7 @@ describe.each(realStores())('signed overrides on $kind', (store) => {
       ])
     }
     // s3rver refuses its own reading of `'` in a query (stores.md section 6.1).
-    for (const [filename, ascii] of store.kind === 'ceph' ? ENCODED : []) {
+    for (const [filename, ascii] of store.kind === 'embedded' ? [] : ENCODED) {
       const got = await fetch((await sign({ filename })).url)
       const said = got.headers.get('content-disposition') ?? ''
       expect([got.status, said.split("; filename*=UTF-8''")[0]]).toEqual([

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/secret.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { SendRequest } from '../../src/stores/signed-call.ts'
-import { describeOnCeph, realStores, storeClient } from '../support/stores/stores-under-test.ts'
+import {
+  describeOnCeph,
+  keepVersions,
+  realStores,
+  storeClient,
+} from '../support/stores/stores-under-test.ts'
 import { newPlacement } from './real-store.ts'
 import { examplePlacement, exampleStore, placeOf } from './store-fixture.ts'
 
@@ -88,12 +93,9 @@ describe.each(realStores())('the store client on $kind', (real) => {
 describeOnCeph('the store client on Ceph', (ceph) => {
   it('sees each version of an object, and that a deleted one is not there', async () => {
     const placement = await newPlacement(ceph)
-    const url = `${ceph.endpoint}/${placement.bucket}`
-    await storeClient(ceph).fetch(`${url}?versioning`, {
-      method: 'PUT',
-      body: '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>',
-    })
-    await storeClient(ceph).fetch(`${url}/k`, { method: 'PUT', body: 'hello' })
+    await keepVersions(ceph, placement.bucket)
+    const url = `${ceph.endpoint}/${placement.bucket}/k`
+    await storeClient(ceph).fetch(url, { method: 'PUT', body: 'hello' })
     const head = await client.head(placeOf('k', placement))
     const versionId = head.found ? (head.versionId ?? '') : ''
     expect(versionId).not.toBe('')

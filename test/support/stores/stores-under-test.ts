@@ -95,3 +95,16 @@ export async function createTestBucket(store: StoreUnderTest): Promise<string> {
   if (!response.ok) throw new Error(`Cannot create bucket "${bucket}": ${response.status} ${said}`)
   return bucket
 }
+
+/** Turns versioning on. Ceph and Swift alone have it. Throws unless the store says 200. */
+export async function keepVersions(store: StoreUnderTest, bucket: string): Promise<void> {
+  const xmlns = 'http://s3.amazonaws.com/doc/2006-03-01/'
+  const response = await storeClient(store).fetch(`${store.endpoint}/${bucket}?versioning`, {
+    method: 'PUT',
+    body: `<VersioningConfiguration xmlns="${xmlns}"><Status>Enabled</Status></VersioningConfiguration>`,
+  })
+  const said = await response.text()
+  if (!response.ok) {
+    throw new Error(`Cannot keep versions in "${bucket}": ${response.status} ${said}`)
+  }
+}
