@@ -12,6 +12,7 @@ import {
 } from '../policy/object-settings.ts'
 import { acceptMetadata, acceptSize } from '../policy/upload-request.ts'
 import { contentDisposition } from '../signing/content-disposition.ts'
+import { formKey } from '../signing/form-grant.ts'
 import { type MultipartPlan, planMultipart } from '../signing/multipart-plan.ts'
 import { type ObjectBindings, objectHeaders } from '../signing/object-headers.ts'
 import type { Bucket } from '../stores/bucket.ts'
@@ -94,6 +95,7 @@ export function planUpload(
   const { capabilities } = place.placement.store
   const bindings = bindingsOf(wanted, bucket)
   const form = chooseForm(bucket, capabilities, wanted)
+  if (form === 'post') formKey(place)
   const exactSize = wanted.atMost !== true
   const partSha256 = wanted.partChecksums === true
   const asked = { ...wanted, form, exactSize, partSha256, bindings: askedOf(bindings) }

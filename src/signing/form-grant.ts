@@ -97,7 +97,8 @@ function policyText({ bucket, fields, minBytes, maxBytes, expiresAtMs }: AskedFo
 }
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: this is what stores look for
-function formKey(place: ObjectPlace): string {
+/** The key as a form names it. Throws `InvalidKey` for one that stores would write a file's name into. */
+export function formKey(place: ObjectPlace): string {
   const key = placedKey(place)
   if (!key.includes('${filename}')) return key
   throw new GatewayError(
