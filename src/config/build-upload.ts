@@ -1,11 +1,15 @@
 import type { EncryptionRules, UploadRules } from '../stores/bucket.ts'
 import type { Store } from '../stores/store.ts'
+import { unpinnedAmzHeaders } from '../stores/unpinned-headers.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
 import type { BucketInput } from './schema-buckets.ts'
 
 /** Where mode `auto` turns to parts when nobody has said so, in bytes. */
 const DEFAULT_MULTIPART_THRESHOLD_BYTES = 64 * 2 ** 20
+
+/** Headers that callers can have signed. */
+const BOUND_HEADERS = ['x-amz-server-side-encryption', 'x-amz-storage-class', 'x-amz-tagging']
 
 interface UploadScope {
   readonly lifetimes: Pick<UploadRules, 'expiresInSeconds' | 'expiresInSecondsMax'>
@@ -23,6 +27,7 @@ export function buildUpload(input: BucketInput['upload'], scope: UploadScope): U
   if (encryption.default !== undefined || encryption.allowed.length > 0) {
     checkKept('encryption', 'encryption', scope)
   }
+  if (input.strictHeaders) warnOfStrictHeaders(scope)
   return {
     ...upload,
     ...scope.lifetimes,
@@ -48,6 +53,19 @@ function checkKept(
     [...path, member],
     `cannot be kept by store ${quote(dropping.name)}: it has ${what}`,
   )
+}
+
+// A binding that is asked for pins its header; others can be pinned by the store's fixedHeaders alone.
+function warnOfStrictHeaders({ stores, path, report }: UploadScope): void {
+  for (const { name, capabilities } of stores) {
+    if (capabilities.unsignedHeaders === 'probe') continue
+    const [header] = unpinnedAmzHeaders(capabilities, BOUND_HEADERS)
+    if (header === undefined) continue
+    report.warn(
+      [...path, 'strictHeaders'],
+      `refuses every PUT to store ${quote(name)}, where ${header} can be added: only forms and parts are left`,
+    )
+  }
 }
 
 function threshold(asked: number | undefined, { stores, path, report }: UploadScope): number {

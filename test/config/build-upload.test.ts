@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { configText, expectProblem, load, problemsOf } from './config-fixture.ts'
+import { configText, expectProblem, load, problemsOf, warningsOf } from './config-fixture.ts'
 
 const UPLOAD = 'buckets.media.upload'
 
@@ -136,6 +136,26 @@ describe('what may be uploaded to a bucket', () => {
       expect(await problemsOf(text)).toEqual([])
     }
     expect(await problemsOf(configText(on({}, { tagging: 'no', encryption: 'no' })))).toEqual([])
+  })
+})
+
+describe('strict headers', () => {
+  it('warn where no PUT can ever pass, and not where the probe has yet to look', async () => {
+    const on = (unsignedHeaders: string, strictHeaders = true, more: object = {}) =>
+      warningsOf({
+        [UPLOAD]: { strictHeaders },
+        'stores.main.capabilities': { unsignedHeaders, ...more },
+      })
+    expect(await on('accept')).toEqual([
+      `${UPLOAD}.strictHeaders: refuses every PUT to store "main", where x-amz-acl can be added: only forms and parts are left`,
+    ])
+    for (const known of ['reject', 'probe']) expect(await on(known)).toEqual([])
+    expect(await on('accept', false)).toEqual([])
+    const fixedHeaders = {
+      'x-amz-object-lock-mode': 'GOVERNANCE',
+      'x-amz-website-redirect-location': '/',
+    }
+    expect(await on('reject-some', true, { fixedHeaders })).toEqual([])
   })
 })
 
