@@ -37,9 +37,9 @@ export function parseCreateAnswer(xml: string): string {
 }
 
 /**
- * Reads a page of ListParts. Throws `TypeError` on anything that is not one: numbers outside 1 to
- * 10,000 or not above `afterPart` and ascending, parts above 5 GiB, odd ETags, a page that ends
- * nowhere.
+ * Reads a page of ListParts. Throws `TypeError` on anything that is not one: numbers above 10,000,
+ * numbers that do not ascend from above `afterPart` (0 at first), parts above 5 GiB, odd ETags, a
+ * page that ends nowhere.
  */
 export function parsePartsAnswer(xml: string, afterPart: number): PartsPage {
   const result = rootOf(xml, 'ListPartsResult')
@@ -81,8 +81,6 @@ export function parseCompleteAnswer(xml: string): string | undefined {
 }
 
 function listedPart(part: XmlElement): ListedPart {
-  const partNumber = numberOf(part, 'PartNumber', MAX_PARTS)
-  if (partNumber === 0) throw new TypeError('Cannot read the parts: odd PartNumber')
   const etag = leafOf(part, 'ETag') ?? ''
   if (!ETAG.test(etag)) throw new TypeError('Cannot read the parts: odd ETag')
   const sha256 = leafOf(part, 'ChecksumSHA256') ?? ''
@@ -90,7 +88,7 @@ function listedPart(part: XmlElement): ListedPart {
     throw new TypeError('Cannot read the parts: odd ChecksumSHA256')
   }
   return {
-    partNumber,
+    partNumber: numberOf(part, 'PartNumber', MAX_PARTS),
     sizeBytes: numberOf(part, 'Size', MAX_PART_BYTES),
     etag,
     ...(sha256 !== '' && { sha256 }),

@@ -28,14 +28,15 @@ export type MultipartCalls = Pick<
 
 // S3 puts large objects together for minutes, and sends blanks meanwhile; 60 s is what a client waits.
 const COMPLETE_TIMEOUT_MS = 60_000
-/** Items of a page, the most that S3 sends. */
-const PAGE_ITEMS = 1_000
+// The most that S3 sends. Uploads come with keys of up to 1,024 bytes, so fewer of them fill a page.
+const PAGE_PARTS = 1_000
+const PAGE_UPLOADS = 200
 // Ten would do for 10,000 parts; some stores may send shorter pages, and none an endless row.
 const MAX_PAGES = 40
 // A result or an error, and the blanks before it.
-const MAX_ANSWER_BYTES = 1024 * 1024
-// 1,000 parts or uploads, each key of 1,024 bytes percent-encoded, and their surroundings, twice over.
-const MAX_PAGE_BYTES = 8 * 1024 * 1024
+const MAX_ANSWER_BYTES = 64 * 1024
+// 1 KiB a part, or 5 KiB an upload. Parsing a megabyte takes some tenths of a second, so not more.
+const MAX_PAGE_BYTES = 1024 * 1024
 
 /** What a code says of a CompleteMultipartUpload (S3 API, its errors); other codes say nothing. */
 const OUTCOMES: ReadonlyMap<string, CompleteOutcome> = new Map([
@@ -95,7 +96,7 @@ async function listParts(
       ...wanted,
       query: new Map([
         ['uploadId', uploadId],
-        ['max-parts', String(PAGE_ITEMS)],
+        ['max-parts', String(PAGE_PARTS)],
         ...(after === 0 ? [] : [['part-number-marker', String(after)] as const]),
       ]),
     })
@@ -195,7 +196,7 @@ async function listMultiparts(
     // No encoding-type: Ceph 16 would encode the keys without saying so. None of ours needs it in XML.
     const query = new Map([
       ['uploads', ''],
-      ['max-uploads', String(PAGE_ITEMS)],
+      ['max-uploads', String(PAGE_UPLOADS)],
       ['prefix', key],
       ...(after === undefined ? [] : markersOf(after)),
     ])

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { readdir, writeFile } from 'node:fs/promises'
+import { type ClientRequest, createServer, type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import S3rver from '@20minutes/s3rver'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbeddedStore, openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
+import { s3rverMultipart } from '../../src/runtime/demo/s3rver-multipart.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { ObjectPlace } from '../../src/stores/store-client.ts'
 import { type SharedEmbedded, storeClient } from '../support/stores/stores-under-test.ts'
@@ -61,6 +64,8 @@ describe('a part for the embedded store', () => {
     '404: an upload that is not there, %s',
     async (uploadId) => {
       const { place } = await newUpload()
+      // As it lies in the folder of an upload, but a level above.
+      await writeFile(join(directory.path, place.placement.bucket, 'key'), 'eu/k')
       const sent = await sendPart(real, place, { uploadId, partNumber: 1, body: 'hello' })
       expect(sent).toEqual(NO_SUCH_UPLOAD)
     },
@@ -166,6 +171,19 @@ describe('the embedded store', () => {
     expect(await forged.text()).not.toContain('<Key>')
   })
 
+  it('405, 501: unsigned requests that came past the guard, as s3rver answers them', async () => {
+    const { place, uploadId } = await newUpload()
+    await using bare = await openBare()
+    const object = `${bare.url}/${place.placement.bucket}/eu/k?uploadId=${uploadId}`
+    const statuses = [
+      await fetch(object),
+      await fetch(object, { method: 'DELETE' }),
+      await fetch(`${bare.url}/${place.placement.bucket}?uploads`),
+    ].map(({ status }) => status)
+    expect(statuses).toEqual([405, 405, 501])
+    expect(await client.listParts(place, uploadId)).toEqual([])
+  })
+
   it('lists parts page by page', async () => {
     const { place, uploadId } = await newUpload()
     for (const partNumber of [2, 10, 9]) {
@@ -210,6 +228,30 @@ describe('the embedded store', () => {
 async function newUpload() {
   const place = await newPlace(real, 'k')
   return { place, uploadId: await client.createMultipart(place, NONE) }
+}
+
+/** The same folder without the guard before it. */
+async function openBare() {
+  const s3rver = new S3rver({
+    directory: directory.path,
+    silent: true,
+    vhostBuckets: false,
+    configureBuckets: [],
+  })
+  s3rver.middleware.unshift(s3rverMultipart(directory.path))
+  const server = createServer(s3rver.callback()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+      s3rver.logger.close()
+    },
+  }
 }
 
 function folderOf({ placement }: ObjectPlace, uploadId = ''): string {

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
@@ -165,7 +168,7 @@ describe('a store that answers a multipart call oddly', () => {
 
   it.each([
     ['completed', 200, `${DECLARATION}${RESULT}`],
-    ['completed', 200, `${' \n'.repeat(100_000)}${DECLARATION}${RESULT}`],
+    ['completed', 200, `${' \n'.repeat(30_000)}${DECLARATION}${RESULT}`],
     ['conflict', 200, error('PreconditionFailed')],
     ['conflict', 412, error('PreconditionFailed')],
     ['conflict', 412, error('InvalidRequest')],
@@ -187,7 +190,7 @@ describe('a store that answers a multipart call oddly', () => {
     ['blanks alone', 200, '   '],
     ['a page of HTML', 200, '<html>Welcome</html>'],
     ['an error without a code', 200, '<Error><Message>InvalidPart</Message></Error>'],
-    ['more than it can say', 200, `${' '.repeat(1024 * 1024)}${RESULT}`],
+    ['more than it can say', 200, `${' '.repeat(64 * 1024)}${RESULT}`],
     ['a missing bucket', 404, error('NoSuchBucket')],
     ['a 404 of somebody between', 404, 'not found'],
     ['a 409 for another reason', 409, error('OperationAborted')],
@@ -272,7 +275,7 @@ describe('a store that answers a multipart call oddly', () => {
   })
 
   it('503: a list of parts without an end', async () => {
-    const chunk = new TextEncoder().encode(' '.repeat(1024 * 1024))
+    const chunk = new TextEncoder().encode(' '.repeat(64 * 1024))
     let chunks = 0
     const endless = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -283,6 +286,33 @@ describe('a store that answers a multipart call oddly', () => {
     const listing = answered(() => new Response(endless)).listParts(placeOf('k'), 'id')
     await expect(listing).rejects.toMatchObject({ code: 'StoreUnavailable' })
     expect(chunks).toBeLessThan(20)
+  })
+
+  it('503: a page of parts above 1 MiB, and no other', async () => {
+    const empty = partsResult(part(1)).length
+    const padded = (bytes: number) => partsResult(part(1) + ' '.repeat(bytes - empty))
+    const listed = (bytes: number) =>
+      answered(() => new Response(padded(bytes))).listParts(placeOf('k'), 'id')
+    expect(await listed(2 ** 20)).toHaveLength(1)
+    await expect(listed(2 ** 20 + 1)).rejects.toMatchObject({ code: 'StoreUnavailable' })
+  })
+
+  it('503: a connection that breaks in the middle of an answer', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': 1_000 })
+      response.write(RESULT, () => response.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const place = placeOf('k', { store: exampleStore({ endpoint: `http://127.0.0.1:${port}` }) })
+    try {
+      await expect(client.completeMultipart(place, COMPLETE)).rejects.toMatchObject({
+        code: 'StoreUnavailable',
+      })
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 
   it.each([
