@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
-import { describeOnCeph, realStores, storeClient } from '../support/stores/stores-under-test.ts'
+import {
+  describeOnCeph,
+  describeOnSwift,
+  realStores,
+  storeClient,
+} from '../support/stores/stores-under-test.ts'
 import { beside, newPlace, sendPart, urlOf } from './multipart-fixture.ts'
 import { exampleStore, placeOf } from './store-fixture.ts'
 
@@ -131,14 +136,36 @@ describeOnCeph('multipart uploads on Ceph', (ceph) => {
     await atOnce(1_001, (index) =>
       sendPart(ceph, place, { uploadId, partNumber: index + 1, body: 'x' }),
     )
-    await atOnce(1_001, () => client.createMultipart(place, NONE))
+    await atOnce(401, () => client.createMultipart(place, NONE))
     const parts = (await client.listParts(place, uploadId)) ?? []
     expect(parts.map(({ partNumber }) => partNumber)).toEqual(
       Array.from({ length: 1_001 }, (_, index) => index + 1),
     )
     const uploads = await client.listMultiparts(place)
-    expect(new Set(uploads.map((upload) => upload.uploadId)).size).toBe(1_002)
-    expect(uploads).toHaveLength(1_002)
+    expect(new Set(uploads.map((upload) => upload.uploadId)).size).toBe(402)
+    expect(uploads).toHaveLength(402)
+  })
+
+  it('completed once more, or after an abort if just that object is there, else 503', async () => {
+    const place = await newPlace(ceph, 'k')
+    const begin = async (body: string) => {
+      const uploadId = await client.createMultipart(place, NONE)
+      await sendPart(ceph, place, { uploadId, partNumber: 1, body })
+      const parts = (await client.listParts(place, uploadId)) ?? []
+      return { uploadId, parts, writeOnce: false }
+    }
+    const abortAndComplete = async (body: string) => {
+      const aborted = await begin(body)
+      await client.abortMultipart(place, aborted.uploadId)
+      return client.completeMultipart(place, aborted)
+    }
+    const done = await begin('hello')
+    expect(await client.completeMultipart(place, done)).toBe('completed')
+    expect(await client.completeMultipart(place, done)).toBe('completed')
+    expect(await abortAndComplete('hello')).toBe('completed')
+    await expect(abortAndComplete('other')).rejects.toMatchObject({
+      details: { facts: { status: 500, code: 'InternalError' } },
+    })
   })
 
   it('invalid: a first part below 5 MiB', async () => {
@@ -149,6 +176,34 @@ describeOnCeph('multipart uploads on Ceph', (ceph) => {
     const parts = (await client.listParts(place, uploadId)) ?? []
     const request = { uploadId, parts, writeOnce: false }
     expect(await client.completeMultipart(place, request)).toBe('invalid')
+  })
+})
+
+describeOnSwift('multipart uploads on Swift', (swift) => {
+  it('conflict: a write-once Complete over an object, which stays as it was', async () => {
+    const place = await newPlace(swift, 'k')
+    const completeAnew = async (body: string, writeOnce: boolean) => {
+      const uploadId = await client.createMultipart(place, NONE)
+      await sendPart(swift, place, { uploadId, partNumber: 1, body })
+      const parts = (await client.listParts(place, uploadId)) ?? []
+      return client.completeMultipart(place, { uploadId, parts, writeOnce })
+    }
+    expect(await completeAnew('first', true)).toBe('completed')
+    expect(await completeAnew('second', true)).toBe('conflict')
+    expect(await client.head(place)).toMatchObject({ sizeBytes: 5 })
+    expect(await completeAnew('second', false)).toBe('completed')
+    expect(await client.head(place)).toMatchObject({ sizeBytes: 6 })
+  })
+
+  it('gone: a Complete after an abort', async () => {
+    const place = await newPlace(swift, 'k')
+    const uploadId = await client.createMultipart(place, NONE)
+    await sendPart(swift, place, { uploadId, partNumber: 1, body: 'hello' })
+    const parts = (await client.listParts(place, uploadId)) ?? []
+    await client.abortMultipart(place, uploadId)
+    expect(await client.completeMultipart(place, { uploadId, parts, writeOnce: false })).toBe(
+      'gone',
+    )
   })
 })
 
