@@ -74,9 +74,16 @@ export class Invariants implements LedgerWatch {
         : []
     if (writes === undefined) return { moves: [], spent }
     const after = writes.record
-    if ('rid' in command && after !== undefined) this.#changed(command, state.record, after)
+    if ('rid' in command && after !== undefined) {
+      this.#changed(command, command.rid, state.record, after)
+    }
     if (condemned) return { moves: [], spent }
-    return { moves: this.#counters.movesOf(command, state.record, after), spent }
+    const moves = this.#counters.movesOf(command, state.record, after)
+    for (const [index, { rid, record }] of (writes.others ?? []).entries()) {
+      this.#changed(command, rid, state.others?.[index], record)
+      moves.push(...this.#counters.movesOf(command, undefined, record))
+    }
+    return { moves, spent }
   }
 
   applied(change: Change, command: AdmitCommand | FinishCommand | undefined): void {
@@ -124,10 +131,10 @@ export class Invariants implements LedgerWatch {
 
   #changed(
     command: AdmitCommand | FinishCommand,
+    rid: string,
     before: LedgerRecord | undefined,
     after: LedgerRecord,
   ): void {
-    const { rid } = command as { rid: string }
     const from = before?.state ?? 'none'
     const reopened = from !== 'none' && from !== 'P' && command.op !== 'L' && command.op !== 'G'
     if (reopened || !MAY_BECOME[from].includes(after.state)) {

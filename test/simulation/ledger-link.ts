@@ -1,4 +1,5 @@
 import { GatewayError } from '../../src/errors.ts'
+import { batchItems } from '../../src/ledger/batch-items.ts'
 import type {
   AdmitReply,
   FinishReply,
@@ -96,9 +97,11 @@ export class LedgerLink implements Ledger {
     try {
       return (await this.#send(ask)) as AdmitReply
     } catch (error) {
-      const { partition, rid, fingerprint, subjects } = command
-      const voided = { op: 'V', partition, rid, fingerprint, subjects } as const
-      this.#send({ what: 'finish', command: voided }).catch(() => {})
+      const { partition, fingerprint, subjects } = command
+      for (const { rid } of batchItems(command)) {
+        const voided = { op: 'V', partition, rid, fingerprint, subjects } as const
+        this.#send({ what: 'finish', command: voided }).catch(() => {})
+      }
       throw error
     }
   }

@@ -1,3 +1,4 @@
+import { otherRids } from '../../src/ledger/batch-items.ts'
 import { decideAdmit } from '../../src/ledger/decide-admit.ts'
 import { decideFinish } from '../../src/ledger/decide-finish.ts'
 import type { Decision, LedgerState } from '../../src/ledger/decision.ts'
@@ -169,6 +170,7 @@ export class LedgerServer {
     const rid = 'rid' in command ? command.rid : undefined
     const state: LedgerState = {
       record: rid === undefined ? undefined : copy.records.get(rid),
+      others: otherRids(command).map((other) => copy.records.get(other)),
       subjects: command.subjects.map((id) => copy.subjects.get(id)),
     }
     let decision: Decision<AdmitReply | FinishReply> = isAdmit(command)
@@ -182,15 +184,23 @@ export class LedgerServer {
     if (counts) this.#count(`${command.op} ${decision.reply.code}`)
     const { writes } = decision
     if (writes === undefined) return decision.reply
-    const { record, dueMs } = writes
+    const { record, others = [], dueMs } = writes
     const change: Change = {
       subjects: (writes.subjects ?? []).map((after, index) => [
         command.subjects[index] ?? '',
         // What a decision was given may never be changed in place.
         after === undefined ? undefined : Object.freeze(after),
       ]),
-      records: rid === undefined || record === undefined ? [] : [[rid, Object.freeze(record)]],
-      dues: rid === undefined || dueMs === undefined ? [] : [[rid, dueMs ?? undefined]],
+      records: [
+        ...(rid === undefined || record === undefined
+          ? []
+          : [[rid, Object.freeze(record)] as const]),
+        ...others.map((other) => [other.rid, Object.freeze(other.record)] as const),
+      ],
+      dues: [
+        ...(rid === undefined || dueMs === undefined ? [] : [[rid, dueMs ?? undefined] as const]),
+        ...others.map((other) => [other.rid, dueMs ?? undefined] as const),
+      ],
       forget: rid === undefined ? [] : this.#forgetting(rid, dueMs, record?.expMs, nowMs),
       ...booked,
     }

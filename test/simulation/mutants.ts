@@ -163,7 +163,7 @@ function withFinish(change: (command: FinishCommand) => FinishCommand) {
 }
 
 /** A ledger with some methods replaced; it is an object with private members. */
-function wrapped(ledger: Ledger, methods: Partial<Ledger>): Ledger {
+export function wrapped(ledger: Ledger, methods: Partial<Ledger>): Ledger {
   return {
     partitions: ledger.partitions,
     salt: ledger.salt,
