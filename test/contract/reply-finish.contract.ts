@@ -137,6 +137,31 @@ export function finishContract(open: () => Promise<OpenedLedger>): void {
       expect(await ledger.finish({ ...ref(command), op: 'X' })).toMatchObject({ code: 'OK' })
     })
 
+    it('an amendment puts off the end and the next look: until then nothing expires', async () => {
+      const command = reserve('up_1', every(10), { ttlMs: 1_000, lookMs: 1_000 })
+      const { ledger, advance } = await openWith(command)
+      const { expMs = 0 } = (await ledger.find(command)) ?? {}
+      const later = { op: 'M' as const, expMs: expMs + 2_000, lookMs: 3_000 }
+      expect(await ledger.finish({ ...ref(command), ...later })).toMatchObject({ code: 'OK' })
+      expect(await ledger.find(command)).toMatchObject({ state: 'P', expMs: expMs + 2_000 })
+      const claimed = async () => {
+        const due = await ledger.claim({ partition: 0, limit: 9, leaseMs: 1 })
+        return due.reservations.map(({ rid }) => rid)
+      }
+      // Past the first end and the first look, before the second ones.
+      await advance(1_500)
+      expect(await claimed()).toEqual([])
+      const early = await ledger.finish({ ...ref(command), op: 'X' })
+      expect(early).toMatchObject({ code: 'EARLY', expMs: expMs + 2_000 })
+      expect(await countersOf(ledger, every(0))).toEqual([0, 10, 0, 10, 0, 10, 0, 10, 0, 10, 0, 10])
+      await advance(1_500)
+      expect(await claimed()).toEqual(['up_1'])
+      expect(await ledger.finish({ ...ref(command), op: 'X' })).toMatchObject({ code: 'OK' })
+      expect((await countersOf(ledger, every(0))).filter((_, at) => at % 2 === 1)).toEqual([
+        0, 0, 0, 0, 0, 0,
+      ])
+    })
+
     it('UNKNOWN: ends nothing that it does not know', async () => {
       const { ledger } = await open()
       const command = reserve('up_1', every(10))
