@@ -76,10 +76,19 @@ describeOnRedis('a key that is not what the ledger writes', () => {
 
   const again = wanted({ rid: 'up_2', user: USER, bytes: 10 })
   const charge = { ...again, op: 'C', hold: [0], check: RESERVE.check.slice(0, 6) } as const
+  /** The record that is spoilt is its last. */
+  const batch = {
+    ...again,
+    each: [
+      { ...again, note: '{}' },
+      { rid: RESERVE.rid, hold: again.hold.with(3, 0).with(7, 0), note: '{}' },
+    ],
+  }
   const ops = {
     reserve: () => opened.ledger.admit(again),
     look: () => opened.ledger.admit({ ...again, op: 'Q' }),
     charge: () => opened.ledger.admit(charge),
+    batch: () => opened.ledger.admit(batch),
     replay: () => opened.ledger.admit(RESERVE),
     settle: () => opened.ledger.finish(finishOf(RESERVE, 'S', 10)),
     void: () => opened.ledger.finish(finishOf(RESERVE, 'V')),
@@ -103,7 +112,17 @@ describeOnRedis('a key that is not what the ledger writes', () => {
   const hash = (key: string) => ['HSET', key, 'field', 'value']
   const text = (value: string | Buffer) => (key: string) => ['SET', key, value]
   const SUBJECT_OPS: Op[] = ['reserve', 'look', 'charge', 'settle', 'void']
-  const RECORD_OPS: Op[] = ['replay', 'settle', 'void', 'amend', 'late', 'gone', 'reassert', 'find']
+  const RECORD_OPS: Op[] = [
+    'batch',
+    'replay',
+    'settle',
+    'void',
+    'amend',
+    'late',
+    'gone',
+    'reassert',
+    'find',
+  ]
   type Case = [string, string, (key: string) => (string | Buffer)[], RegExp, Op[]]
   const counters = ({ id = 21, window = WINDOW, posted = 0, pending = 10 }: Counter) =>
     pack(1, 1, 11, 0, id, window, posted, pending, 22, 0, 0, 10)
