@@ -10,7 +10,7 @@ const FOR_GOOD = -1
 const [BYTES, STORED] = [3, 7]
 
 /** A batch of `USER`; each takes as many bytes as its place, the first none. */
-function batchOf(rids: readonly string[]): ReserveCommand {
+export function batchOf(rids: readonly string[]): ReserveCommand {
   const [rid = ''] = rids
   const total = (rids.length * (rids.length - 1)) / 2
   const command = wanted({ rid, user: USER, bytes: total })

@@ -4,6 +4,7 @@ import { wanted } from '../contract/ledger-commands.ts'
 import { openRedisServer, type RedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { openReplication } from '../support/redis/replication.ts'
+import { batchOf } from './batch-guarantees.ts'
 import { openLink } from './redis-fixture.ts'
 import { GUARANTEES, type Guarantee } from './script-guarantees.ts'
 import { MUTANTS, type Mutant, mutated } from './script-mutants.ts'
@@ -32,7 +33,7 @@ describeOnRedis('the scripts', (version) => {
 
   describe('guarantee, with a replica that has stopped,', () => {
     /** How many replicas a replay on a new connection hears of, for what never reached one. */
-    async function heardOf(texts: ScriptTexts): Promise<number> {
+    async function heardOf(texts: ScriptTexts, command = wanted({ rid: 'up_1' })): Promise<number> {
       await using replication = await openReplication()
       const { master, replicas } = replication
       await using links = new AsyncDisposableStack()
@@ -42,7 +43,6 @@ describeOnRedis('the scripts', (version) => {
       const scripts = await openScripts(first, texts)
       await replication.waitUntilSynced()
       for (const replica of replicas) await replica.kill('SIGSTOP')
-      const command = wanted({ rid: 'up_1' })
       expect(await scripts.admit(command)).toMatchObject({ code: 'OK' })
       const others = await openScripts(second, texts, { empty: false })
       expect(await others.admit(command)).toMatchObject({ code: 'EXISTS' })
@@ -51,6 +51,7 @@ describeOnRedis('the scripts', (version) => {
 
     it('that no replay is acknowledged before its reservation is', async () => {
       expect(await heardOf(TEXTS)).toBe(0)
+      expect(await heardOf(TEXTS, batchOf(['up_1', 'up_2', 'up_3']))).toBe(0)
     })
 
     if (Number.parseFloat(version) < OWN_WAIT_SINCE) return
