@@ -20,6 +20,7 @@ import { timesOf, uploadNoteFor } from './reserve-upload.ts'
 import { placeOf } from './settle.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { signUpload } from './sign-upload.ts'
+import { someAtATime } from './some-at-a-time.ts'
 import { uploadView } from './upload-view.ts'
 
 /** Who asks for which uploads. */
@@ -36,6 +37,9 @@ export interface CreatedUploads {
   readonly items: readonly Omit<CreatedUpload, 'limits'>[]
   readonly limits: readonly LimitStatus[]
 }
+
+/** Commands of one batch that wait at the ledger together, beside those of all others. */
+const AT_ONCE = 64
 
 interface Step {
   readonly account: Account
@@ -246,13 +250,11 @@ async function abandonAll(
   context: GatewayContext,
   reservations: readonly Reservation[],
 ): Promise<void> {
-  const results = await Promise.allSettled(
-    reservations.map(({ partition, rid, fingerprint, subjects }) =>
+  try {
+    await someAtATime(reservations, AT_ONCE, ({ partition, rid, fingerprint, subjects }) =>
       context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects }),
-    ),
-  )
-  const failed = results.filter((result) => result.status === 'rejected')
-  if (failed.length === 0) return
-  const [first] = failed
-  context.log.warn('upload.release_failed', { failed: failed.length, error: first?.reason })
+    )
+  } catch (error) {
+    context.log.warn('upload.release_failed', { uploadId: reservations[0]?.rid, error })
+  }
 }

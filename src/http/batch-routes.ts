@@ -34,6 +34,7 @@ const post = route({
     'EntityTooLarge',
     'UnsupportedMediaType',
     'UnsupportedByStore',
+    'UploadNotPending',
     'IdempotencyMismatch',
     'SlowDown',
     'LedgerUnavailable',
