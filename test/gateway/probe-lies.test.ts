@@ -44,8 +44,8 @@ async function seenOf(store: Parameters<typeof gatewayOn>[0], options: ProbedOpt
 }
 
 describeOnCeph('the probe of a store that takes forms', (ceph) => {
-  /** Keeps what the policy says, but for what `ignores` says. */
-  function takingForms(ignores: (form: SentForm) => boolean): Send {
+  /** Keeps what the policy says, but for what `ignores` says; may say no and do it all the same. */
+  function takingForms(ignores: (form: SentForm) => boolean, saysNo = false): Send {
     return async (url, init) => {
       const answer = await fetch(url, init)
       const { body } = init
@@ -57,9 +57,10 @@ describeOnCeph('the probe of a store that takes forms', (ceph) => {
       const { key = '', policy = '' } = fields
       const form = { fields, policy: JSON.parse(atob(policy)), fileBytes: file.size }
       if (!ignores(form)) return answer
-      await answer.body?.cancel()
       const sent = await file.arrayBuffer()
-      return storeClient(ceph).fetch(`${url}/${key}`, { method: 'PUT', body: sent })
+      const object = `${url}/${key}`
+      const stored = await storeClient(ceph).fetch(object, { method: 'PUT', body: sent })
+      return saysNo ? answer : stored
     }
   }
   const holds = ({ policy }: SentForm, condition: object) =>
@@ -82,9 +83,15 @@ describeOnCeph('the probe of a store that takes forms', (ceph) => {
     expect(seen).toMatchObject({ postPolicy: 'no', multipart: 'yes', signedLength: 'yes' })
   })
 
-  it('finds that one which answers and stores nothing has none', async () => {
+  it('finds that one which refuses a form and stores its file has none', async () => {
+    const send = takingForms(() => true, true)
+    expect(await seenOf(ceph, { send })).toMatchObject({ postPolicy: 'no' })
+  })
+
+  it('finds that one which takes the right form and stores nothing has none', async () => {
+    let forms = 0
     const send = answering((_, init) =>
-      isForm(init) ? new Response(null, { status: 204 }) : undefined,
+      isForm(init) && forms++ === 0 ? new Response(null, { status: 204 }) : undefined,
     )
     expect(await seenOf(ceph, { send })).toMatchObject({ postPolicy: 'no' })
   })

@@ -119,6 +119,8 @@ describe('headers that nobody signed', () => {
   })
 
   it('are no matter where the store drops or refuses them anyway', () => {
+    const unknown = { unsignedHeaders: 'accept', tagging: 'probe', encryption: 'probe' } as const
+    expect(over(unknown)).toEqual([...ACCESS, 'x-amz-meta-*', ...OTHERS])
     const dropped = { unsignedHeaders: 'reject-some', tagging: 'no', encryption: 'no' } as const
     expect(over(dropped)).toEqual([
       'x-amz-object-lock-mode',
