@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { probeStore } from '../../src/gateway/probe-store.ts'
-import { describeOnCeph, embeddedStore, storeClient } from '../support/stores/stores-under-test.ts'
+import {
+  describeOnCeph,
+  describeOnSwift,
+  embeddedStore,
+  storeClient,
+} from '../support/stores/stores-under-test.ts'
 import { openTestGateway } from '../support/test-gateway.ts'
 import { gatewayOn } from './probe-fixture.ts'
 
@@ -69,6 +74,30 @@ describeOnCeph('the probe on Ceph', (ceph) => {
     gateway.context.storeTruth.adopt('main', seen)
     const after = await gateway.call('POST', '/v1/uploads', upload)
     expect([after.status, (await after.json()).guarantees.writeOnce]).toEqual([201, true])
+  })
+})
+
+describeOnSwift('the probe on Swift', (swift) => {
+  it('finds no forms, tags or conditions on a PUT, but write-once parts', async () => {
+    await using probed = await gatewayOn(swift)
+    expect(await probed.probe()).toEqual({
+      signedLength: 'yes',
+      signedType: 'yes',
+      writeOnce: 'refused',
+      ifMatch: 'refused',
+      unsignedCopySource: 'closed',
+      writeCredentialReads: 'yes',
+      unsignedHeaders: 'reject-some',
+      checksumSha256: 'no',
+      payloadHash: 'no',
+      contentMd5: 'yes',
+      responseOverrides: 'yes',
+      postPolicy: 'no',
+      multipart: 'yes',
+      writeOnceMultipart: 'yes',
+      tagging: 'no',
+      encryption: 'no',
+    })
   })
 })
 
