@@ -6,7 +6,17 @@
 export interface Hashing {
   sha256(data: string | Uint8Array): Uint8Array
   hmacSha256(key: Uint8Array, data: string | Uint8Array): Uint8Array
+  /** In lower-case hexadecimal, without the bytes in between. */
+  sha256Hex(data: string): string
+  /** SHA-256 of many texts that begin alike; with a key, HMAC by it. For those who sign all day. */
+  textHash(key?: Uint8Array): TextHash
 }
+
+/**
+ * The hash of `head` and `tail` as one text, in lower-case hexadecimal. A head that is the same as the
+ * time before costs next to nothing.
+ */
+export type TextHash = (head: string, tail: string) => string
 
 /**
  * Compares digests without telling where they differ. Throws `RangeError` on unequal lengths, which

@@ -39,8 +39,12 @@ export class ObjectKey {
   }
 }
 
+/** What needs no encoding, as most names do not: looking costs less than encoding. */
+const UNRESERVED = /^[A-Za-z0-9\-._~]*$/
+
 /** Percent-encodes everything but RFC 3986 unreserved characters, upper-case hex of UTF-8. */
 export function encodeSegment(text: string): string {
+  if (UNRESERVED.test(text)) return text
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
-import type { Hashing } from '../hashing.ts'
+import type { Hashing, TextHash } from '../hashing.ts'
 
 const BLOCK_BYTES = 64
 const DIGEST_BYTES = 32
+/** UTF-8 of a UTF-16 unit. */
+const MOST_BYTES_PER_UNIT = 3
 
 interface Pads {
   readonly inner: Buffer
@@ -25,6 +27,37 @@ export const nodeHashing: Hashing = {
     outer.write(digest(Buffer.concat([inner, message])), BLOCK_BYTES, 'latin1')
     return bytesOf(digest(outer))
   },
+  sha256Hex: (data) => hash('sha256', data, 'hex'),
+  textHash(key) {
+    if (key === undefined) return sha256Of(Buffer.alloc(0))
+    const { inner, outer } = padsOf(key)
+    const innerHash = sha256Of(inner, 'binary')
+    const second = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES)
+    outer.copy(second)
+    return function hmac(head, tail) {
+      second.write(innerHash(head, tail), BLOCK_BYTES, 'binary')
+      return hash('sha256', second, 'hex')
+    }
+  },
+}
+
+/** Texts are laid behind the pad in one buffer that is kept, and a head that is there already stays. */
+function sha256Of(pad: Buffer, encoding: 'hex' | 'binary' = 'hex'): TextHash {
+  let block = Buffer.alloc(0)
+  let laid = { head: '', end: 0 }
+  let filled = block
+  return function textHash(head, tail) {
+    const mostBytes = pad.length + (head.length + tail.length) * MOST_BYTES_PER_UNIT
+    if (mostBytes > block.length) {
+      block = Buffer.alloc(mostBytes)
+      pad.copy(block)
+      laid = { head: '', end: pad.length }
+    }
+    if (head !== laid.head) laid = { head, end: pad.length + block.write(head, pad.length) }
+    const end = laid.end + block.write(tail, laid.end)
+    if (filled.buffer !== block.buffer || filled.length !== end) filled = block.subarray(0, end)
+    return hash('sha256', filled, encoding)
+  }
 }
 
 /** One character a byte: a short text is made in half the time that a buffer takes. */

@@ -8,8 +8,3 @@ export function credentialScope({
 }: Pick<PresignRequest, 'signedAtMs' | 'region'>): string {
   return `${toAmzDate(signedAtMs).slice(0, 8)}/${region}/s3/aws4_request`
 }
-
-/** `X-Amz-SignedHeaders`: `host` and all headers of the request, sorted, joined by `;`. */
-export function signedHeaderNames({ headers }: Pick<PresignRequest, 'headers'>): string {
-  return ['host', ...headers.keys()].sort((a, b) => (a < b ? -1 : 1)).join(';')
-}

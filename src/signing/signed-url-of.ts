@@ -9,13 +9,15 @@ import type { Presigner, PresignRequest } from './presigner.ts'
 export function signedUrlOf(
   presigner: Presigner,
   request: PresignRequest,
+  lastLook: typeof assertSigned = assertSigned,
 ): SignedUrl | Promise<SignedUrl> {
   const signed = presigner.presign(request)
-  if (!(signed instanceof SignedUrl)) return signed.then((url) => checked(request, url))
-  return checked(request, signed)
-}
-
-function checked(request: PresignRequest, url: SignedUrl): SignedUrl {
-  assertSigned(request, url)
-  return url
+  if (!(signed instanceof SignedUrl)) {
+    return signed.then((url) => {
+      lastLook(request, url)
+      return url
+    })
+  }
+  lastLook(request, signed)
+  return signed
 }

@@ -38,6 +38,7 @@ export function keyAndRecord(
 export function countedHashing(): Hashing & { calls: { sha256: number; hmacSha256: number } } {
   const calls = { sha256: 0, hmacSha256: 0 }
   return {
+    ...nodeHashing,
     calls,
     sha256(data) {
       calls.sha256 += 1

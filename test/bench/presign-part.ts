@@ -1,10 +1,11 @@
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret, SignedUrl } from '../../src/secret.ts'
 import { createAws4fetchPresigner } from '../../src/signing/aws4fetch-presigner.ts'
 import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import type { Presigner } from '../../src/signing/presigner.ts'
 import { figuresOf, type Report } from './figure.ts'
 import { ensurePeers } from './peers.ts'
+import { presignPartsPart } from './presign-parts.ts'
 import { openPeerSigners, type Sign } from './presign-peers.ts'
 import { type PutToSign, SIGNED_HEADERS, STORE } from './presign-request.ts'
 import { interleave, perSecond } from './rounds.ts'
@@ -20,6 +21,7 @@ const KEYS = 1_000
  * that an application would use instead.
  */
 export async function presignPart(report: Report): Promise<void> {
+  await presignPartsPart(report)
   ensurePeers()
   const ours = new Map<string, Sign>([
     ['presign.native', signerOf(createNativePresigner(nodeHashing))],
@@ -51,19 +53,19 @@ function signerOf(presigner: Presigner): Sign {
     accessKeyId: STORE.accessKeyId,
     secretAccessKey: new Secret(STORE.secretAccessKey),
   }
-  return async ({ key, headers, expiresInSeconds }) => {
-    const url = await presigner.presign({
+  return ({ key, headers, expiresInSeconds }) => {
+    const signed = presigner.presign({
       method: 'PUT',
       origin: STORE.origin,
       path: `/${STORE.bucket}/${key}`,
       query: new Map(),
-      headers: new Map(headers),
+      headers,
       credential,
       region: STORE.region,
       signedAtMs: Date.now(),
       expiresInSeconds,
     })
-    return url.reveal()
+    return signed instanceof SignedUrl ? signed.reveal() : signed.then((url) => url.reveal())
   }
 }
 

@@ -51,4 +51,31 @@ describe('the hashes of Node', () => {
       ),
     )
   })
+
+  it('give the hash of a text in hexadecimal', () => {
+    expect(nodeHashing.sha256Hex('caf\u00e9')).toBe(
+      createHash('sha256').update('caf\u00e9').digest('hex'),
+    )
+  })
+
+  it('hash head and tail as one text, whatever came before', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 300 })
+    const heads = fc.array(text, { minLength: 1, maxLength: 3 })
+    const calls = fc.array(fc.tuple(fc.nat(), text), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(
+        fc.option(fc.uint8Array({ maxLength: 100 }), { nil: undefined }),
+        heads,
+        calls,
+        (key, known, asked) => {
+          const textHash = nodeHashing.textHash(key)
+          for (const [pick, tail] of asked) {
+            const head = known[pick % known.length] ?? ''
+            const hash = key === undefined ? createHash('sha256') : createHmac('sha256', key)
+            expect(textHash(head, tail)).toBe(hash.update(head + tail).digest('hex'))
+          }
+        },
+      ),
+    )
+  })
 })
