@@ -25,7 +25,7 @@ export async function abortAtStore(
   const { multipart } = note
   const place = placeOf(context, note)
   if (isMade(multipart)) await abortForCertain(context, place, multipart.id)
-  else await abortUnknown(context, place, note)
+  else await abortUnknown(context, place, { note, rid: reservation.rid })
   const head = await context.storeClient.head(place)
   const arrived = head.found && ownTicket(context, place, head)?.rid === reservation.rid
   return arrived ? 'arrived' : 'ended'
@@ -67,16 +67,21 @@ async function abortForCertain(
 
 /**
  * The gateway that reserved went away before it had recorded what the store made. No URL has left, so
- * the upload has no parts; another one for the same key that has some, or is of another time, stays.
+ * the upload has no parts and takes no room; another one for the same key that has some, or is of another
+ * time, stays. A store that does not list uploads must not keep a reservation from ending.
  */
 async function abortUnknown(
-  { storeClient }: Pick<GatewayContext, 'storeClient'>,
+  { storeClient, log }: Pick<GatewayContext, 'storeClient' | 'log'>,
   place: ObjectPlace,
-  { createdMs }: UploadNote,
+  { note, rid }: { readonly note: UploadNote; readonly rid: string },
 ): Promise<void> {
-  for (const { uploadId, initiatedMs } of await storeClient.listMultiparts(place)) {
-    if (Math.abs(initiatedMs - createdMs) > MADE_WITHIN_MS) continue
-    const parts = await storeClient.listParts(place, uploadId)
-    if (parts?.length === 0) await storeClient.abortMultipart(place, uploadId)
+  try {
+    for (const { uploadId, initiatedMs } of await storeClient.listMultiparts(place)) {
+      if (Math.abs(initiatedMs - note.createdMs) > MADE_WITHIN_MS) continue
+      const parts = await storeClient.listParts(place, uploadId)
+      if (parts?.length === 0) await storeClient.abortMultipart(place, uploadId)
+    }
+  } catch (error) {
+    log.warn('multipart.abort_failed', { uploadId: rid, error })
   }
 }
