@@ -4,6 +4,7 @@ import type { Plan } from '../limits/plan.ts'
 import type { Zone } from '../limits/windows.ts'
 import type { LogLevel } from '../log.ts'
 import type { Secret } from '../secret.ts'
+import type { PresignerName } from '../signing/choose-presigner.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import type { Store } from '../stores/store.ts'
 
@@ -16,6 +17,8 @@ export interface Config {
   readonly ledger: LedgerSettings
   readonly log: { readonly level: LogLevel }
   readonly audit: AuditSetting
+  /** Which driver signs. Default `auto`. */
+  readonly signing: { readonly presigner: PresignerName }
   readonly stores: ReadonlyMap<string, Store>
   readonly buckets: ReadonlyMap<string, ConfiguredBucket>
   readonly plans: ReadonlyMap<string, Plan>

@@ -103,6 +103,7 @@ function build(
   const ledgerInput = readMember('ledger', shape.ledger, scope)
   const audit = readMember('audit', shape.audit, scope)
   const log = readMember('log', shape.log, scope)
+  const signing = readMember('signing', shape.signing, scope)
   // What "ledger" may hold depends on where it lives: a broken "state" says nothing about it.
   const state =
     stateText === undefined ? undefined : buildState(stateText, ledgerInput ?? {}, common)
@@ -112,7 +113,7 @@ function build(
     audit: audit && buildAudit(audit, common),
   }
   if (settings.ledger) checkRetention(settings.ledger, buckets.built, report)
-  if (!settings.server || !state || !settings.ledger || !settings.audit || !log) {
+  if (!settings.server || !state || !settings.ledger || !settings.audit || !log || !signing) {
     return { config: undefined, secrets }
   }
   const config: Config = {
@@ -122,6 +123,7 @@ function build(
     ledger: settings.ledger,
     log,
     audit: settings.audit,
+    signing,
     stores: stores.built,
     buckets: buckets.built,
     plans: plans.built,

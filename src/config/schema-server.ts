@@ -49,6 +49,15 @@ export const logSchema = members({
     .describe('Lines below this level are dropped.'),
 }).prefault({})
 
+/** `signing`. */
+export const signingSchema = members({
+  presigner: oneOf(['auto', 'native', 'aws4fetch'])
+    .default('auto')
+    .describe(
+      'What signs URLs: the hashes of the runtime (native), or aws4fetch on WebCrypto, which gives the same URLs, slower. auto: native where it can be had.',
+    ),
+}).prefault({})
+
 /** `audit`. */
 export const auditSchema = members({
   file: text(4096)

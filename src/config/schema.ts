@@ -2,7 +2,13 @@ import type * as z from 'zod'
 import { bucketSchema } from './schema-buckets.ts'
 import { ledgerSchema } from './schema-ledger.ts'
 import { planSchema } from './schema-plans.ts'
-import { auditSchema, logSchema, secretsSchema, serverSchema } from './schema-server.ts'
+import {
+  auditSchema,
+  logSchema,
+  secretsSchema,
+  serverSchema,
+  signingSchema,
+} from './schema-server.ts'
 import { storeSchema } from './schema-stores.ts'
 import { tenantSchema } from './schema-tenants.ts'
 import { idSchema, mapOf, members, nameSchema, oneOf, text } from './schema-values.ts'
@@ -23,6 +29,7 @@ export const configSchema = members({
     ),
   ledger: ledgerSchema.describe('What the ledger promises, and how it is reached.'),
   log: logSchema.describe('The log, on standard error.'),
+  signing: signingSchema.describe('How URLs and forms are signed.'),
   audit: auditSchema.describe('The record of every decision.'),
   secrets: secretsSchema.describe("Signet's own secrets."),
   stores: mapOf(nameSchema, storeSchema).describe('S3-compatible stores by name.'),

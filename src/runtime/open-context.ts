@@ -14,7 +14,7 @@ import { withDenyCache } from '../ledger/deny-cache.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createRareLog } from '../rare-log.ts'
-import { createNativePresigner } from '../signing/native-presigner.ts'
+import { choosePresigner } from '../signing/choose-presigner.ts'
 import { countedStoreClient } from '../stores/counted-store-client.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
 import { openAudit } from './audit-sink.ts'
@@ -70,7 +70,7 @@ export async function openContext(
     hashing: nodeHashing,
     random: createPooledRandom(),
     ledger,
-    presigner: createNativePresigner(nodeHashing),
+    presigner: choosePresigner({ wanted: config.signing.presigner, hashing: nodeHashing }),
     storeClient: countedStoreClient(
       createStoreClient({ fetch: (url, init) => fetch(url, init) }),
       telemetry,

@@ -21,6 +21,7 @@ describe('a configuration', () => {
       state: { kind: 'sqlite', path: './data/signet.db' },
       audit: { kind: 'file', path: './data/audit.jsonl' },
       log: { level: 'info' },
+      signing: { presigner: 'auto' },
     })
     expect(config.server.cors.origins.size).toBe(0)
     expect(config.buckets.get('media')).toMatchObject({
