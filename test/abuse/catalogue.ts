@@ -89,7 +89,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   U05: done('a grant used again'),
   U06: done('metadata that headers cannot carry'),
   U07: later(PROBE, 'other bytes than the checksum says'),
-  U08: later(PROBE, 'no checksum unless asked for'),
+  U08: done('no checksum unless asked for'),
   U09: later(POST, 'form fields bent'),
   U10: later(PARTS, 'part numbers that are none'),
   U11: later(PARTS, 'completing with wrong parts'),
