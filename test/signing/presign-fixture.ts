@@ -28,3 +28,16 @@ export function rawQuery(url: string, name: string): string | undefined {
     .find((pair) => pair.startsWith(`${name}=`))
     ?.slice(name.length + 1)
 }
+
+/** Pairs of a query, encoded as AWS documents it and sorted. */
+export function encodedPairs(pairs: readonly (readonly [string, string])[]): readonly string[] {
+  const encode = (text: string) =>
+    [...Buffer.from(text)]
+      .map((byte) => {
+        const character = String.fromCharCode(byte)
+        const plain = /[A-Za-z0-9\-._~]/.test(character)
+        return plain ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+      })
+      .join('')
+  return pairs.map((pair) => pair.map(encode).join('=')).sort()
+}
