@@ -22,7 +22,11 @@ export function acceptFilename(text: string): string {
 function problemOf(text: string): string | undefined {
   if (text.length === 0) return 'must not be empty'
   if (!text.isWellFormed()) return 'must be well-formed Unicode'
-  if (text.length > MAX_FILENAME_BYTES || encoder.encode(text).length > MAX_FILENAME_BYTES) {
+  // A character is at most 3 bytes per UTF-16 unit, so short names need no encoding to be measured.
+  if (
+    text.length * 3 > MAX_FILENAME_BYTES &&
+    (text.length > MAX_FILENAME_BYTES || encoder.encode(text).length > MAX_FILENAME_BYTES)
+  ) {
     return `must be at most ${MAX_FILENAME_BYTES} bytes long`
   }
   if (/[/\\]/.test(text)) return 'must not hold "/" or "\\"'

@@ -7,12 +7,29 @@ export type KeyVariable = (typeof KEY_VARIABLES)[number]
 
 /** Replaces all variables at once: what a value contains is never read as a template. */
 export function expandTemplate(template: string, value: (variable: KeyVariable) => string): string {
-  return template.replace(VARIABLE, (_, name: KeyVariable) => value(name))
+  let text = ''
+  for (const [index, part] of partsOf(template).entries()) {
+    text += index % 2 === 0 ? part : value(part as KeyVariable)
+  }
+  return text
 }
 
 /** True when the template names the variable. */
 export function usesVariable(template: string, variable: KeyVariable): boolean {
   return template.includes(`{${variable}}`)
+}
+
+const MAX_TEMPLATES = 1_000
+const templates = new Map<string, readonly string[]>()
+
+/** Plain text and variables in turns, from text to text. A configuration has a few, used all the time. */
+function partsOf(template: string): readonly string[] {
+  const known = templates.get(template)
+  if (known !== undefined) return known
+  const parts = template.split(VARIABLE)
+  if (templates.size >= MAX_TEMPLATES) templates.clear()
+  templates.set(template, parts)
+  return parts
 }
 
 /**
