@@ -15,18 +15,22 @@ const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
  */
 export function guardedAuthentication(context: AppContext): (http: HttpContext) => Principal {
   const limiter = createLocalLimiter(context.clock)
+  // Until somebody fails there is nobody to be slowed down.
+  let hasFailures = false
   return function authenticate(http) {
     const presented = presentedCredentials(http)
     const address = context.remoteAddressOf?.(http.env)
     if (address === undefined) return context.authenticate(presented)
-    const subject = JSON.stringify([networkOf(address), keyIdOf(presented.authorization)])
-    const waitMs = limiter.waitFor(subject, FAILURE_RATE)
+    // Neither of the two can hold a space.
+    const subject = () => `${networkOf(address)} ${keyIdOf(presented.authorization)}`
+    const waitMs = hasFailures ? limiter.waitFor(subject(), FAILURE_RATE) : 0
     if (waitMs > 0) throw slowDown('failed-credentials', waitMs)
     try {
       return context.authenticate(presented)
     } catch (error) {
       const failed = error instanceof GatewayError && error.code === 'Unauthenticated'
-      if (failed) limiter.take(subject, FAILURE_RATE)
+      if (failed) limiter.take(subject(), FAILURE_RATE)
+      hasFailures ||= failed
       throw error
     }
   }

@@ -3,6 +3,7 @@ import { type FieldProblem, GatewayError } from '../errors.ts'
 
 const MAX_FIELD_PROBLEMS = 20
 const MAX_DEPTH = 64
+const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Reads a body as JSON, at most `maxBytes` of it. Throws `UnsupportedMediaType` for an encoded body
@@ -67,21 +68,21 @@ function pathOf(path: readonly PropertyKey[]): string {
 async function readText(request: Request, maxBytes: number): Promise<string> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  const bytes = await readBytes(request, maxBytes)
+  // A server holds a body to its declared length (RFC 9112 section 6.2): it can be read at once.
+  const atOnce = declared !== null && !request.headers.has('transfer-encoding')
+  const bytes = await readBytes(request, maxBytes, atOnce)
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return decoder.decode(bytes)
   } catch (cause) {
     throw new GatewayError('InvalidRequest', 'Cannot read the body: it is not UTF-8', { cause })
   }
 }
 
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+async function readBytes(request: Request, maxBytes: number, atOnce: boolean): Promise<Uint8Array> {
   if (request.bodyUsed) throw new GatewayError('InternalError', 'Cannot read the body twice')
-  const { headers } = request
   try {
-    // A server holds a body to its declared length (RFC 9112 section 6.2): it can be read at once.
-    return headers.has('content-length') && !headers.has('transfer-encoding')
+    return atOnce
       ? new Uint8Array(await request.arrayBuffer())
       : await readStream(request.body, maxBytes)
   } catch (cause) {

@@ -72,16 +72,20 @@ function bodySchemaOf<C extends Call>(route: Route<C>, raw: unknown): Route['bod
 
 /** What a request brings along as credentials, for the authenticator to judge. */
 export function presentedCredentials(http: HttpContext) {
-  const query = new URLSearchParams(queryOf(http))
+  const { headers } = http.req.raw
+  const text = queryOf(http)
+  const query = text === '' ? undefined : new URLSearchParams(text)
   return {
-    authorization: http.req.raw.headers.get('authorization'),
-    hasQueryCredential: query.has('access_token') || query.has('api_key'),
-    hasOtherCredential: http.req.raw.headers.has('x-api-key'),
+    authorization: headers.get('authorization'),
+    hasQueryCredential: query !== undefined && (query.has('access_token') || query.has('api_key')),
+    hasOtherCredential: headers.has('x-api-key'),
   }
 }
 
 function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<string, unknown>> {
-  const parameters = new URLSearchParams(queryOf(http))
+  const text = queryOf(http)
+  if (text === '') return schema === undefined ? {} : parsedQuery(schema, {})
+  const parameters = new URLSearchParams(text)
   const names = [...parameters.keys()]
   const doubled = names.find((name, index) => names.indexOf(name) !== index)
   if (doubled !== undefined) {
@@ -96,6 +100,13 @@ function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<s
       fields: names.map((name) => ({ path: name.slice(0, 64), message: 'is not known' })),
     })
   }
+  return parsedQuery(schema, values)
+}
+
+function parsedQuery(
+  schema: NonNullable<Route['query']>,
+  values: Readonly<Record<string, string>>,
+): Readonly<Record<string, unknown>> {
   return validate(schema, values, 'query') as Record<string, unknown>
 }
 
