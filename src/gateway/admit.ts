@@ -6,6 +6,7 @@ import type { GatewayContext } from './context.ts'
 
 /** The time a request may take at the ledger, in milliseconds of the ledger's clock. */
 const LEDGER_BUDGET_MS = 1_000
+const NOTHING_FORGIVEN: ReadonlySet<number> = new Set()
 
 /** What the caller adds to a measured demand to make it a command. */
 export type CommandOf<C extends AdmitCommand> = (
@@ -35,7 +36,7 @@ export async function admit<C extends AdmitCommand>(
   { commandOf, lock }: { commandOf: CommandOf<C>; lock?: string | undefined },
 ): Promise<Admitted<C>> {
   const named = { ...account.subjects, ...(lock !== undefined && { lock }) }
-  let forgiven: ReadonlySet<number> = new Set()
+  let forgiven = NOTHING_FORGIVEN
   let stale = false
   for (let periods = 0; periods < 2; ) {
     const nowMs = context.ledgerTime.nowMs()

@@ -76,12 +76,12 @@ export function limitStatuses(
   nowMs: number,
   charged: boolean,
 ): LimitStatus[] {
-  return readLevels(set, measured, levels).flatMap((level) => {
-    if (level.kind === 'lock') return []
-    return level.kind === 'rate'
-      ? [rateStatus(level, nowMs, charged)]
-      : [quotaStatus(set, level, nowMs, charged)]
-  })
+  const statuses: LimitStatus[] = []
+  for (const level of readLevels(set, measured, levels)) {
+    if (level.kind === 'rate') statuses.push(rateStatus(level, nowMs, charged))
+    if (level.kind === 'quota') statuses.push(quotaStatus(set, level, nowMs, charged))
+  }
+  return statuses
 }
 
 /** All limits that refused, by the positions that the ledger named. */
@@ -152,7 +152,8 @@ function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]
   for (const group of [set.user, set.tenant]) {
     check += 1
     for (const limit of group.rates) {
-      const [, incUs = 0, tauUs = 0] = measured.check.slice(check, check + 3)
+      const incUs = measured.check[check + 1] ?? 0
+      const tauUs = measured.check[check + 2] ?? 0
       const cost = costUs(limit.spacingUs, measured.requests)
       const roomUs = levels[level] ?? 0
       found.push({ kind: 'rate', limit, incUs, costUs: cost, tauUs, roomUs })
@@ -162,7 +163,8 @@ function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]
     hold += 1
     for (const limit of group.quotas) {
       const amount = measured.hold[hold + 2] ?? 0
-      const [posted = 0, pending = 0] = levels.slice(level, level + 2)
+      const posted = levels[level] ?? 0
+      const pending = levels[level + 1] ?? 0
       found.push({ kind: 'quota', limit, amount, posted, pending })
       check += 1
       hold += 4
