@@ -1,5 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
+import type {} from './browser/browser-under-test.ts'
+import { ensureChromium } from './browser/ensure-chromium.ts'
 import { ensureRedis } from './redis/ensure-redis.ts'
 import type {} from './redis/redis-under-test.ts'
 import { type CephStore, openCephStore } from './stores/ceph-store.ts'
@@ -10,8 +12,9 @@ import { openTemporaryDirectory } from './stores/temporary-directory.ts'
 
 /**
  * Opens the stores that a whole test run shares and hands them to tests (`stores-under-test.ts`),
- * and makes sure that tests can start a Redis (`redis-under-test.ts`). Throws when CI is set and
- * Ceph, Swift or Redis cannot be had: there, a guarantee not shown is a failure.
+ * and makes sure that tests can start a Redis (`redis-under-test.ts`) and a browser
+ * (`browser-under-test.ts`). Throws when CI is set and Ceph, Swift, Redis or Chromium cannot be had:
+ * there, a guarantee not shown is a failure.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack()
@@ -22,6 +25,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (isCi()) throw new Error(`Cannot run the tests without Redis in CI: ${redis.reason}`)
     opened.defer(() => {
       process.stdout.write(whatWasNotShownOfRedis(redis.reason))
+    })
+  }
+  const chromium = await ensureChromium()
+  project.provide('chromium', chromium)
+  if (chromium.kind === 'unavailable') {
+    if (isCi()) throw new Error(`Cannot run the tests without Chromium in CI: ${chromium.reason}`)
+    opened.defer(() => {
+      process.stdout.write(whatWasNotShownInBrowsers(chromium.reason))
     })
   }
   // Side by side, for each takes a second or two. Should one throw, the other ends with this process.
@@ -100,5 +111,13 @@ NOT SHOWN: this run had no Redis (${reason}).
 Nothing was shown of the ledger on Redis: its agreement with the other drivers, its topologies, and
 what it keeps through kills, failovers, stalls, full memory and lost replies.
 To show it, run the tests as root on Debian, or install redis-server.
+`
+}
+
+function whatWasNotShownInBrowsers(reason: string): string {
+  return `
+NOT SHOWN: this run had no Chromium (${reason}).
+Nothing was shown of a web page that uploads: CORS, progress, files of a real browser, playback.
+To show it, run the tests as root on Debian, or install chromium.
 `
 }
