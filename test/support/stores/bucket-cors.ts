@@ -1,4 +1,9 @@
-import { type SharedCeph, type SharedSwift, storeClient } from './stores-under-test.ts'
+import {
+  type SharedCeph,
+  type SharedEmbedded,
+  type SharedSwift,
+  storeClient,
+} from './stores-under-test.ts'
 
 /** Request headers that a browser needs for a grant, whatever it binds. */
 const ALLOWED_HEADERS = [
@@ -17,10 +22,10 @@ const XMLNS = 'http://s3.amazonaws.com/doc/2006-03-01/'
 /**
  * Lets pages of these origins (or `*`) use grants of a bucket: PUT, POST of forms, GET and HEAD, with
  * the headers that grants name; scripts may read the ETag. Replaces the bucket's rules. Answers that
- * refuse (403) carry no CORS header on Ceph: a page sees a network error. Throws unless Ceph takes it.
+ * refuse (403) carry no CORS header on Ceph: a page sees a network error. Throws unless the store takes it.
  */
 export async function allowOrigins(
-  ceph: SharedCeph,
+  store: SharedCeph | SharedEmbedded,
   bucket: string,
   origins: readonly string[],
 ): Promise<void> {
@@ -32,7 +37,7 @@ export async function allowOrigins(
     each('AllowedHeader', ALLOWED_HEADERS),
     each('ExposeHeader', ['ETag']),
   ].join('')
-  const response = await storeClient(ceph).fetch(`${ceph.endpoint}/${bucket}?cors`, {
+  const response = await storeClient(store).fetch(`${store.endpoint}/${bucket}?cors`, {
     method: 'PUT',
     body: `<CORSConfiguration xmlns="${XMLNS}"><CORSRule>${rule}</CORSRule></CORSConfiguration>`,
   })
@@ -55,14 +60,17 @@ export async function allowOriginOnSwift(
     headers: { 'x-storage-user': accessKeyId, 'x-storage-pass': secretAccessKey },
   })
   await entered.bytes()
-  const response = await fetch(`${entered.headers.get('x-storage-url')}/${bucket}`, {
-    method: 'POST',
-    headers: {
-      'x-auth-token': entered.headers.get('x-auth-token') ?? '',
-      'x-container-meta-access-control-allow-origin': origin,
-      'x-container-meta-access-control-expose-headers': 'etag',
-    },
-  })
-  const said = await response.text()
-  if (!response.ok) throw new Error(`Cannot allow an origin: ${response.status} ${said}`)
+  // Parts lie in a container of their own, which PUT makes unless it is there.
+  for (const container of [bucket, `${bucket}%2Bsegments`]) {
+    const response = await fetch(`${entered.headers.get('x-storage-url')}/${container}`, {
+      method: 'PUT',
+      headers: {
+        'x-auth-token': entered.headers.get('x-auth-token') ?? '',
+        'x-container-meta-access-control-allow-origin': origin,
+        'x-container-meta-access-control-expose-headers': 'etag',
+      },
+    })
+    const said = await response.text()
+    if (!response.ok) throw new Error(`Cannot allow an origin: ${response.status} ${said}`)
+  }
 }
