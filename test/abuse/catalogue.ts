@@ -14,7 +14,6 @@ const later = (waitsFor: string, what: string): CatalogueEntry => ({
 const JWT = 'JWT'
 const REDIS = 'Redis ledger'
 const PROBE = 'probe'
-const PARTS = 'multipart'
 const POST = 'post policy'
 const EVENTS = 'events'
 const KEYS = 'keys by the admin API'
@@ -88,11 +87,11 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   U04: done('sizes that are none'),
   U05: done('a grant used again'),
   U06: done('metadata that headers cannot carry'),
-  U07: later(PROBE, 'other bytes than the checksum says'),
+  U07: done('other bytes than the checksum says'),
   U08: done('no checksum unless asked for'),
   U09: later(POST, 'form fields bent'),
-  U10: later(PARTS, 'part numbers that are none'),
-  U11: later(PARTS, 'completing with wrong parts'),
+  U10: done('part numbers that are none'),
+  U11: done('completing with wrong parts'),
   U12: done('a form of upload that cannot be had is never a weaker one'),
   U13: done('a forged, foreign or copied ticket'),
 
