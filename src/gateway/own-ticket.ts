@@ -8,7 +8,10 @@ export const TICKET_NAME = 'signet'
 
 /**
  * The ticket of an object, when it is genuine and was sealed for this very store, bucket and key. A
- * forged or copied one is reported and counts as none.
+ * forged or copied one is reported and counts as none. Some stores know metadata by names that a
+ * signature of ours does not cover (`x-object-meta-signet` on Ceph and Swift), and join what they get
+ * to a list: so the ticket is looked for in it, and of several genuine ones the latest counts, lest an
+ * old one that was put beside it hides what the object was charged to.
  */
 export function ownTicket(
   context: Pick<GatewayContext, 'hashing' | 'ticketKeys' | 'telemetry' | 'log'>,
@@ -18,10 +21,17 @@ export function ownTicket(
   const text = head.metadata.get(TICKET_NAME)
   if (text === undefined) return undefined
   const keys = { hashing: context.hashing, keys: context.ticketKeys }
-  const ticket = openTicket(keys, text, ticketPlace(place))
-  if (ticket === undefined) {
+  let own: Ticket | undefined
+  let forged = false
+  // All of them, however many: one that was not looked at would be hidden. Headers are short enough.
+  for (const value of text.split(',')) {
+    const ticket = openTicket(keys, value.trim(), ticketPlace(place))
+    if (ticket === undefined) forged = true
+    else if (own === undefined || ticket.issuedMs > own.issuedMs) own = ticket
+  }
+  if (forged) {
     context.telemetry.ticketRefused({ bucket: place.placement.bucket })
     context.log.warn('ticket.refused', { store: place.placement.store.name })
   }
-  return ticket
+  return own
 }
