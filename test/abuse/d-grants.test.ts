@@ -42,10 +42,13 @@ describe('requests for more than a bucket gives', () => {
       'response-content-disposition=inline',
       'contentType=text/html',
       'disposition=attachment&disposition=inline',
-      'versionId=1',
+      'versionId=1&versionId=2',
+      'versionId=',
     ]) {
       await watched.refuse('GET', `${PATH}?${query}`, undefined, INVALID)
     }
+    // P05: a name that is known here, and needs the permission of its own.
+    await watched.refuse('GET', `${PATH}?versionId=1`, undefined, DENIED)
     const wanted = { bucket: 'media', key: KEY }
     await watched.refuse('POST', '/v1/downloads', { ...wanted, disposition: 'inline' }, DENIED)
     const many = [wanted, { ...wanted, disposition: 'inline' }]
