@@ -6,18 +6,19 @@ const TAG = 'signet-probe'
 const MAX_TAGS_BYTES = 64 * 1024
 
 /**
- * Step 10: headers that nobody signed. What was taken counts as kept, but for metadata, which can be
+ * Step 10: headers that nobody signed. Swift and Ceph know metadata by Swift's own name as well. What was taken counts as kept, but for metadata, which can be
  * looked at. The class is one that every store has: that there is no such class would prove nothing.
  */
 export async function probeUnsignedHeaders(run: ProbeRun): Promise<Partial<Capabilities>> {
-  const [meta, acl, ...others] = await Promise.all([
-    addsMetadata(run),
+  const [meta, objectMeta, acl, ...others] = await Promise.all([
+    addsMetadata(run, 'x-amz-meta-added'),
+    addsMetadata(run, 'x-object-meta-added'),
     adds(run, { 'x-amz-acl': 'public-read' }),
     adds(run, { 'x-amz-tagging': `${TAG}=1` }),
     adds(run, { 'x-amz-storage-class': 'STANDARD' }),
     adds(run, { 'x-amz-website-redirect-location': '/' }),
   ])
-  if (meta) return { unsignedHeaders: 'accept' }
+  if (meta || objectMeta) return { unsignedHeaders: 'accept' }
   if (acl) return { unsignedHeaders: 'reject-meta' }
   return { unsignedHeaders: others.includes(true) ? 'reject-some' : 'reject' }
 }
@@ -26,9 +27,9 @@ async function adds(run: ProbeRun, unsigned: Record<string, string>): Promise<bo
   return !isRefused(await run.put({ unsigned }))
 }
 
-async function addsMetadata(run: ProbeRun): Promise<boolean> {
+async function addsMetadata(run: ProbeRun, name: string): Promise<boolean> {
   const key = run.newKey()
-  const status = await run.put({ key, unsigned: { 'x-amz-meta-added': 'yes' } })
+  const status = await run.put({ key, unsigned: { [name]: 'yes' } })
   if (!isTaken(status)) return !isRefused(status)
   const head = await run.context.storeClient.head(run.place(key))
   return head.found && head.metadata.get('added') === 'yes'

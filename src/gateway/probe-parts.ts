@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
 import type { CompleteOutcome } from '../stores/store-client.ts'
-import { copySourceOf, writeMarker } from './probe-put.ts'
+import { copySourcesOf, writeMarker } from './probe-put.ts'
 import { FIVE, isRefused, isTaken, MARKER, type ProbeRun, yesIf } from './probe-run.ts'
 
 interface PartAttempt {
@@ -65,12 +65,14 @@ async function completesOnce(run: ProbeRun): Promise<boolean> {
 
 /** With an empty body, as a copy wants it: with any other, some stores wait until they give up. */
 async function partCopies(run: ProbeRun): Promise<boolean> {
-  const unsigned = copySourceOf(run, await writeMarker(run))
-  const key = run.newKey()
-  const uploadId = await run.begin(key)
-  if (isRefused(await putPart(run, { key, uploadId, signed: '', unsigned }))) return false
-  const parts = await run.context.storeClient.listParts(run.place(key), uploadId)
-  return parts?.some(({ sizeBytes }) => sizeBytes === MARKER.length) ?? false
+  for (const unsigned of copySourcesOf(run, await writeMarker(run))) {
+    const key = run.newKey()
+    const uploadId = await run.begin(key)
+    if (isRefused(await putPart(run, { key, uploadId, signed: '', unsigned }))) continue
+    const parts = await run.context.storeClient.listParts(run.place(key), uploadId)
+    if (parts?.some(({ sizeBytes }) => sizeBytes === MARKER.length)) return true
+  }
+  return false
 }
 
 async function putPart(

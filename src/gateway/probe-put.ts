@@ -23,11 +23,23 @@ export async function probeControl(run: ProbeRun): Promise<void> {
   })
 }
 
-/** Steps 5 and 6: other bytes in number, and another type, than were signed. */
+/** Steps 5 and 6: other bytes in number, and another type, than were signed, or one that is guessed. */
 export async function probeSigned(run: ProbeRun): Promise<Partial<Capabilities>> {
   const more = await run.put({ sent: `${FIVE}!` })
   const other = await run.put({ signedType: 'text/plain', sentType: 'text/html' })
-  return { signedLength: yesIf(isRefused(more)), signedType: yesIf(isRefused(other)) }
+  const bindsType = isRefused(other) && !(await guessesType(run))
+  return { signedLength: yesIf(isRefused(more)), signedType: yesIf(bindsType) }
+}
+
+/** Swift puts what it makes of the key's ending in place of the signed type, unless that is pinned. */
+async function guessesType(run: ProbeRun): Promise<boolean> {
+  const name = 'x-detect-content-type'
+  const { [name]: pinned } = run.placement.store.capabilities.fixedHeaders
+  const key = run.newKey('.html')
+  const headers = pinned === undefined ? {} : { [name]: pinned }
+  if (!isTaken(await run.put({ key, headers, unsigned: { [name]: 'true' } }))) return false
+  const head = await run.context.storeClient.head(run.place(key))
+  return head.found && head.contentType === 'text/html'
 }
 
 /** Step 12: a condition that only the first of two uploads meets. */
@@ -61,18 +73,24 @@ export async function writeMarker(run: ProbeRun): Promise<string> {
   return marker
 }
 
-/** `x-amz-copy-source` for an object of the probe. */
-export function copySourceOf(run: ProbeRun, key: string): Record<string, string> {
+/**
+ * `x-amz-copy-source` for an object of the probe, in the spellings by which servers know it: behind
+ * CGI and WSGI, `_` and `-` are the same, and what looks for the one may not look for the other.
+ */
+export function copySourcesOf(run: ProbeRun, key: string): readonly Record<string, string>[] {
   const source = ObjectKey.parse(placedKey(run.place(key))).encoded
-  return { 'x-amz-copy-source': `/${run.placement.bucket}/${source}` }
+  const value = `/${run.placement.bucket}/${source}`
+  return [{ 'x-amz-copy-source': value }, { x_amz_copy_source: value }]
 }
 
 /** Steps 7 and 9: an unsigned copy-source, and whether the credential that would copy can read. */
 export async function probeCopySource(run: ProbeRun): Promise<Partial<Capabilities>> {
   const marker = await writeMarker(run)
-  const key = run.newKey()
-  const status = await run.put({ key, unsigned: copySourceOf(run, marker) })
-  const copied = isTaken(status) && (await run.sizeOf(key)) === MARKER.length
+  const attempts = copySourcesOf(run, marker).map(async (unsigned) => {
+    const key = run.newKey()
+    return isTaken(await run.put({ key, unsigned })) && (await run.sizeOf(key)) === MARKER.length
+  })
+  const copied = (await Promise.all(attempts)).includes(true)
   const { write } = run.placement.store.credentials
   const read = await run.get({ method: 'GET', key: marker, credential: write })
   await read.body?.cancel()

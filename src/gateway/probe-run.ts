@@ -73,9 +73,9 @@ export class ProbeRun {
   }
 
   /** A key that nobody has used, in this run's folder; whatever is written there is removed. */
-  newKey(): string {
+  newKey(ending = ''): string {
     this.#count += 1
-    const key = `${this.#folder}${this.#count}`
+    const key = `${this.#folder}${this.#count}${ending}`
     this.#written.add(key)
     return key
   }

@@ -1,6 +1,6 @@
 import type { Capabilities } from './capabilities.ts'
 import type { GrantForm } from './choose-form.ts'
-import { unpinnedHeaders } from './unpinned-headers.ts'
+import { unpinnedHeaders, unpinnedPartHeaders } from './unpinned-headers.ts'
 
 /** What a grant promises about the object, as a client reads it (`api.md`, Uploads). */
 export interface Guarantees {
@@ -58,7 +58,7 @@ export function guaranteesOf(capabilities: Capabilities, asked: AskedGuarantees)
         contentType: true,
         writeOnce: asked.writeOnce && capabilities.writeOnceMultipart === 'yes',
         checksum: asked.sha256 && bindsContent(capabilities) ? 'sha256' : 'none',
-        unpinnedHeaders: [],
+        unpinnedHeaders: unpinnedPartHeaders(capabilities),
       }
     }
   }

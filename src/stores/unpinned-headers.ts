@@ -9,6 +9,9 @@ const ORDINARY = [
   'expires',
 ]
 
+/** Stored by Ceph and by Swift. */
+const ROBOTS = 'x-robots-tag'
+
 /** Kept besides by stores that refuse only what copies, opens or describes the object. */
 const HARMLESS_TO_SOME = [
   'x-amz-object-lock-mode',
@@ -17,25 +20,28 @@ const HARMLESS_TO_SOME = [
   'x-amz-tagging',
   'x-amz-website-redirect-location',
 ]
-const ACCESS = ['x-amz-acl', 'x-amz-grant-*']
+const ACL = 'x-amz-acl'
+const GRANTS = 'x-amz-grant-*'
 const METADATA = 'x-amz-meta-*'
+const COPY = 'x-amz-copy-source'
 
 /**
  * Headers that whoever holds a signed PUT could add without breaking the signature, and that the
  * store would keep: lower-case names, sorted; `*` stands for any ending. What nobody has looked at
  * counts as kept. `signed` names what is signed besides the store's fixed headers: a signed header
- * cannot be changed, and a signed `x-amz-acl` keeps `x-amz-grant-*` out as well. In a form and in a
- * part nothing can be added: a policy names every field, and a part has no headers of its own.
+ * cannot be changed, and a signed `x-amz-acl` keeps `x-amz-grant-*` out as well. A name stands for all
+ * spellings by which the store knows it (`x-object-meta-*`, `x_amz_tagging`). In a form nothing can be
+ * added: a policy names every field.
  */
 export function unpinnedHeaders(
   capabilities: Capabilities,
   signed: Iterable<string> = [],
 ): string[] {
   const pinned = new Set([...Object.keys(capabilities.fixedHeaders), ...signed])
-  if (pinned.has('x-amz-acl')) pinned.add('x-amz-grant-*')
+  if (pinned.has(ACL)) pinned.add(GRANTS)
   if (capabilities.tagging === 'no') pinned.add('x-amz-tagging')
   if (capabilities.encryption === 'no') pinned.add('x-amz-server-side-encryption')
-  return [...ORDINARY, ...amzHeaders(capabilities)].filter((name) => !pinned.has(name))
+  return [...ORDINARY, ...amzHeaders(capabilities), ROBOTS].filter((name) => !pinned.has(name))
 }
 
 /** Those of `unpinnedHeaders` by which a store is told what to do: all `x-amz-*`. */
@@ -46,16 +52,28 @@ export function unpinnedAmzHeaders(
   return unpinnedHeaders(capabilities, signed).filter((name) => name.startsWith('x-amz-'))
 }
 
-function amzHeaders({ unsignedHeaders }: Capabilities): readonly string[] {
-  switch (unsignedHeaders) {
+/**
+ * The same of a part, which has no headers of its own: only the copy source, where the operator lets
+ * an open hole stand (`allowReadableWriteCredential`).
+ */
+export function unpinnedPartHeaders({
+  unsignedCopySource,
+  writeCredentialReads,
+}: Capabilities): string[] {
+  return unsignedCopySource === 'closed' || writeCredentialReads === 'no' ? [] : [COPY]
+}
+
+function amzHeaders(capabilities: Capabilities): readonly string[] {
+  const copy = unpinnedPartHeaders(capabilities)
+  switch (capabilities.unsignedHeaders) {
     case 'reject':
-      return []
+      return copy
     case 'reject-some':
-      return HARMLESS_TO_SOME
+      return [...copy, ...HARMLESS_TO_SOME]
     case 'reject-meta':
-      return [...ACCESS, ...HARMLESS_TO_SOME]
+      return [ACL, ...copy, GRANTS, ...HARMLESS_TO_SOME]
     case 'accept':
     case 'probe':
-      return [...ACCESS, METADATA, ...HARMLESS_TO_SOME]
+      return [ACL, ...copy, GRANTS, METADATA, ...HARMLESS_TO_SOME]
   }
 }

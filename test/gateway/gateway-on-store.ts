@@ -78,6 +78,8 @@ export function storeSettings(store: StoreUnderTest): Record<string, unknown> {
       ...common,
       provider: 'swift',
       credentials: store.credentials.main,
+      // Its only key reads, and its copy hole is open.
+      allowReadableWriteCredential: true,
       // Measured on 2.30.1: 501 for the condition, 403 for right and wrong bytes alike.
       capabilities: { writeOnce: 'refused', checksumSha256: 'no', payloadHash: 'no' },
     }

@@ -148,13 +148,24 @@ describeOnCeph('the probe of a store that takes parts', (ceph) => {
       (isClosed: (url: URL, init: RequestInit) => boolean): Send =>
       async (url, init) => {
         const headers = new Headers(init.headers)
-        if (isClosed(new URL(url), init)) headers.delete('x-amz-copy-source')
+        if (isClosed(new URL(url), init)) {
+          for (const name of ['x-amz-copy-source', 'x_amz_copy_source']) headers.delete(name)
+        }
         return fetch(url, { ...init, headers })
       }
     const partsOnly = await seenOf(ceph, { send: closing((url, init) => !isPart(url, init)) })
     expect(partsOnly).toMatchObject({ unsignedCopySource: 'open', multipart: 'yes' })
     const none = await seenOf(ceph, { send: closing(() => true) })
     expect(none).toMatchObject({ unsignedCopySource: 'closed', multipart: 'yes' })
+  })
+
+  it('finds the copy hole where only its other spelling is open', async () => {
+    const send: Send = (url, init) => {
+      const headers = new Headers(init.headers)
+      headers.delete('x-amz-copy-source')
+      return fetch(url, { ...init, headers })
+    }
+    expect(await seenOf(ceph, { send })).toMatchObject({ unsignedCopySource: 'open' })
   })
 
   it('finds write-once on completing where it is kept, and only there', async () => {

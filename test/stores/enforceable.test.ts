@@ -18,7 +18,7 @@ const UPLOAD: EnforceableUpload = {
 const SHA256 = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
 
 /** Whose profile says that length and type are bound and that the copy hole is closed. */
-const ABLE_PROVIDERS = ['aws', 'embedded', 'garage', 'seaweedfs', 'swift']
+const ABLE_PROVIDERS = ['aws', 'embedded', 'garage', 'seaweedfs']
 
 interface Case {
   capabilities?: Partial<Capabilities>

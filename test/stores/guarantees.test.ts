@@ -14,6 +14,7 @@ const ORDINARY = [
   'content-language',
   'expires',
 ]
+const ROBOTS = 'x-robots-tag'
 
 function guarantees(
   form: GrantForm,
@@ -33,7 +34,7 @@ describe('guarantees', () => {
       contentType: true,
       writeOnce: true,
       checksum: 'sha256',
-      unpinnedHeaders: ORDINARY,
+      unpinnedHeaders: [...ORDINARY, ROBOTS],
     })
   })
 
@@ -49,7 +50,7 @@ describe('guarantees', () => {
     expect(guarantees('post', { postPolicy: 'probe' })).toMatchObject({
       size: 'max',
       contentType: false,
-      unpinnedHeaders: ORDINARY,
+      unpinnedHeaders: [...ORDINARY, ROBOTS],
     })
   })
 
@@ -84,7 +85,10 @@ describe('guarantees', () => {
 
   it('leave out of what could be added what a PUT signs', () => {
     const signed = ['cache-control', 'content-disposition', 'content-type']
-    expect(guarantees('put', {}, { signed }).unpinnedHeaders).toEqual(ORDINARY.slice(2))
+    expect(guarantees('put', {}, { signed }).unpinnedHeaders).toEqual([
+      ...ORDINARY.slice(2),
+      ROBOTS,
+    ])
   })
 })
 
@@ -108,7 +112,7 @@ describe('headers that nobody signed', () => {
     ['probe', [...ACCESS, 'x-amz-meta-*', ...OTHERS]],
   ])('can be added to a PUT where the store has %s', (unsignedHeaders, added) => {
     expect(over({ unsignedHeaders })).toEqual(added)
-    expect(unpinnedHeaders({ ...ABLE, unsignedHeaders })).toEqual([...ORDINARY, ...added])
+    expect(unpinnedHeaders({ ...ABLE, unsignedHeaders })).toEqual([...ORDINARY, ...added, ROBOTS])
   })
 
   it('cannot be added where they are pinned, and a pinned ACL keeps grants out', () => {
@@ -116,6 +120,21 @@ describe('headers that nobody signed', () => {
     expect(over({ ...capabilities, fixedHeaders: { 'x-amz-acl': 'private' } })).toEqual(OTHERS)
     expect(over(capabilities, ['x-amz-acl', ...OTHERS])).toEqual([])
     expect(over(capabilities, ['x-amz-tagging'])).not.toContain('x-amz-tagging')
+  })
+
+  it('are a copy source where the hole is open and what it copies can be read', () => {
+    const open = { unsignedCopySource: 'open', unsignedHeaders: 'reject-meta' } as const
+    expect(over({ ...open, writeCredentialReads: 'yes' })).toEqual([
+      'x-amz-acl',
+      'x-amz-copy-source',
+      'x-amz-grant-*',
+      ...OTHERS,
+    ])
+    expect(over({ unsignedCopySource: 'probe' })).toEqual(['x-amz-copy-source'])
+    expect(over({ ...open, writeCredentialReads: 'no' })).not.toContain('x-amz-copy-source')
+    expect(guarantees('multipart', open).unpinnedHeaders).toEqual(['x-amz-copy-source'])
+    expect(guarantees('multipart').unpinnedHeaders).toEqual([])
+    expect(guarantees('post', open).unpinnedHeaders).toEqual([])
   })
 
   it('are no matter where the store drops or refuses them anyway', () => {

@@ -11,8 +11,10 @@ export const swift = defineProfile({
   capabilities: {
     signedLength: 'yes', // s, m
     signedType: 'yes', // s, m
-    unsignedCopySource: 'closed', // s, m
-    unsignedHeaders: 'reject-some', // s, m: copy, acl, grant and meta are 403
+    // m: 403 as such, but x_amz_copy_source is the same to WSGI, and nobody looks whether it is signed.
+    unsignedCopySource: 'open',
+    // m: copy, acl, grant and meta are 403, but x-object-meta-* is metadata as well.
+    unsignedHeaders: 'accept',
     ifMatch: 'refused', // s, m: 501
     responseOverrides: 'yes', // s, m
     postPolicy: 'no', // d, m: 412
@@ -21,7 +23,11 @@ export const swift = defineProfile({
     encryption: 'no', // m: 501
     contentMd5: 'yes', // m: 400 BadDigest
     maxParts: 1_000, // s: the cluster's default
-    // m: taken when signed.
-    fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
+    // m: taken when signed. Unsigned, x-detect-content-type puts a guess in place of the signed type.
+    fixedHeaders: {
+      'x-amz-acl': 'private',
+      'x-amz-storage-class': 'STANDARD',
+      'x-detect-content-type': 'false',
+    },
   },
 })
