@@ -1,4 +1,4 @@
-import { type Hashing, toBase64Url } from '../hashing.ts'
+import type { Hashing } from '../hashing.ts'
 import { MAX_API_KEY_CHARACTERS, parseApiKey, parseStoredHash, verifyApiKey } from './api-key.ts'
 import { bearerToken, type PresentedCredentials, unauthenticated } from './bearer.ts'
 import { type KeyRecord, principalOf } from './key-record.ts'
@@ -69,7 +69,7 @@ export function createAuthenticator({
   return (presented) => {
     const token = bearerToken(presented)
     if (token.length > MAX_API_KEY_CHARACTERS) throw unauthenticated()
-    const digest = toBase64Url(hashing.sha256(token))
+    const digest = hashing.sha256Hex(token)
     const known = remembered(digest)
     if (known !== undefined) return known
     const principal = verify(token)

@@ -44,6 +44,10 @@ export function countedHashing(): Hashing & { calls: { sha256: number; hmacSha25
       calls.sha256 += 1
       return nodeHashing.sha256(data)
     },
+    sha256Hex(data) {
+      calls.sha256 += 1
+      return nodeHashing.sha256Hex(data)
+    },
     hmacSha256(key, data) {
       calls.hmacSha256 += 1
       return nodeHashing.hmacSha256(key, data)
