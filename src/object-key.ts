@@ -66,11 +66,10 @@ function problemOf(text: string): string | undefined {
   return undefined
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f]/
+
 /** True when the text holds a C0 control or DEL. */
 export function hasControl(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index)
-    if (unit < 0x20 || unit === 0x7f) return true
-  }
-  return false
+  return CONTROL.test(text)
 }

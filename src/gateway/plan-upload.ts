@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/principal.ts'
+import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
@@ -83,7 +84,7 @@ export function planUpload(
     principal,
     wantedKey: wanted.key,
     filename: wanted.filename,
-    date: new Date(context.ledgerTime.nowMs()).toISOString().slice(0, 10),
+    date: toTimestamp(context.ledgerTime.nowMs()).slice(0, 10),
     uuid: newUuid(context.random),
   })
   const { sizeBytes } = wanted

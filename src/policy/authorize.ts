@@ -20,8 +20,9 @@ export interface WantedAccess {
  * `AccessDenied`, in the same words for an unknown bucket and a forbidden one; `EntityTooLarge` or
  * `UnsupportedMediaType` where only a rule's own size or types stand in the way.
  */
-export function authorize(principal: Principal, wanted: WantedAccess): void {
-  const near = principal.permissions.filter((permission) => covers(permission, wanted))
+export function authorize({ permissions }: Principal, wanted: WantedAccess): void {
+  if (permissions.some((permission) => allows(permission, wanted))) return
+  const near = permissions.filter((permission) => covers(permission, wanted))
   if (near.length === 0) throw accessDenied()
   // The type first: rules that differ by type often have a size each.
   const typed = near.filter((permission) => takesType(permission, wanted.contentType))
@@ -31,12 +32,10 @@ export function authorize(principal: Principal, wanted: WantedAccess): void {
       `Cannot ${wanted.operation} "${wanted.contentType}": the credential does not allow this type`,
     )
   }
-  if (!typed.some((permission) => takesSize(permission, wanted.sizeBytes))) {
-    throw new GatewayError(
-      'EntityTooLarge',
-      `Cannot ${wanted.operation} ${wanted.sizeBytes} bytes: the credential allows smaller objects only`,
-    )
-  }
+  throw new GatewayError(
+    'EntityTooLarge',
+    `Cannot ${wanted.operation} ${wanted.sizeBytes} bytes: the credential allows smaller objects only`,
+  )
 }
 
 /**
@@ -60,6 +59,15 @@ export function readablePrefixes(
 /** The one refusal for whatever is unknown or forbidden: it tells nobody which. */
 export function accessDenied(): GatewayError {
   return new GatewayError('AccessDenied', 'Cannot use the bucket or key: no permission covers it')
+}
+
+function allows(permission: Permission, wanted: WantedAccess): boolean {
+  const { sizeBytes, contentType } = wanted
+  return (
+    covers(permission, wanted) &&
+    takesType(permission, contentType) &&
+    takesSize(permission, sizeBytes)
+  )
 }
 
 // Prefix and key are well-formed UTF-16, for which a common prefix of units is one of UTF-8 bytes.

@@ -42,6 +42,20 @@ export function objectLocation(
  * signed, and `/` in virtual-hosted style.
  */
 export function bucketLocation(store: Store, which: WhichEndpoint, bucket: string): StoreLocation {
+  const ofStore = locations.get(store) ?? new Map<string, StoreLocation>()
+  const name = `${which} ${bucket}`
+  const known = ofStore.get(name)
+  if (known !== undefined) return known
+  const location = locateBucket(store, which, bucket)
+  if (ofStore.size < MAX_LOCATIONS) locations.set(store, ofStore.set(name, location))
+  return location
+}
+
+/** Of one store: those of a configuration are asked for all the time. */
+const MAX_LOCATIONS = 1_000
+const locations = new WeakMap<Store, Map<string, StoreLocation>>()
+
+function locateBucket(store: Store, which: WhichEndpoint, bucket: string): StoreLocation {
   const url = new URL(store[which])
   const basePath = profileOf(store.provider)?.basePath ?? ''
   if (store.addressing === 'path') {
