@@ -9,13 +9,13 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-const FILES: ReadonlyMap<string, readonly [name: string, type: string]> = new Map([
-  ['/', ['index.html', 'text/html; charset=utf-8']],
-  ['/page.js', ['page.js', 'text/javascript']],
-  ['/upload-file.js', ['upload-file.js', 'text/javascript']],
+const FILES: ReadonlyMap<string, readonly [path: string, type: string]> = new Map([
+  ['/', ['./page/index.html', 'text/html; charset=utf-8']],
+  ['/page.js', ['./page/page.js', 'text/javascript']],
+  ['/upload-in-browser.js', ['../../../config/examples/upload-in-browser.js', 'text/javascript']],
 ])
 
-/** Serves the files of `page/` on a free loopback port, and nothing else. */
+/** Serves the files of `page/` and the example that they use on a free loopback port, nothing else. */
 export async function openPageServer(): Promise<PageServer> {
   const server = createServer(async (request, response) => {
     const file = FILES.get(request.url ?? '')
@@ -23,8 +23,8 @@ export async function openPageServer(): Promise<PageServer> {
       response.writeHead(404).end()
       return
     }
-    const [name, type] = file
-    const text = await readFile(new URL(`./page/${name}`, import.meta.url))
+    const [path, type] = file
+    const text = await readFile(new URL(path, import.meta.url))
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
   })
   server.listen(0, '127.0.0.1')

@@ -1,4 +1,4 @@
-import { sendFile, uploadFile } from '/upload-file.js'
+import { sendFile, uploadFile } from '/upload-in-browser.js'
 
 const input = document.querySelector('#file')
 const video = document.querySelector('#video')
