@@ -1,5 +1,6 @@
-import type { ReserveCommand } from '../ledger/port.ts'
 import type { GatewayContext } from './context.ts'
+import { giveUpUnmade, type UnmadeReservation, watchLeftover } from './leftover-multipart.ts'
+import { isMade } from './open-multipart.ts'
 import type { UploadNote } from './reservation-note.ts'
 import { placeOf } from './settle.ts'
 
@@ -9,13 +10,22 @@ import { placeOf } from './settle.ts'
  */
 export async function abandonUpload(
   context: GatewayContext,
-  { partition, rid, fingerprint, subjects }: ReserveCommand,
+  reservation: UnmadeReservation,
   note: UploadNote,
 ): Promise<void> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const { multipart } = note
   try {
+    if (multipart !== undefined && !isMade(multipart)) {
+      await giveUpUnmade(context, reservation, note)
+      return
+    }
+    // Should the store not answer now, the watch knows what to abort.
+    if (multipart !== undefined) await watchLeftover(context, reservation, note)
     await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects })
-    const id = note.multipart?.id
-    if (id !== undefined) await context.storeClient.abortMultipart(placeOf(context, note), id)
+    if (multipart !== undefined) {
+      await context.storeClient.abortMultipart(placeOf(context, note), multipart.id)
+    }
   } catch (error) {
     context.log.warn('upload.release_failed', { uploadId: rid, error })
   }

@@ -1,9 +1,12 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
-import type { Reservation } from '../ledger/port.ts'
+import type { FinishReply, Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore } from './end-multipart.ts'
+import { giveUpUnmade } from './leftover-multipart.ts'
+import { AGAIN_MS } from './look-again.ts'
+import { isMade } from './open-multipart.ts'
 import { ownUpload } from './own-upload.ts'
 import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
@@ -26,22 +29,38 @@ export async function abortUpload(
   if (status === 'aborted' || status === 'expired') return
   if (status !== 'pending') throw notPending(status)
   const aborted: UploadNote = { ...note, aborted: true }
+  const { rid } = reservation
+  const reply = await markAborted(context, reservation, aborted)
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('abort the upload')
+  if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
+  if (reply.code === 'OK') {
+    await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
+    if (isMade(note.multipart)) await releaseParts(context, reservation, aborted)
+  }
+}
+
+/** Of parts that the store has not made nothing can come: they end at once. */
+function markAborted(
+  context: GatewayContext,
+  reservation: Reservation,
+  aborted: UploadNote,
+): Promise<FinishReply> {
+  const { multipart } = aborted
+  if (multipart !== undefined && !isMade(multipart)) {
+    return giveUpUnmade(context, reservation, aborted)
+  }
   const { partition, rid, fingerprint, subjects } = reservation
-  const reply = await context.ledger.finish({
+  return context.ledger.finish({
     op: 'M',
     partition,
     rid,
     fingerprint,
     subjects,
     note: noteText(aborted),
+    // Should this gateway go away before it has released them, a sweeper does soon.
+    ...(multipart !== undefined && { lookMs: AGAIN_MS }),
   })
-  context.ledgerTime.learn(reply.nowMs)
-  if (reply.code === 'FENCED') throw recovering('abort the upload')
-  if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
-  if (reply.code === 'OK') {
-    await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
-    if (note.multipart !== undefined) await releaseParts(context, reservation, aborted)
-  }
 }
 
 /** Never throws: the abort is recorded, and the sweeper finishes what the store does not answer now. */

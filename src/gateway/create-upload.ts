@@ -10,7 +10,7 @@ import type { Account } from './accounts.ts'
 import { type Admitted, admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { assertMayTakeOver, firstParts, isMade, openMultipart } from './open-multipart.ts'
+import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
@@ -18,6 +18,7 @@ import { parseNote, type UploadNote, uploadNoteOf, urlExpiryMs } from './reserva
 import { reserveUpload } from './reserve-upload.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
+import { takeOver } from './take-over.ts'
 import type { UploadGrant } from './upload-grant.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
 
@@ -116,7 +117,9 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
   } catch (error) {
     // Nobody has seen the grant, so the bytes go back at once. With a caller's key another gateway
     // may have released a URL for the same reservation: then it is left to expire.
-    if (request.idempotencyKey === undefined) await abandonUpload(context, command, note)
+    if (request.idempotencyKey === undefined) {
+      await abandonUpload(context, { ...command, expMs }, note)
+    }
     throw error
   }
 }
@@ -162,16 +165,17 @@ async function replay(
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
     return { upload, guarantees: plan.guarantees, limits }
   }
-  const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
-  const overwrite = await prepareIfOverwrite(context, command, note)
   const { nowMs, expMs } = reply
+  const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
+  const latest = isUnmade ? await takeOver(context, reservation, note, nowMs) : note
+  const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+  const overwrite = await prepareIfOverwrite(context, command, latest)
   const { wanted } = request
   const { conditions } = overwrite
   const standing = { command, plan: { ...plan, place }, wanted, nowMs, expMs, conditions }
   const signing = signingOf(standing, overwrite.note)
   let made = overwrite.note
   if (made.multipart !== undefined && !isMade(made.multipart)) {
-    assertMayTakeOver(made, nowMs)
     made = await openMultipart(context, signing, made)
   }
   const grant = await sign(context, signing, made)

@@ -9,9 +9,6 @@ import { recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent, placeOf } from './settle.ts'
 
-/** Clocks of the store and the ledger may differ by this much when an upload was made. */
-const MADE_WITHIN_MS = 120_000
-
 /**
  * Aborts a multipart upload at the store, so that nothing can come of it any more: what it reserved may
  * be released at once, without waiting for its URLs to end. Answers `arrived` when the object is there
@@ -23,9 +20,11 @@ export async function abortAtStore(
   note: UploadNote,
 ): Promise<'ended' | 'arrived'> {
   const { multipart } = note
+  if (!isMade(multipart)) {
+    throw new GatewayError('InternalError', 'Cannot abort the upload: the store has not made it')
+  }
   const place = placeOf(context, note)
-  if (isMade(multipart)) await abortForCertain(context, place, multipart.id)
-  else await abortUnknown(context, place, { note, rid: reservation.rid })
+  await abortForCertain(context, place, multipart.id)
   const head = await context.storeClient.head(place)
   const arrived = head.found && ownTicket(context, place, head)?.rid === reservation.rid
   return arrived ? 'arrived' : 'ended'
@@ -52,8 +51,11 @@ export async function rejectMultipart(
   throw new GatewayError('UploadRejected', `Cannot complete the upload: ${why}`)
 }
 
-/** A part under way can outlive an abort (S3 API, AbortMultipartUpload): then once more. */
-async function abortForCertain(
+/**
+ * Aborts an upload and makes sure that the store has no part of it: one under way can outlive an abort
+ * (S3 API, AbortMultipartUpload), then once more. Throws `StoreUnavailable`.
+ */
+export async function abortForCertain(
   { storeClient }: Pick<GatewayContext, 'storeClient'>,
   place: ObjectPlace,
   uploadId: string,
@@ -63,25 +65,4 @@ async function abortForCertain(
     if ((await storeClient.listParts(place, uploadId)) === undefined) return
   }
   throw new GatewayError('StoreUnavailable', 'Cannot abort the upload: its parts are still there')
-}
-
-/**
- * The gateway that reserved went away before it had recorded what the store made. No URL has left, so
- * the upload has no parts and takes no room; another one for the same key that has some, or is of another
- * time, stays. A store that does not list uploads must not keep a reservation from ending.
- */
-async function abortUnknown(
-  { storeClient, log }: Pick<GatewayContext, 'storeClient' | 'log'>,
-  place: ObjectPlace,
-  { note, rid }: { readonly note: UploadNote; readonly rid: string },
-): Promise<void> {
-  try {
-    for (const { uploadId, initiatedMs } of await storeClient.listMultiparts(place)) {
-      if (Math.abs(initiatedMs - note.createdMs) > MADE_WITHIN_MS) continue
-      const parts = await storeClient.listParts(place, uploadId)
-      if (parts?.length === 0) await storeClient.abortMultipart(place, uploadId)
-    }
-  } catch (error) {
-    log.warn('multipart.abort_failed', { uploadId: rid, error })
-  }
 }

@@ -2,6 +2,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore } from './end-multipart.ts'
+import { giveUpUnmade, lookAtLeftover } from './leftover-multipart.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { recovering } from './refusal.ts'
@@ -24,6 +25,9 @@ export async function lookAtUpload(
   if (reservation.state === 'D') {
     await condemn(context, reservation, note)
     return 'ended'
+  }
+  if (note.leftover !== undefined) {
+    return (await lookAtLeftover(context, reservation, note, nowMs)) ? 'ended' : 'waiting'
   }
   const settlement = await settle(context, reservation, note)
   if (settlement.how === 'seen') {
@@ -56,9 +60,9 @@ async function lookAtParts(
   note: UploadNote,
   nowMs: number,
 ): Promise<Outcome> {
+  if (!isMade(note.multipart)) return release(context, reservation, { ...note, aborted: true })
   const endMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
-  const givenUp = note.aborted === true || !isMade(note.multipart)
-  if (!givenUp && nowMs < endMs) {
+  if (note.aborted !== true && nowMs < endMs) {
     await lookAgain(context, reservation, endMs - nowMs + AGAIN_MS)
     return 'waiting'
   }
@@ -66,7 +70,7 @@ async function lookAtParts(
     await settle(context, reservation, note)
     return 'ended'
   }
-  return release(context, reservation, givenUp ? { ...note, aborted: true } : note)
+  return release(context, reservation, note)
 }
 
 /** The object can no longer arrive: what was reserved is free again. */
@@ -77,7 +81,10 @@ async function release(
 ): Promise<Outcome> {
   const { partition, rid, fingerprint, subjects } = reservation
   const op = note.aborted ? 'V' : 'X'
-  const reply = await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
+  const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
+  const reply = isUnmade
+    ? await giveUpUnmade(context, reservation, note)
+    : await context.ledger.finish({ op, partition, rid, fingerprint, subjects })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'FENCED') throw recovering('release the upload')
   if (reply.code === 'EARLY') {

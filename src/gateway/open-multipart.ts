@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import type { FinishReply } from '../ledger/port.ts'
 import { objectHeaders } from '../signing/object-headers.ts'
 import type { GatewayContext } from './context.ts'
 import { signPlannedParts } from './multipart-parts.ts'
@@ -10,8 +11,6 @@ import { FIRST_PARTS, type UploadGrant } from './upload-grant.ts'
 
 /** So long the one that reserved may take to make the upload at the store. */
 const MAKE_WITHIN_MS = 10_000
-/** After this long somebody else may, with the same idempotency key. */
-const TAKE_OVER_AFTER_MS = 15_000
 
 /** A multipart upload that the store knows by now. */
 export type MadeMultipart = MultipartNote & { readonly id: string }
@@ -41,15 +40,22 @@ export async function openMultipart(
     throw new GatewayError('StoreUnavailable', 'Cannot open the upload: the store took too long')
   }
   const { partition, rid, fingerprint, subjects } = command
-  const reply = await context.ledger.finish({
-    op: 'M',
-    partition,
-    rid,
-    fingerprint,
-    subjects,
-    note: noteText(made),
-    lookMs: Math.ceil(expMs - nowMs) + FIRST_LOOK_MS,
-  })
+  let reply: FinishReply
+  try {
+    reply = await context.ledger.finish({
+      op: 'M',
+      partition,
+      rid,
+      fingerprint,
+      subjects,
+      note: noteText(made),
+      lookMs: Math.ceil(expMs - nowMs) + FIRST_LOOK_MS,
+    })
+  } catch (error) {
+    // It may be recorded all the same, and then a repetition hands out its parts.
+    if (command.replayable !== true) await abortQuietly(context, signing, id)
+    throw error
+  }
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') return made
   await abortQuietly(context, signing, id)
@@ -76,15 +82,6 @@ export async function firstParts(
   })
   const { partSizeBytes, partCount } = multipart
   return { form: 'multipart', plan: { partSizeBytes, partCount }, parts, expiresAtMs }
-}
-
-/**
- * Passes a repetition that has to make the upload itself, because whoever reserved it has not. Throws
- * `StoreUnavailable` while that one may still be at it: two uploads for one key would be one too many.
- */
-export function assertMayTakeOver(note: UploadNote, nowMs: number): void {
-  if (nowMs - note.createdMs >= TAKE_OVER_AFTER_MS) return
-  throw new GatewayError('StoreUnavailable', 'Cannot open the upload: it is being opened')
 }
 
 function headersOf(context: GatewayContext, signing: Signing): Map<string, string> {

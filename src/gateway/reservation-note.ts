@@ -49,6 +49,8 @@ export interface UploadNote {
   /** `sizeBytes` is an upper bound: a form with a range. */
   readonly atMost?: true
   readonly multipart?: MultipartNote
+  /** No upload of its own: the store may have made one by this time that nobody knows the id of. */
+  readonly leftover?: { readonly sinceMs: number }
   /** Nothing may be there already, where only the gateway's Complete can see to it. */
   readonly writeOnce?: true
   /** The caller said that it is there, while its form can still replace it. */
