@@ -5,6 +5,7 @@
  */
 export async function uploadFile(signet, file, wanted, onProgress) {
   const upload = await ask(signet, '/v1/uploads', {
+    filename: file.name,
     contentType: file.type, // a browser sends exactly this type, and the store checks it
     ...(wanted.maxSizeBytes === undefined && { sizeBytes: file.size }),
     ...wanted,
