@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Hashing } from '../../src/hashing.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret, SignedUrl } from '../../src/secret.ts'
+import { createAws4fetchPresigner } from '../../src/signing/aws4fetch-presigner.ts'
 import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import { EXAMPLE_CREDENTIAL } from '../stores/store-fixture.ts'
 import { EXAMPLE_DATE_MS, presignRequest } from './presign-fixture.ts'
@@ -66,5 +67,44 @@ describe('the signing keys of the native presigner', () => {
     expect(sign({})).toBe(1)
     expect(sign({ credential: renewed })).toBe(2)
     expect(sign({})).toBe(2)
+  })
+})
+
+describe('what the native presigner keeps of the request before', () => {
+  const base = {
+    method: 'PUT',
+    query: new Map([
+      ['A', 'first'],
+      ['partNumber', '1'],
+    ]),
+    headers: new Map([['content-length', '5']]),
+  } as const
+
+  it.each<[string, Parameters<typeof presignRequest>[0]]>([
+    ['nothing', {}],
+    ['method', { method: 'GET' }],
+    ['origin', { origin: 'http://s3.example.test:81' }],
+    ['path', { path: '/bkt/l' }],
+    ['value of the query', { query: new Map([...base.query, ['partNumber', '2']]) }],
+    ['value in front of the signature', { query: new Map([...base.query, ['A', 'second']]) }],
+    ['name of the query', { query: new Map([...base.query, ['uploadId', 'x']]) }],
+    ['value of a header', { headers: new Map([['content-length', '6']]) }],
+    ['name of a header', { headers: new Map([['content-type', '5']]) }],
+    ['payload hash', { headers: new Map([['x-amz-content-sha256', 'ab'.repeat(32)]]) }],
+    ['life', { expiresInSeconds: 331 }],
+    ['second', { signedAtMs: EXAMPLE_DATE_MS + 1_000 }],
+    ['day', { signedAtMs: EXAMPLE_DATE_MS + DAY_MS }],
+    ['region', { region: 'auto' }],
+    ['credential', { credential: { ...EXAMPLE_CREDENTIAL, accessKeyId: 'AKIAOTHER' } }],
+    ['secret', { credential: { ...EXAMPLE_CREDENTIAL, secretAccessKey: new Secret('other') } }],
+    ['token', { credential: { ...EXAMPLE_CREDENTIAL, sessionToken: new Secret('t') } }],
+  ])('is never what differs: %s', async (_, change) => {
+    const changed = presignRequest({ ...base, ...change })
+    const presigner = createNativePresigner(nodeHashing)
+    // Twice each: what comes again is signed by what was kept.
+    for (const request of [presignRequest(base), changed, changed, presignRequest(base)]) {
+      const fresh = await createAws4fetchPresigner().presign(request)
+      expect((await presigner.presign(request)).reveal()).toBe(fresh.reveal())
+    }
   })
 })
