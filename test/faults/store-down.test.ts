@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { expectRefused } from '../support/expect-refused.ts'
 import { type StoreStub, startStoreStub } from '../support/store-stub.ts'
+import { CAPABLE_STORE } from '../support/test-config.ts'
 import { openTestGateway, uploadBody } from '../support/test-gateway.ts'
 
+const WITH_PARTS = { ...CAPABLE_STORE.capabilities, multipart: 'yes', writeOnceMultipart: 'yes' }
 const MODES = ['refuse', 'blackhole'] as const
 
 /** A store that nobody listens at, or one that takes everything and never answers. */
@@ -13,10 +15,10 @@ async function storeIn(mode: (typeof MODES)[number]): Promise<StoreStub> {
 }
 
 describe.each(MODES)('a store that is down: %s', (mode) => {
-  it('R27 put and download links are issued without any call to it; complete is 503', async () => {
+  it('R27 put and download links are issued without any call to it; complete and parts are 503', async () => {
     const stub = await storeIn(mode)
     const gateway = await openTestGateway({
-      store: { endpoint: stub.url, timeoutMs: 200 },
+      store: { endpoint: stub.url, timeoutMs: 200, capabilities: WITH_PARTS },
       allow: {
         'acme/alice': [{ operations: ['upload', 'overwrite', 'download', 'list', 'delete'] }],
       },
@@ -44,6 +46,8 @@ describe.each(MODES)('a store that is down: %s', (mode) => {
     // What must look at the store before it signs says so, and gives back what it had reserved.
     const overwrite = uploadBody({ key, overwrite: true })
     await expectRefused(await gateway.call('POST', '/v1/uploads', overwrite), refusal)
+    const parts = uploadBody({ key: 'acme/alice/parts', mode: 'multipart' })
+    await expectRefused(await gateway.call('POST', '/v1/uploads', parts), refusal)
     await expectRefused(await gateway.call('DELETE', `/v1/objects/media/${key}`), refusal)
     await expectRefused(await gateway.call('GET', '/v1/objects/media'), refusal)
     expect(await usage()).toEqual(before)
