@@ -153,9 +153,11 @@ function checkWriteOnce(
     return
   }
   for (const { store } of placements) {
-    const { writeOnce } = store.capabilities
+    const { writeOnce, writeOnceMultipart, multipart } = store.capabilities
     // What is not known yet is for the probe to find out.
     if (writeOnce === 'if-none-match' || writeOnce === 'probe') continue
+    // Swift keeps it for uploads of parts alone; one PUT is refused when it is asked for.
+    if (multipart === 'yes' && writeOnceMultipart === 'yes') continue
     report.problem(
       [...path, 'upload', 'writeOnce'],
       `cannot be kept by store ${quote(store.name)}: the condition is ${writeOnce}`,

@@ -118,7 +118,7 @@ describe('write-once', () => {
       gateway = await openWatchedGateway()
       const demanded = {
         'buckets.media.upload.writeOnce': true,
-        'stores.main.capabilities': { writeOnce },
+        'stores.main.capabilities': { writeOnce, writeOnceMultipart: 'no' },
       }
       expect(await problemsOf(configText(demanded))).toEqual([
         `buckets.media.upload.writeOnce: cannot be kept by store "main": the condition is ${writeOnce}`,

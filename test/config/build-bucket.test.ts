@@ -78,7 +78,10 @@ describe('a bucket', () => {
 
   it('cannot promise write-once where the store ignores or refuses it', async () => {
     const once = { 'buckets.media.upload.writeOnce': true }
-    const on = (writeOnce: string) => ({ ...once, 'stores.main.capabilities': { writeOnce } })
+    const on = (writeOnce: string, parts: Record<string, string> = {}) => {
+      const capabilities = { writeOnce, writeOnceMultipart: 'no', ...parts }
+      return { ...once, 'stores.main.capabilities': capabilities }
+    }
     for (const word of ['ignored', 'refused']) {
       await expectProblem(
         on(word),
@@ -86,6 +89,12 @@ describe('a bucket', () => {
       )
     }
     expect(await problemsOf(configText(on('if-none-match')))).toEqual([])
+    // Uploads of parts can be write-once where one PUT is not.
+    const parts = { multipart: 'yes', writeOnceMultipart: 'yes' }
+    expect(await problemsOf(configText(on('refused', parts)))).toEqual([])
+    expect(await problemsOf(configText(on('refused', { ...parts, multipart: 'no' })))).toHaveLength(
+      1,
+    )
     // The probe has the last word, and refuses uploads until then.
     expect(await warningsOf(on('probe'))).toEqual([])
   })
