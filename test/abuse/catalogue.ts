@@ -14,8 +14,6 @@ const later = (waitsFor: string, what: string): CatalogueEntry => ({
 const JWT = 'JWT'
 const REDIS = 'Redis ledger'
 const PROBE = 'probe'
-const POST = 'post policy'
-const PARTS = 'multipart'
 const EVENTS = 'events'
 const KEYS = 'keys by the admin API'
 const RELOAD = 'hot reload'
