@@ -43,6 +43,9 @@ export const capabilitiesSchema = members({
   tagging: knownSchema.describe('A signed x-amz-tagging is kept.'),
   encryption: knownSchema.describe('A signed x-amz-server-side-encryption is kept.'),
   contentMd5: knownSchema.describe('A signed content-md5 is checked.'),
+  formHeaders: knownSchema.describe(
+    'Cache-Control, Content-Encoding and Content-Disposition of a form are kept.',
+  ),
   fixedHeaders: z
     .record(
       z.string().regex(/^[a-z0-9-]{1,64}$/, { error: 'must be a header name in lower case' }),

@@ -158,8 +158,13 @@ function signedNames(
   return objectHeaders({ fixedHeaders: {} }, object).keys()
 }
 
-function askedOf({ storageClass, tags, encryption }: ObjectBindings) {
-  return { storageClass, tags: tags !== undefined, encryption: encryption !== undefined }
+function askedOf({ storageClass, tags, encryption, ...headers }: ObjectBindings) {
+  return {
+    storageClass,
+    tags: tags !== undefined,
+    encryption: encryption !== undefined,
+    headers: Object.keys(headers).length > 0,
+  }
 }
 
 /** The asked lifetime of a grant, or the bucket's default. Throws `InvalidRequest` above the cap. */

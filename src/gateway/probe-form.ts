@@ -1,4 +1,5 @@
 import { signForm } from '../signing/form-grant.ts'
+import type { ObjectBindings } from '../signing/object-headers.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
 import { placedKey } from '../stores/object-url.ts'
 import { FIVE, isRefused, isTaken, type ProbeRun } from './probe-run.ts'
@@ -14,6 +15,7 @@ interface FormAttempt {
   readonly changed?: (fields: Fields) => Fields
   /** Default: `FIVE`, whose length is signed. */
   readonly file?: string
+  readonly bindings?: ObjectBindings
 }
 
 /**
@@ -32,7 +34,21 @@ export async function probePostPolicy(run: ProbeRun): Promise<Partial<Capabiliti
       return { postPolicy: 'no' }
     }
   }
-  return { postPolicy: 'yes' }
+  return { postPolicy: 'yes', ...(await probeFormHeaders(run)) }
+}
+
+/** Whether what a form says of the object besides its type is kept: some check it and then drop it. */
+async function probeFormHeaders(run: ProbeRun): Promise<Partial<Capabilities>> {
+  const key = run.newKey()
+  const bindings = { cacheControl: 'max-age=31', contentDisposition: 'attachment' }
+  if (!isTaken(await sendForm(run, { key, bindings }))) return { formHeaders: 'no' }
+  const answer = await run.get({ method: 'GET', key })
+  await answer.body?.cancel()
+  const { headers } = answer
+  const kept =
+    headers.get('cache-control') === bindings.cacheControl &&
+    headers.get('content-disposition') === bindings.contentDisposition
+  return { formHeaders: kept ? 'yes' : 'no' }
 }
 
 async function arrived(run: ProbeRun, key: string): Promise<boolean> {
@@ -70,7 +86,7 @@ function withForgedPolicy(fields: Fields): Fields {
 
 async function sendForm(
   run: ProbeRun,
-  { key, signedKey = key, changed = (fields) => fields, file = FIVE }: FormAttempt,
+  { key, signedKey = key, changed = (fields) => fields, file = FIVE, bindings = {} }: FormAttempt,
 ): Promise<number> {
   const { presigner } = run.context
   const { placement, key: objectKey } = run.place(signedKey)
@@ -83,6 +99,7 @@ async function sendForm(
     contentType: 'text/plain',
     metadata: new Map([['probe', 'form']]),
     ticket: 'probe',
+    bindings,
     ...run.lifetime(),
   })
   const body = new FormData()

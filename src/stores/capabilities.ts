@@ -41,6 +41,8 @@ export interface Capabilities {
   readonly encryption: Known
   /** A signed `content-md5` is checked against the body. */
   readonly contentMd5: Known
+  /** Cache-Control, Content-Encoding and Content-Disposition fields of a form are kept. */
+  readonly formHeaders: Known
   /** Headers with these fixed values may be signed, so that nobody can add others. */
   readonly fixedHeaders: Readonly<Record<string, string>>
   /** Keys that contain any of these are not kept as they are, for example `//`. */
@@ -79,6 +81,7 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   tagging: 'probe',
   encryption: 'probe',
   contentMd5: 'probe',
+  formHeaders: 'probe',
   fixedHeaders: {},
   brokenKeys: [],
   // S3 API, query authentication: at most seven days.

@@ -27,6 +27,8 @@ export interface EnforceableUpload {
     readonly storageClass?: string | undefined
     readonly tags?: boolean
     readonly encryption?: boolean
+    /** Cache control, content encoding or disposition. */
+    readonly headers?: boolean
   }
 }
 
@@ -42,7 +44,7 @@ export interface EnforceableDownload {
  * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
  * the `capability`: `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
  * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
- * `encryption`, `keys` or `maxExpires`. How many parts there may be, the plan of parts decides.
+ * `encryption`, `formHeaders`, `keys` or `maxExpires`. How many parts there may be, the plan of parts decides.
  */
 export function assertUploadEnforceable(
   bucket: Bucket,
@@ -108,6 +110,12 @@ function assertPostEnforceable(
   }
   if (wanted.sha256 !== undefined) {
     throw unsupported('checksum', 'a form does not bind its file to a checksum')
+  }
+  if (wanted.bindings.headers === true && capabilities.formHeaders !== 'yes') {
+    throw unsupported(
+      'formHeaders',
+      'a form would not keep the cache control, encoding or disposition',
+    )
   }
 }
 

@@ -119,6 +119,26 @@ describeOnCeph('uploads by form', (store) => {
     expect(problem.capability).toBe('writeOnce')
   })
 
+  it('422: cache control, encoding and disposition, which Ceph drops from a form', async () => {
+    gateway = await gatewayForForms(store)
+    for (const asked of [
+      { cacheControl: 'max-age=60' },
+      { contentEncoding: 'gzip' },
+      { disposition: 'attachment' },
+    ]) {
+      const refused = await gateway.call('POST', '/v1/uploads', {
+        bucket: 'media',
+        key: 'acme/alice/x',
+        contentType: 'image/jpeg',
+        mode: 'post',
+        maxSizeBytes: 5,
+        ...asked,
+      })
+      const problem = await expectRefused(refused, { status: 422, code: 'UnsupportedByStore' })
+      expect(problem.capability).toBe('formHeaders')
+    }
+  })
+
   it('400: a key with the placeholder of a file name, and nothing is reserved', async () => {
     gateway = await gatewayForForms(store)
     const before = stateOf(gateway)

@@ -47,6 +47,7 @@ describeOnCeph('the probe on Ceph', (ceph) => {
       checksumSha256: 'no',
       payloadHash: 'yes',
       contentMd5: 'yes',
+      formHeaders: 'no',
       responseOverrides: 'yes',
       postPolicy: 'yes',
       multipart: 'yes',

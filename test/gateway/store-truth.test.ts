@@ -21,12 +21,16 @@ describe('a store', () => {
     expect(needsProbe(storeWith({ [capability]: 'no' }))).toBe(false)
   })
 
-  it.each(['ifMatch', 'checksumSha256', 'payloadHash', 'contentMd5', 'writeCredentialReads'])(
-    'is not probed for %s alone, which only makes a grant better',
-    (capability) => {
-      expect(needsProbe(storeWith({ [capability]: 'probe' }))).toBe(false)
-    },
-  )
+  it.each([
+    'ifMatch',
+    'checksumSha256',
+    'payloadHash',
+    'contentMd5',
+    'formHeaders',
+    'writeCredentialReads',
+  ])('is not probed for %s alone, which only makes a grant better', (capability) => {
+    expect(needsProbe(storeWith({ [capability]: 'probe' }))).toBe(false)
+  })
 
   it('needs no probe at start where its profile knows all of that', () => {
     const known = PROVIDERS.filter((provider) => {

@@ -163,6 +163,7 @@ describe('a form that the store would keep', () => {
     ['no write-once, for an overwrite', { writeOnce: true, wanted: { overwrite: true } }],
     ['exactly the largest', { capabilities: { maxPutBytes: 5 } }],
     ['tags and encryption', { wanted: { bindings: { tags: true, encryption: true } } }],
+    ['cache control and the like', { wanted: { bindings: { headers: true } } }],
   ])('is signed: %s', (_, given) => {
     expect(() => check(form(given))).not.toThrow()
   })
@@ -177,6 +178,10 @@ describe('a form that the store would keep', () => {
     [
       'encryption',
       { capabilities: { encryption: 'no' }, wanted: { bindings: { encryption: true } } },
+    ],
+    [
+      'formHeaders',
+      { capabilities: { formHeaders: 'no' }, wanted: { bindings: { headers: true } } },
     ],
     ['keys', { capabilities: { brokenKeys: ['//'] }, key: 'a//b' }],
     ['maxExpires', { wanted: { expiresInSeconds: 604_771 } }],

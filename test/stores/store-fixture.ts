@@ -29,6 +29,7 @@ export const ABLE: Capabilities = {
   tagging: 'yes',
   encryption: 'yes',
   contentMd5: 'yes',
+  formHeaders: 'yes',
 }
 
 /** A store that is never called, unless its endpoint is overridden by a real one. */

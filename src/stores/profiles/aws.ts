@@ -14,6 +14,7 @@ export const aws = defineProfile({
     checksumSha256: 'yes', // d, r: 400 BadDigest when sent as a header
     responseOverrides: 'yes', // d
     postPolicy: 'yes', // d
+    formHeaders: 'yes', // d: POST Object, form fields
     multipart: 'yes', // d, r
     writeOnceMultipart: 'yes', // d: on Complete; not on Create, nor on UploadPart
     tagging: 'yes', // d

@@ -10,6 +10,7 @@ export const b2 = defineProfile({
     ifMatch: 'refused', // r: 501
     checksumSha256: 'no', // r: 400 "Unsupported header"
     postPolicy: 'no', // d: not listed
+    formHeaders: 'no',
     multipart: 'yes', // r
     writeOnceMultipart: 'no', // r: conditions are 501
     tagging: 'no', // d

@@ -17,6 +17,7 @@ export const ceph = defineProfile({
     multipart: 'yes', // s, m
     tagging: 'yes', // s, m
     contentMd5: 'yes', // m: 400 BadDigest
+    formHeaders: 'no', // m: checked against the policy, and dropped
     // m: both may be signed, and then neither they nor x-amz-grant-* can be added. An empty
     // x-amz-tagging would keep tags out, but curl sends no empty header, and gets 403.
     fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },

@@ -20,6 +20,7 @@ export const embedded = defineProfile({
     payloadHash: 'no', // m: ignored
     responseOverrides: 'yes', // m: but 403 for any of ! ' ( ) * in the value
     postPolicy: 'no', // m: a form is taken whatever its policy says
+    formHeaders: 'no',
     multipart: 'yes', // m: by the guard, which lists and aborts
     writeOnceMultipart: 'no', // m: overwritten
     tagging: 'no', // m: dropped in silence

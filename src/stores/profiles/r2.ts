@@ -10,6 +10,7 @@ export const r2 = defineProfile({
     writeOnce: 'if-none-match', // d
     ifMatch: 'quoted', // d
     postPolicy: 'no', // d
+    formHeaders: 'no',
     multipart: 'yes', // d
     tagging: 'no', // d
     encryption: 'no', // d: fails late

@@ -18,6 +18,7 @@ export const swift = defineProfile({
     ifMatch: 'refused', // s, m: 501
     responseOverrides: 'yes', // s, m
     postPolicy: 'no', // d, m: 412
+    formHeaders: 'no',
     multipart: 'yes', // s, m
     tagging: 'no', // d, m: 501
     encryption: 'no', // m: 501
