@@ -9,16 +9,23 @@ import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { openCursor, sealCursor } from './cursor.ts'
 
-/** HEAD of an object below what the caller may read. Throws `AccessDenied`, `NoSuchKey`. */
+/**
+ * HEAD of an object below what the caller may read, or of one of its versions, which needs a permission
+ * of its own. Throws `AccessDenied`, `NoSuchKey`.
+ */
 export async function headObject(
   context: GatewayContext,
   principal: Principal,
-  target: { bucket: string; key: ObjectKey },
+  target: { bucket: string; key: ObjectKey; versionId?: string | undefined },
 ): Promise<Extract<HeadResult, { found: true }>> {
-  authorize(principal, { operation: 'download', ...target })
+  const { key, versionId } = target
+  authorize(principal, { operation: 'download', bucket: target.bucket, key })
+  if (versionId !== undefined) {
+    authorize(principal, { operation: 'versions', bucket: target.bucket, key })
+  }
   const bucket = bucketOf(context, target.bucket)
   await chargeRequests(context, principal, 1)
-  const head = await context.storeClient.head(placeNew(bucket, target.key))
+  const head = await context.storeClient.head(placeNew(bucket, key), versionId)
   if (!head.found) throw new GatewayError('NoSuchKey', 'Cannot find the object: no such key')
   return head
 }

@@ -51,8 +51,10 @@ const open = route({
   async handle(call) {
     const { context, principal, requestId } = call
     const target = objectOf(call)
-    if (call.http.req.raw.method === 'HEAD') return describe(call, target)
     const asked = call.query as z.output<typeof openObjectQuery>
+    if (call.http.req.raw.method === 'HEAD') {
+      return describe(call, { ...target, versionId: asked.versionId })
+    }
     const wanted = [{ bucket: target.bucket, key: target.key.text, ...asked }] as const
     const [grant] = await signDownloads(context, { principal, wanted, requestId })
     if (grant === undefined) throw new GatewayError('InternalError', 'Cannot redirect: no grant')
@@ -93,7 +95,7 @@ export const OBJECT_ROUTES: readonly Route[] = [listing, open, remove]
 
 async function describe(
   { context, principal }: RouteCall,
-  target: { bucket: string; key: ObjectKey },
+  target: { bucket: string; key: ObjectKey; versionId: string | undefined },
 ): Promise<Response> {
   const head = await headObject(context, principal, target)
   const headers = new Headers({
