@@ -7,15 +7,15 @@ import type { Guarantees } from '../stores/guarantees.ts'
 import { placeRecorded } from '../stores/place-object.ts'
 import { abandonUpload } from './abandon-upload.ts'
 import type { Account } from './accounts.ts'
-import { type Admitted, admit, NO_DEMAND } from './admit.ts'
+import { admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
-import { parseNote, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
-import { reserveUpload } from './reserve-upload.ts'
+import { type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { type Reserved, reserveUpload } from './reserve-upload.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
 import { takeOver } from './take-over.ts'
@@ -85,7 +85,7 @@ interface Step {
   readonly account: Account
   readonly plan: UploadPlan
   readonly request: CreateUploadRequest
-  readonly admitted: Admitted<ReserveCommand>
+  readonly admitted: Reserved
 }
 
 async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpload> {
@@ -93,7 +93,7 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
   const { command, reply } = admitted
   if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
   const { nowMs, expMs } = reply
-  let note = parseNote(command.note) as UploadNote
+  let { note } = admitted
   const shadowPolicies = reportShadow(context, account, admitted.measured, reply)
   try {
     const overwrite = await prepareIfOverwrite(context, command, note)

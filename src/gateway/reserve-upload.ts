@@ -25,22 +25,28 @@ export interface UploadToReserve {
   readonly idempotencyKey?: string | undefined
 }
 
+/** A decision, and the note that the ledger keeps if it was an allow. */
+export interface Reserved extends Admitted<ReserveCommand> {
+  readonly note: UploadNote
+}
+
 /** Asks the ledger, once, for all that one upload takes. */
 export async function reserveUpload(
   context: GatewayContext,
   account: Account,
   { principal, wanted, plan, idempotencyKey }: UploadToReserve,
-): Promise<Admitted<ReserveCommand>> {
+): Promise<Reserved> {
   const rid =
     idempotencyKey === undefined
       ? newUploadId(context.random, context.ledgerTime.nowMs())
       : uploadIdFor(context.hashing, principal.tenant, principal.user, idempotencyKey)
   const fingerprint = fingerprintOf(context.hashing, principal, wanted)
-  const note = noteText(uploadNoteFor(context, { principal, wanted, plan }))
+  const note = uploadNoteFor(context, { principal, wanted, plan })
+  const text = noteText(note)
   const replayable = idempotencyKey !== undefined
   const times = timesOf(plan, replayable)
   const lock = wanted.overwrite ? lockOf(context, plan.place) : undefined
-  return admit(context, account, uploadDemand(wanted.sizeBytes), {
+  const admitted = await admit(context, account, uploadDemand(wanted.sizeBytes), {
     lock,
     commandOf: (measured) => ({
       ...measured,
@@ -48,10 +54,11 @@ export async function reserveUpload(
       rid,
       fingerprint,
       ...times,
-      note,
+      note: text,
       replayable,
     }),
   })
+  return { ...admitted, note }
 }
 
 /** What the ledger keeps of an upload that is about to be reserved. */
