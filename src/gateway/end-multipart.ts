@@ -3,6 +3,7 @@ import type { Reservation } from '../ledger/port.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { AGAIN_MS } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
@@ -30,23 +31,30 @@ export async function abortAtStore(
   return arrived ? 'arrived' : 'ended'
 }
 
-/** Ends an upload that may not be completed as it is, and says so: throws `UploadRejected`. */
+/**
+ * Ends an upload that may not be completed as it is, and says so: throws `UploadRejected`. Recorded
+ * before anything is aborted, so that a sweeper finishes what fails on the way, and a repetition gets the
+ * same answer. Throws `StoreUnavailable`, `LedgerUnavailable`.
+ */
 export async function rejectMultipart(
   context: GatewayContext,
   reservation: Reservation,
   { note, why }: { readonly note: UploadNote; readonly why: string },
 ): Promise<never> {
-  await abortAtStore(context, reservation, note)
-  const rejected: UploadNote = { ...note, rejected: true }
+  const rejected: UploadNote = { ...note, aborted: true, rejected: true }
   const { partition, rid, fingerprint, subjects } = reservation
-  const text = noteText(rejected)
-  const voiding = { op: 'V' as const, partition, rid, fingerprint, subjects, note: text }
-  const reply = await context.ledger.finish(voiding)
+  const command = { partition, rid, fingerprint, subjects }
+  const marking = { op: 'M' as const, ...command, note: noteText(rejected), lookMs: AGAIN_MS }
+  const reply = await context.ledger.finish(marking)
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'FENCED') throw recovering('reject the upload')
   if (reply.code === 'OK') {
-    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid))
+    // What another call has put together meanwhile is there, and is settled by the sweeper.
+    if ((await abortAtStore(context, reservation, note)) === 'ended') {
+      await context.ledger.finish({ op: 'V', ...command })
+      context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
+    }
   }
   throw new GatewayError('UploadRejected', `Cannot complete the upload: ${why}`)
 }

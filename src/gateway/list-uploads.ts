@@ -30,13 +30,13 @@ export async function getUpload(
 }
 
 // An aborted upload stays `P` until its URL is dead, one that came by a form until nothing can replace it;
-// a rejected one may have been recorded as it is.
+// a rejected one may have been recorded as it is, or not be aborted at the store yet.
 const STATES: Readonly<Record<UploadStatus, readonly ReservationState[]>> = {
   pending: ['P'],
   completed: ['P', 'S', 'X'],
   aborted: ['P', 'V'],
   expired: ['X'],
-  rejected: ['S', 'V', 'D'],
+  rejected: ['P', 'S', 'V', 'D'],
 }
 
 /** The caller's own uploads, in the order of their ids. Throws `InvalidRequest` for a bad cursor. */

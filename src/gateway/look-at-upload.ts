@@ -96,7 +96,8 @@ async function release(
     await recordOrLog(context, endEvent(context, 'upload.expired', note, rid))
   }
   if (reply.code === 'OK' && note.aborted) {
-    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
+    const how = note.rejected ? 'rejected' : 'aborted'
+    context.telemetry.uploadEnded({ bucket: note.bucket, how })
   }
   if (reply.code === 'CORRUPT' || reply.code === 'CONFLICT') {
     context.telemetry.ledgerAlarmed({ op, code: reply.code })

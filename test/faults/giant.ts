@@ -84,8 +84,9 @@ async function sendGiant(
     const download = { bucket: 'media', key: upload.key }
     const { request } = await (await gateway.call('POST', '/v1/downloads', download)).json()
     const got = await digestOfDownload(request.url)
+    const seconds = fetching()
     const wanted = digestOfParts(sizesOf(upload.multipart, sizeBytes))
-    print({ step: 'downloaded', sha256: got, equal: got === wanted, seconds: fetching() })
+    print({ step: 'downloaded', sha256: got, equal: got === wanted, seconds })
     const { 'tenant-stored': stored } = await gateway.usage()
     print({ step: 'counted', ...stored })
     const isExact = stored?.used === sizeBytes && stored.pending === 0

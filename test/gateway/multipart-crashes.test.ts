@@ -67,6 +67,24 @@ async function madeAndSent(setting: Setting, more = {}): Promise<CreatedParts> {
   return upload
 }
 
+/** A part that was not planned, by the store's own credential: as on a store that keeps no length. */
+async function putBeyondThePlan({ gateway }: Setting, upload: CreatedParts): Promise<void> {
+  const { store, storeBucket } = gateway
+  const [id = ''] = uploadIdsOf(upload)
+  const query = `partNumber=2&uploadId=${encodeURIComponent(id)}`
+  const url = `${store.endpoint}/${storeBucket}/${KEY}?${query}`
+  const answer = await storeClient(store).fetch(url, { method: 'PUT', body: 'x' })
+  expect(answer.status).toBe(200)
+}
+
+/** How an upload ended, by the audit log. */
+function endsOf({ gateway }: Setting, id: string): unknown[] {
+  const ends = ['upload.settled', 'upload.rejected', 'upload.expired', 'upload.aborted']
+  return gateway.audited
+    .filter(({ event, uploadId }) => uploadId === id && ends.includes(String(event)))
+    .map(({ event }) => event)
+}
+
 function uploadIdsOf({ multipart }: CreatedParts): string[] {
   return multipart.parts.map(
     ({ request }) => new URL(request.url).searchParams.get('uploadId') ?? '',
@@ -213,6 +231,61 @@ describe.each(realStores())('on $kind', (store) => {
           expect((await gateway.complete(id)).status).toBe(200)
           expect(await gateway.sizeAtStore(KEY)).toBe(BYTES)
           expect((await gateway.usage())['tenant-stored']).toEqual({ used: BYTES, pending: 0 })
+        },
+      )
+    })
+
+    it('while it is rejected: all of it is given back within minutes', async () => {
+      await atEveryCall(
+        way,
+        async (setting) => {
+          const upload = await madeAndSent(setting)
+          await putBeyondThePlan(setting, upload)
+          return async ({ gateway }) => ({
+            id: upload.id,
+            answer: await gateway.complete(upload.id),
+          })
+        },
+        async (setting, made, call) => {
+          const { id } = made as { id: string }
+          const { gateway } = setting
+          const again = await gateway.complete(id)
+          expect([call, (await again.json()).code]).toEqual([call, 'UploadRejected'])
+          const { usage } = await sweepFor(setting, HOUR_MS, HOUR_MS / 12)
+          expect(usage['tenant-stored']).toEqual({ used: 0, pending: 0 })
+          expect(await gateway.status(id)).toBe('rejected')
+          expect(await openAtStore(gateway)).toEqual([])
+          // One that the audit log did not take is not made up for.
+          expect(['', 'upload.rejected']).toContain(endsOf(setting, id).join())
+        },
+      )
+    })
+
+    it('while an overwrite is made: the old object stays, and stays charged', async () => {
+      await atEveryCall(
+        way,
+        async (setting) => {
+          const { id } = await madeAndSent(setting)
+          expect((await setting.gateway.complete(id)).status).toBe(200)
+          return async () => create(setting, {}, { overwrite: true, sizeBytes: BYTES + 1 })
+        },
+        async () => {},
+      )
+    })
+
+    it('while an overwrite is completed: the old object is credited once', async () => {
+      await atEveryCall(
+        way,
+        async (setting) => {
+          const old = await madeAndSent(setting)
+          expect((await setting.gateway.complete(old.id)).status).toBe(200)
+          const { id } = await madeAndSent(setting, { overwrite: true, sizeBytes: BYTES + 1 })
+          return async ({ gateway }) => ({ id, answer: await gateway.complete(id) })
+        },
+        async ({ gateway }, made) => {
+          const { id } = made as { id: string }
+          expect((await gateway.complete(id)).status).toBe(200)
+          expect(await gateway.sizeAtStore(KEY)).toBe(BYTES + 1)
         },
       )
     })
