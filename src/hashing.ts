@@ -33,9 +33,13 @@ export function equalDigests(a: Uint8Array, b: Uint8Array): boolean {
 
 // Tables, because whoever is granted an upload waits for a dozen of these texts.
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-/** The two characters of every 12 bits. */
-const BASE64URL_PAIRS = [...BASE64URL].flatMap((a) => [...BASE64URL].map((b) => a + b))
+const BASE64URL = Uint8Array.from(
+  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_',
+  (character) => character.charCodeAt(0),
+)
+/** Room for the characters of a ticket, and more. */
+const characters = new Uint8Array(2_048)
+const decoder = new TextDecoder()
 
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
@@ -46,20 +50,18 @@ export function toHex(bytes: Uint8Array): string {
 
 /** base64url without padding (RFC 4648 section 5). */
 export function toBase64Url(bytes: Uint8Array): string {
-  const whole = bytes.length - (bytes.length % 3)
-  let text = ''
-  for (let index = 0; index < whole; index += 3) {
+  const length = Math.ceil((bytes.length * 4) / 3)
+  const to = length <= characters.length ? characters : new Uint8Array(length)
+  let at = 0
+  for (let index = 0; index < bytes.length; index += 3) {
     const bits = groupAt(bytes, index)
-    text += BASE64URL_PAIRS[bits >> 12]
-    text += BASE64URL_PAIRS[bits & 0xfff]
+    to[at] = BASE64URL[bits >> 18] ?? 0
+    to[at + 1] = BASE64URL[(bits >> 12) & 63] ?? 0
+    to[at + 2] = BASE64URL[(bits >> 6) & 63] ?? 0
+    to[at + 3] = BASE64URL[bits & 63] ?? 0
+    at += 4
   }
-  const bits = groupAt(bytes, whole)
-  if (bytes.length - whole === 1) text += BASE64URL_PAIRS[bits >> 12]
-  if (bytes.length - whole === 2) {
-    text += BASE64URL_PAIRS[bits >> 12]
-    text += BASE64URL[(bits >> 6) & 63]
-  }
-  return text
+  return decoder.decode(to.subarray(0, length))
 }
 
 /** 24 bits; those beyond the end are 0. */

@@ -14,6 +14,11 @@ describe('bytes as text', () => {
     fc.assert(property, { seed: SEED, numRuns: 500 })
   })
 
+  it.each([1_535, 1_536, 1_537, 5_000])('are written whole when there are %d of them', (length) => {
+    const many = Uint8Array.from({ length }, (_, index) => (index * 167) % 256)
+    expect(toBase64Url(many)).toBe(Buffer.from(many).toString('base64url'))
+  })
+
   it('are written in every character of the alphabet', () => {
     const all = Uint8Array.from({ length: 768 }, (_, index) => (index * 167) % 256)
     expect(new Set(toBase64Url(all)).size).toBe(64)

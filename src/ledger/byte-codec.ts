@@ -128,21 +128,10 @@ export class ByteReader {
       this.failed = true
       return ''
     }
-    const start = this.#at
+    const bytes = this.#bytes.subarray(this.#at, this.#at + length)
     this.#at += length
-    let text = ''
-    for (let index = start; index < this.#at; index += 1) {
-      const byte = this.#bytes[index] ?? 0
-      if (byte >= 0x80) return this.#decoded(start)
-      text += String.fromCharCode(byte)
-    }
-    return text
-  }
-
-  /** A text that is not ASCII alone, from `start` to where the reader stands. */
-  #decoded(start: number): string {
     try {
-      return decoder.decode(this.#bytes.subarray(start, this.#at))
+      return decoder.decode(bytes)
     } catch {
       this.failed = true
       return ''
