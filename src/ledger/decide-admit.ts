@@ -88,7 +88,9 @@ function chargeAll(state: LedgerState, command: AdmitCommand, nowMs: number): Ch
     const rates = check[c++] ?? 0
     for (let rate = 0; rate < rates; rate += 1, c += 3) {
       position += 1
-      const [id = 0, inc = 0, tau = 0] = [check[c], check[c + 1], check[c + 2]]
+      const id = check[c] ?? 0
+      const inc = check[c + 1] ?? 0
+      const tau = check[c + 2] ?? 0
       const at = tatAt(subject, id)
       const top = nowUs + tau
       let tat = Math.max(subject[at] ?? 0, nowUs)
@@ -103,7 +105,9 @@ function chargeAll(state: LedgerState, command: AdmitCommand, nowMs: number): Ch
     const quotas = hold[h++] ?? 0
     for (let quota = 0; quota < quotas; quota += 1, h += 4, c += 1) {
       position += 1
-      const [id = 0, window = 0, amount = 0] = [hold[h], hold[h + 1], hold[h + 2]]
+      const id = hold[h] ?? 0
+      const window = hold[h + 1] ?? 0
+      const amount = hold[h + 2] ?? 0
       const at = openEntry(subject, id, window)
       if (at === undefined) return undefined
       const posted = subject[at + 2] ?? 0
