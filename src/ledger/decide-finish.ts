@@ -151,6 +151,9 @@ function amend(
 ): Ending {
   if (record === undefined) return { reply: { code: 'UNKNOWN', nowMs } }
   if (record.state !== 'P') return { reply: { code: 'TERMINAL', nowMs, ...standing(record) } }
+  if (command.ifNote !== undefined && command.ifNote !== record.note) {
+    return { reply: { code: 'EXISTS', nowMs, ...standing(record) } }
+  }
   const amended: LedgerRecord = {
     ...record,
     note: command.note ?? record.note,

@@ -130,6 +130,11 @@ export interface ExpireCommand extends Finish {
 export interface AmendCommand extends Finish {
   readonly op: 'M'
   readonly note?: string
+  /**
+   * The note as it was read: with another one there by now nothing is changed, and the reply is
+   * `EXISTS`. So no amendment that comes late, or once more, undoes one that came after it.
+   */
+  readonly ifNote?: string
   readonly lookMs?: number
   readonly expMs?: number
 }

@@ -283,6 +283,18 @@ export function finishContract(open: () => Promise<OpenedLedger>): void {
       expect(record).toMatchObject({ state: 'P', note: '{"upload":"a"}', expMs: expMs + 1 })
     })
 
+    it('EXISTS: changes nothing where another note is there than the one that was read', async () => {
+      const command = reserve('up_1', every(10))
+      const { ledger } = await openWith(command)
+      const read = { ...ref(command), op: 'M' as const, ifNote: command.note }
+      const first = await ledger.finish({ ...read, note: '{"upload":"a"}' })
+      const before = await ledger.find(command)
+      const late = await ledger.finish({ ...read, note: '{"upload":"b"}', expMs: 9e12, lookMs: 1 })
+      expect(first).toMatchObject({ code: 'OK' })
+      expect(late).toMatchObject({ code: 'EXISTS', state: 'P', note: '{"upload":"a"}' })
+      expect(await ledger.find(command)).toEqual(before)
+    })
+
     it('moves the end that expiring goes by', async () => {
       const command = reserve('up_1', every(10), { ttlMs: 1_000 })
       const { ledger, nowMs, advance } = await openWith(command)

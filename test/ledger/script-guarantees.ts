@@ -340,6 +340,15 @@ export const GUARANTEES = {
     expect(await scripts.record(pending.rid)).toMatchObject({ expMs: START_MS + pending.ttlMs })
   },
 
+  async 'an amendment never undoes one that it does not know'(scripts: ScriptsUnderTest) {
+    const pending = await reserved(scripts)
+    const read = { ...finishOf(pending, 'M'), ifNote: pending.note }
+    await scripts.finish({ ...read, note: '{"first":1}' } as never)
+    const late = await scripts.finish({ ...read, note: '{"late":1}' } as never)
+    expect(late).toMatchObject({ code: 'EXISTS' })
+    expect(await scripts.record(pending.rid)).toMatchObject({ note: '{"first":1}' })
+  },
+
   async 'a lease keeps others away'(scripts: ScriptsUnderTest) {
     const pending = await reserved(scripts)
     await scripts.moveTo(START_MS + 6_000)

@@ -334,6 +334,12 @@ export const MUTANTS: readonly Mutant[] = [
     falls: 'an amendment never brings the end nearer',
   },
   {
+    without: 'the note that was read',
+    script: 'finish',
+    edits: [["if ARGV[16] ~= '' and ARGV[16] ~= rec[7] then return stands('EXISTS') end", '']],
+    falls: 'an amendment never undoes one that it does not know',
+  },
+  {
     without: 'the lease',
     script: 'claim',
     edits: [["if #due > 0 then redis.call('ZADD', KEYS[1], unpack(moved)) end", '']],

@@ -63,6 +63,7 @@ export function finishCall(
       carried === undefined ? NOTHING : packNumbers(carried.limits),
       retentionMs,
       command.op === 'A' ? packRecordBody(command) : NOTHING,
+      (command.op === 'M' ? command.ifNote : undefined) ?? '',
     ],
   }
 }

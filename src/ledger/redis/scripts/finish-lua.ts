@@ -15,7 +15,7 @@ import {
  *
  * ARGV 5 look ms ('': as it is) 6 exp ms ('': as it is) 7 actual bytes 8 stored delta 9 objects delta
  * 10 note 11 '1': take the note 12 hold 13 limits 14 retention ms 15 the record from `actual` to its
- * subjects (A only).
+ * subjects (A only) 16 the note that must be there ('': any; M only).
  */
 export function finishLua(time: string = REDIS_TIME): string {
   return `#!lua flags=allow-oom
@@ -37,6 +37,7 @@ local note = ARGV[11] == '1' and ARGV[10] or rec and rec[7] or ''
 if op == 'M' or op == 'G' then
   if not rec then return unless_foreign({'UNKNOWN', now}) end
   if state ~= (op == 'M' and 'P' or 'D') then return stands('TERMINAL') end
+  if ARGV[16] ~= '' and ARGV[16] ~= rec[7] then return stands('EXISTS') end
   rec[7] = note
   if op == 'M' then
     if ARGV[6] ~= '' then rec[3] = math.max(rec[3], tonumber(ARGV[6])) end
