@@ -2,6 +2,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore } from './end-multipart.ts'
+import { lastByteMs, mayStillCome } from './last-byte.ts'
 import { giveUpUnmade, lookAtLeftover } from './leftover-multipart.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
@@ -29,25 +30,33 @@ export async function lookAtUpload(
   if (note.leftover !== undefined) {
     return (await lookAtLeftover(context, reservation, note, nowMs)) ? 'ended' : 'waiting'
   }
-  const settlement = await settle(context, reservation, note)
+  const settlement = await settle(context, reservation, note, nowMs)
   if (settlement.how === 'seen') {
-    await lookAgain(context, reservation, reservation.expMs - nowMs + AGAIN_MS)
-    return 'waiting'
+    return waitForLastByte(context, reservation, note, nowMs)
   }
   if (settlement.how !== 'absent') return 'ended'
   if (note.multipart !== undefined && reservation.state === 'P') {
     return lookAtParts(context, reservation, note, nowMs)
   }
-  const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
-  // A store that sends no `Date` is believed after `exp`, which lies a minute past the last byte.
-  const storeNowMs = settlement.storeNowMs ?? nowMs - 60_000
-  const lastByteMs = urlExpMs + maxTransferMs(context, note)
-  if (nowMs < reservation.expMs || storeNowMs < lastByteMs) {
-    const next = nowMs < urlExpMs ? urlExpMs : Math.max(reservation.expMs, lastByteMs)
-    await lookAgain(context, reservation, Math.max(0, next - nowMs) + AGAIN_MS)
-    return 'waiting'
+  const { storeNowMs } = settlement
+  if (mayStillCome(context, reservation, note, { nowMs, storeNowMs })) {
+    return waitForLastByte(context, reservation, note, nowMs)
   }
   return release(context, reservation, note)
+}
+
+/** Looks again when the URL or form has ended, and after that when nothing can come by it any more. */
+async function waitForLastByte(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  nowMs: number,
+): Promise<Outcome> {
+  const urlExpMs = urlExpiryMs(reservation.expMs, note.afterUrlMs)
+  const deadMs = Math.max(reservation.expMs, lastByteMs(context, reservation, note))
+  const next = nowMs < urlExpMs && note.seen === undefined ? urlExpMs : deadMs
+  await lookAgain(context, reservation, Math.max(0, next - nowMs) + AGAIN_MS)
+  return 'waiting'
 }
 
 /**
@@ -105,8 +114,4 @@ async function release(
     return 'failed'
   }
   return 'ended'
-}
-
-function maxTransferMs(context: GatewayContext, note: UploadNote): number {
-  return (context.config.stores.get(note.place[0])?.maxTransferSeconds ?? 3_600) * 1000
 }

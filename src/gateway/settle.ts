@@ -9,9 +9,10 @@ import { keyHash, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { creditReplaced, postOrLeave } from './credit-replaced.ts'
 import { currentLimits } from './current-limits.ts'
+import { mayStillCome } from './last-byte.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
-import { noteText, parseNote, type SeenObject, type UploadNote } from './reservation-note.ts'
+import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
 type Found = Extract<HeadResult, { found: true }>
 
@@ -34,13 +35,15 @@ export function placeOf(
 
 /**
  * Turns a reservation into usage, if its object is there: HEAD is the truth, and only an object with
- * this reservation's own ticket counts. Safe to repeat, in any order with any other ending. Throws
+ * this reservation's own ticket counts. Safe to repeat, in any order with any other ending. `nowMs`:
+ * the ledger's time of a sweeper's claim, which alone can tell that a form is dead. Throws
  * `StoreUnavailable`, `LedgerUnavailable`.
  */
 export async function settle(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
+  nowMs?: number,
 ): Promise<Settlement> {
   const place = placeOf(context, note)
   const head = await context.storeClient.head(place)
@@ -52,15 +55,14 @@ export async function settle(
   if (!head.found || ticket?.rid !== reservation.rid) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
+  if (note.atMost === true && reservation.state === 'P' && head.sizeBytes <= note.sizeBytes) {
+    const { storeNowMs } = head
+    const alive =
+      nowMs === undefined || mayStillCome(context, reservation, note, { nowMs, storeNowMs })
+    if (alive) return seen(context, note, head)
+  }
   // A store may show the beginning of a body that is still coming (s3rver does): not an upload yet.
   const mayChange = context.ledgerTime.nowMs() < reservation.expMs
-  if (note.atMost === true && mayChange && head.sizeBytes <= note.sizeBytes) {
-    return {
-      how: 'seen',
-      note: { ...note, seen: seenOf(context, head) },
-      sizeBytes: head.sizeBytes,
-    }
-  }
   const mayGrow = mayChange && note.atMost !== true && note.multipart === undefined
   if (head.sizeBytes < note.sizeBytes && mayGrow) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
@@ -74,10 +76,14 @@ export async function settle(
   return settlement
 }
 
-function seenOf(context: Pick<GatewayContext, 'ledgerTime'>, head: Found): SeenObject {
-  const { sizeBytes, etag, versionId } = head
+function seen(
+  context: Pick<GatewayContext, 'ledgerTime'>,
+  note: UploadNote,
+  { sizeBytes, etag, versionId }: Found,
+): Settlement {
   const atMs = Math.floor(context.ledgerTime.nowMs())
-  return { sizeBytes, etag, ...(versionId !== undefined && { versionId }), atMs }
+  const object = { sizeBytes, etag, ...(versionId !== undefined && { versionId }), atMs }
+  return { how: 'seen', note: { ...note, seen: object }, sizeBytes }
 }
 
 /** An object that carries the reservation's own ticket. */

@@ -48,6 +48,30 @@ describeOnCeph('uploads by form', (store) => {
     expect(await view.json()).toMatchObject({ status: 'completed', sizeBytes: MAX_BYTES })
   })
 
+  it('charged: not before the store’s own Date says that the form is dead', async () => {
+    let lagMs = 2 * UNTIL_RELEASED_MS
+    gateway = await gatewayForForms(store, {
+      onClient: (client) => ({
+        ...client,
+        async head(place, versionId) {
+          const head = await client.head(place, versionId)
+          return { ...head, storeNowMs: (head.storeNowMs ?? 0) - lagMs }
+        },
+      }),
+    })
+    const upload = await createForm(gateway)
+    await sendForm(upload, 300)
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    await gateway.complete(upload.id)
+    expect(await stored()).toEqual({ used: 0, pending: MAX_BYTES })
+    expect(await sendForm(upload, MAX_BYTES)).toBe(201)
+    lagMs = 0
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: MAX_BYTES, pending: 0 })
+  })
+
   it('charged: nothing for a form whose object was deleted before it died', async () => {
     gateway = await gatewayForForms(store)
     const upload = await createForm(gateway)
