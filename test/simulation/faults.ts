@@ -36,6 +36,8 @@ export interface Circumstances {
   /** How far the store's clock is off, in milliseconds. */
   readonly storeSkewMs: number
   readonly storeSendsDate: boolean
+  /** Whether parts that are under way outlive an abort. */
+  readonly partsLinger: boolean
 }
 
 export const NO_FAULTS: Faults = {
@@ -92,5 +94,6 @@ export function drawCircumstances(random: SeededRandom): Circumstances {
   return {
     storeSendsDate,
     storeSkewMs: skewed ? random.between(-MAX_STORE_SKEW_MS, MAX_STORE_SKEW_MS) : 0,
+    partsLinger: random.chance(0.5),
   }
 }

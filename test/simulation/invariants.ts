@@ -141,6 +141,7 @@ export class Invariants implements LedgerWatch {
       this.#fail('I3', `${rid} went from ${from} to ${after.state} by ${command.op}`)
     }
     this.#truth.changed(rid, after.state)
+    if (command.op === 'M' && command.note !== undefined) this.#truth.amended(rid, before, after)
     if (after.state === 'V' || after.state === 'X') this.#truth.released(rid, after.state)
     if (command.op === 'S' && rid.startsWith('del_')) {
       const note = parseNote(after.note)

@@ -10,9 +10,9 @@ const STEPS = 5_000
 
 describe('the simulation finds', async () => {
   const config = await simulatedConfig()
-  it.each(MUTANTS)('a $name', async ({ breaks, defects }) => {
+  it.each(MUTANTS)('a $name', async ({ breaks, defects, maxSeeds = MAX_SEEDS }) => {
     let found: unknown
-    for (let seed = 1; seed <= MAX_SEEDS && found === undefined; seed += 1) {
+    for (let seed = 1; seed <= maxSeeds && found === undefined; seed += 1) {
       try {
         await simulateRun({ seed, config, steps: STEPS, defects: defects() })
       } catch (error) {

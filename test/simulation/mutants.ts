@@ -1,9 +1,12 @@
+import { noteText, parseNote } from '../../src/gateway/reservation-note.ts'
 import { decideAdmit } from '../../src/ledger/decide-admit.ts'
 import { decideFinish } from '../../src/ledger/decide-finish.ts'
 import type { LedgerState } from '../../src/ledger/decision.ts'
 import type { AdmitCommand, FinishCommand, Hold, Ledger } from '../../src/ledger/port.ts'
 import { placedKey } from '../../src/stores/object-url.ts'
+import type { StoreClient } from '../../src/stores/store-client.ts'
 import type { ServerDefects } from './ledger-server.ts'
+import { MULTIPART_SECONDS } from './simulated-config.ts'
 import type { Defects } from './world.ts'
 
 type Decide = NonNullable<ServerDefects['decide']>
@@ -16,6 +19,8 @@ export interface Mutant {
   readonly defects: () => Defects
   /** Invariants that may show it. */
   readonly breaks: readonly string[]
+  /** Histories that are looked at. Default 15. */
+  readonly maxSeeds?: number
 }
 
 const FAR_AWAY_MS = Number.MAX_SAFE_INTEGER
@@ -134,7 +139,104 @@ export const MUTANTS: readonly Mutant[] = [
       },
     }),
   },
+  {
+    name: 'gateway that releases an upload of parts without an abort',
+    breaks: ['I6', 'I11'],
+    defects: () => ({ storeClient: (client) => withAborts(client, 0) }),
+  },
+  {
+    name: 'gateway that does not look whether an abort has left parts',
+    breaks: ['I6', 'I11'],
+    defects: () => ({ storeClient: (client) => withAborts(client, 1) }),
+  },
+  {
+    name: 'gateway that aborts every empty upload of a key',
+    breaks: ['I11'],
+    defects: () => ({
+      storeClient: (client) => ({
+        ...client,
+        async abortMultipart(place, uploadId) {
+          await client.abortMultipart(place, uploadId)
+          for (const other of await client.listMultiparts(place)) {
+            const parts = await client.listParts(place, other.uploadId)
+            if (parts?.length === 0) await client.abortMultipart(place, other.uploadId)
+          }
+        },
+      }),
+    }),
+  },
+  {
+    name: 'gateway that signs parts before it has recorded whose they are',
+    breaks: ['I6'],
+    defects: () => ({
+      ledger: (ledger) =>
+        wrapped(ledger, {
+          // The answer is not waited for, and what it says is not looked at.
+          async finish(command) {
+            if (command.op !== 'M' || storeIdIn(command.note) === undefined) {
+              return ledger.finish(command)
+            }
+            ledger.finish(command).catch(() => {})
+            const { expMs } = (await ledger.find(command)) ?? { expMs: 0 }
+            return { code: 'OK', nowMs: expMs - MULTIPART_SECONDS * 1000, over: 0 }
+          },
+        }),
+    }),
+  },
+  {
+    name: 'ledger that lets a late amendment undo a later one',
+    breaks: ['I11', 'I6'],
+    maxSeeds: 30,
+    defects: () => ({
+      server: {
+        decide: (state, command, nowMs, decision) => {
+          if (command.op !== 'M') return decision
+          const { ifNote: _, ...always } = command
+          return decided(state, always, nowMs)
+        },
+      },
+    }),
+  },
+  {
+    name: 'gateway that settles a form while it lives',
+    breaks: ['I7', 'I3'],
+    defects: () => ({ ledger: withFinish(settlingWhatIsSeen) }),
+  },
 ]
+
+/** A store client that sends only the first aborts of an upload, and then believes that it is gone. */
+function withAborts(client: StoreClient, most: number): StoreClient {
+  const aborts = new Map<string, number>()
+  return {
+    ...client,
+    async abortMultipart(place, uploadId) {
+      const before = aborts.get(uploadId) ?? 0
+      aborts.set(uploadId, before + 1)
+      if (before < most) await client.abortMultipart(place, uploadId)
+    },
+    listParts: async (place, uploadId) =>
+      aborts.has(uploadId) ? undefined : client.listParts(place, uploadId),
+  }
+}
+
+function storeIdIn(text: string | undefined): string | undefined {
+  const note = text === undefined ? undefined : parseNote(text)
+  return note?.kind === 'upload' ? note.multipart?.id : undefined
+}
+
+function settlingWhatIsSeen(command: FinishCommand): FinishCommand {
+  const note =
+    command.op === 'M' && command.note !== undefined ? parseNote(command.note) : undefined
+  if (command.op !== 'M' || note?.kind !== 'upload' || note.seen === undefined) return command
+  const { partition, rid, fingerprint, subjects } = command
+  const { sizeBytes, etag, atMs } = note.seen
+  return {
+    op: 'S',
+    ...{ partition, rid, fingerprint, subjects },
+    note: noteText({ ...note, etag, settledMs: atMs }),
+    ...{ actualBytes: sizeBytes, storedDelta: sizeBytes, objectsDelta: 1 },
+  }
+}
 
 function decided(state: LedgerState, command: AdmitCommand | FinishCommand, nowMs: number) {
   return command.op === 'R' || command.op === 'Q' || command.op === 'C'

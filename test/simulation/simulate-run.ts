@@ -11,6 +11,11 @@ export interface RunResult {
   /** How often each operation got each reply. */
   readonly seen: ReadonlyMap<string, number>
   readonly misdeleted: number
+  /** Charged objects that an upload without a condition replaced. */
+  readonly displaced: number
+  /** Uploads in parts that the store was asked for, and those that it still has, unknown and empty. */
+  readonly opened: number
+  readonly leftOpen: number
 }
 
 /** Steps with faults in one run; the rest, until everything has ended, comes on top. */
@@ -52,5 +57,8 @@ export async function simulateRun(options: {
     digest: world.invariants.digest >>> 0,
     seen: world.server.seen,
     misdeleted: world.truth.misdeleted,
+    displaced: world.truth.displaced,
+    opened: world.store.multiparts.made,
+    leftOpen: world.truth.unrecorded,
   }
 }

@@ -4,7 +4,7 @@ import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
-import { TEST_PEPPER } from '../support/test-config.ts'
+import { CAPABLE_STORE, TEST_PEPPER } from '../support/test-config.ts'
 import { testConfig } from '../support/test-gateway.ts'
 
 /** Two tenants, so that one can be seen to leave the other alone. */
@@ -12,8 +12,20 @@ export const TENANTS = { acme: ['alice', 'bob'], globex: ['carol'] }
 /** Shorter than in life, so that a simulated minute sees a whole upload. */
 export const GRANT_SECONDS = 30
 export const MAX_TRANSFER_SECONDS = 40
+/** How long an upload of parts may be resumed. */
+export const MULTIPART_SECONDS = 240
 /** How long the ledger remembers what has ended. */
 export const RETENTION_HOURS = 2
+
+/** Parts as small as the objects are. */
+const CAPABILITIES = {
+  ...CAPABLE_STORE.capabilities,
+  postPolicy: 'yes',
+  multipart: 'yes',
+  writeOnceMultipart: 'yes',
+  minPartBytes: 1,
+  preferredPartBytes: 250,
+}
 
 /** Limits that callers meet all the time: more than a third of what is asked for is refused. */
 const PLAN = {
@@ -60,7 +72,7 @@ async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
       tenants: TENANTS,
       timeZone: 'Europe/Berlin',
       plan,
-      store: { maxTransferSeconds: MAX_TRANSFER_SECONDS },
+      store: { maxTransferSeconds: MAX_TRANSFER_SECONDS, capabilities: CAPABILITIES },
       bucket: {
         // Users of a tenant share its keys, so that they overwrite and delete each other's objects.
         keys: { callerPrefix: '{tenant}/' },
@@ -75,7 +87,16 @@ async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
     readText: () => Promise.reject(new Error('no files')),
     hashing: nodeHashing,
   })
-  return config
+  return impatient(config)
+}
+
+/** With a lifetime of multipart uploads that no configuration may have: shorter than an hour. */
+function impatient(config: Config): Config {
+  const shorter = [...config.buckets].map(([name, bucket]) => {
+    const upload = { ...bucket.upload, multipartLifetimeSeconds: MULTIPART_SECONDS }
+    return [name, { ...bucket, upload }] as const
+  })
+  return { ...config, buckets: new Map(shorter) }
 }
 
 /** A user with a key for all of its tenant's objects. */

@@ -9,6 +9,7 @@ import type {
 } from '../../src/stores/store-client.ts'
 import type { Circumstances, Faults } from './faults.ts'
 import type { Life } from './ledger-link.ts'
+import type { Form, Put } from './read-grant.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { SimulatedMultiparts } from './simulated-multiparts.ts'
@@ -22,24 +23,22 @@ export interface StoredObject {
   readonly metadata: ReadonlyMap<string, string>
 }
 
-/** What a client sends with a grant, read from the grant itself. */
-export interface Put {
-  readonly rid: string
-  readonly key: string
-  readonly sizeBytes: number
-  /** From the URL: until when, by the store's own clock, a transfer may begin. */
-  readonly urlExpMs: number
-  readonly headers: Readonly<Record<string, string>>
+/** How an object came, and what the store was to find there. */
+export interface Arrival {
+  readonly replaced: StoredObject | undefined
+  /** By `If-Match`, `If-None-Match`, or a Complete with the latter; else whatever is there goes. */
+  readonly conditional: boolean
 }
 
 /** Sees what becomes of objects. */
 export interface StoreWatch {
-  stored(key: string, object: StoredObject, replaced: StoredObject | undefined): void
+  stored(key: string, object: StoredObject, arrival: Arrival): void
   removed(key: string, object: StoredObject): void
+  /** A gateway has ended an upload of parts; `listed`: it knew of it from the store alone. */
+  aborted(uploadId: string, listed: boolean): void
 }
 
 const TIMEOUT_MS = 5_000
-const HOST_LENGTH = 'https://store.test'.length
 
 /**
  * A store that keeps its promises: conditions, signed sizes and expiry, one object a key, all of a
@@ -50,7 +49,7 @@ export class SimulatedStore {
   /** Reservations whose objects have been there, now or before. */
   readonly landed = new Set<string>()
   /** Uploads in parts that are pending; a client sends its parts here. */
-  readonly multiparts = new SimulatedMultiparts()
+  readonly multiparts: SimulatedMultiparts
   #etags = 0
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom
@@ -70,6 +69,7 @@ export class SimulatedStore {
     this.#faults = options.faults
     this.#circumstances = options.circumstances
     this.#watch = options.watch
+    this.multiparts = new SimulatedMultiparts(options.circumstances.partsLinger)
   }
 
   /** The store's own clock. */
@@ -88,11 +88,18 @@ export class SimulatedStore {
     if (put.headers['if-none-match'] === '*' && there !== undefined) return 412
     const match = put.headers['if-match']
     if (match !== undefined && there?.etag !== match) return 412
-    this.#store(put)
+    this.#store(put, put.headers['if-none-match'] === '*' || match !== undefined)
     return 200
   }
 
-  #store({ rid, key, sizeBytes, headers }: Omit<Put, 'urlExpMs'>): void {
+  /** The last byte of a form's file has come; a form has no conditions but its range of sizes. */
+  finishForm(form: Form, sizeBytes: number): 201 | 400 {
+    if (sizeBytes < form.minBytes || sizeBytes > form.sizeBytes) return 400
+    this.#store({ ...form, sizeBytes }, false)
+    return 201
+  }
+
+  #store({ rid, key, sizeBytes, headers }: Omit<Put, 'urlExpMs'>, conditional: boolean): void {
     const there = this.objects.get(key)
     this.#etags += 1
     const object: StoredObject = {
@@ -103,11 +110,11 @@ export class SimulatedStore {
     }
     this.objects.set(key, object)
     this.landed.add(rid)
-    this.#watch.stored(key, object, there)
+    this.#watch.stored(key, object, { replaced: there, conditional })
   }
 
   /** Removes an object past all gateways, as an operator does with one that nobody is charged for. */
-  discard({ key, rid }: Put): void {
+  discard({ key, rid }: Pick<Put, 'key' | 'rid'>): void {
     const there = this.objects.get(key)
     if (there?.rid !== rid) return
     this.objects.delete(key)
@@ -116,6 +123,7 @@ export class SimulatedStore {
 
   /** The calls of one gateway. */
   clientOf(life: Life): StoreClient {
+    const listed = new Set<string>()
     return {
       head: (place) => this.#call(life, () => this.#head(place)),
       remove: (place) => this.#call(life, () => this.#remove(place)),
@@ -127,8 +135,16 @@ export class SimulatedStore {
       completeMultipart: (place, request) =>
         this.#call(life, () => this.#complete(keyOf(place), request)),
       abortMultipart: (place, uploadId) =>
-        this.#call(life, () => this.multiparts.abort(keyOf(place), uploadId)),
-      listMultiparts: (place) => this.#call(life, () => this.multiparts.pending(keyOf(place))),
+        this.#call(life, () => {
+          this.#watch.aborted(uploadId, listed.has(uploadId))
+          this.multiparts.abort(keyOf(place), uploadId)
+        }),
+      listMultiparts: (place) =>
+        this.#call(life, () => {
+          const pending = this.multiparts.pending(keyOf(place))
+          for (const { uploadId } of pending) listed.add(uploadId)
+          return pending
+        }),
     }
   }
 
@@ -139,7 +155,7 @@ export class SimulatedStore {
     if (request.writeOnce && this.objects.has(key)) return 'conflict'
     const joined = this.multiparts.join(key, request.uploadId, request.parts)
     if (typeof joined === 'string') return joined
-    this.#store({ key, ...joined })
+    this.#store({ key, ...joined }, request.writeOnce)
     return 'completed'
   }
 
@@ -179,18 +195,6 @@ export class SimulatedStore {
       })
     })
   }
-}
-
-/** Reads a grant as a client does. */
-export function putOf(rid: string, sizeBytes: number, url: string, headers: Put['headers']): Put {
-  const date = /[?&]X-Amz-Date=(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(url)
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (date ?? [])
-    .slice(1)
-    .map(Number)
-  const expires = Number(/[?&]X-Amz-Expires=(\d+)/.exec(url)?.[1])
-  const signedAtMs = Date.UTC(year, month - 1, day, hour, minute, second)
-  const key = url.slice(HOST_LENGTH + 1, url.indexOf('?'))
-  return { rid, key, sizeBytes, urlExpMs: signedAtMs + expires * 1000, headers }
 }
 
 function keyOf(place: ObjectPlace): string {

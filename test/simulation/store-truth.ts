@@ -1,9 +1,12 @@
 import { parseNote } from '../../src/gateway/reservation-note.ts'
+import type { LedgerRecord } from '../../src/ledger/decision.ts'
 import type { ReservationState } from '../../src/ledger/port.ts'
 import { entriesOf, totalOf } from './counter-books.ts'
 import type { LedgerCopy } from './ledger-copy.ts'
+import type { Part, Put } from './read-grant.ts'
 import { MAX_TRANSFER_SECONDS } from './simulated-config.ts'
-import type { Put, StoredObject, StoreWatch } from './simulated-store.ts'
+import type { SimulatedMultiparts } from './simulated-multiparts.ts'
+import type { Arrival, StoredObject, StoreWatch } from './simulated-store.ts'
 import type { Fail, Trace } from './violation.ts'
 
 /** A grant that has left a gateway. */
@@ -34,6 +37,8 @@ const MAX_TRANSFER_MS = MAX_TRANSFER_SECONDS * 1000
 export class StoreTruth implements StoreWatch {
   /** Deletions that hit an object that came after the look at the one that was meant. */
   misdeleted = 0
+  /** Charged objects that an upload without a condition replaced, and did not know of. */
+  displaced = 0
   /** The last grant for a key. */
   readonly lastGranted = new Map<string, Put>()
   readonly #real = new Map<string, Real>()
@@ -44,6 +49,12 @@ export class StoreTruth implements StoreWatch {
   readonly #states = new Map<string, ReservationState>()
   /** Charged objects that are gone without anybody who could credit them. */
   readonly #astray = new Map<string, number>()
+  /** Objects whose bytes were credited. */
+  readonly #credited = new Set<string>()
+  /** Uploads at the store that a reservation has known, and its id. */
+  readonly #recorded = new Map<string, string>()
+  /** The store's upload of each reservation of parts, once a URL of it has left. */
+  readonly #parts = new Map<string, string>()
   /** Objects that came later than any transfer may, and that nobody has charged or removed yet. */
   readonly #late = new Set<string>()
   #dirty = false
@@ -52,17 +63,22 @@ export class StoreTruth implements StoreWatch {
   readonly #replica: () => LedgerCopy
   readonly #storeNowMs: () => number
   readonly #objects: () => ReadonlyMap<string, StoredObject>
+  readonly #multiparts: () => SimulatedMultiparts
   readonly #creditIdOf: (key: string, rid: string) => string
+  /** Whether nothing can look as if it were long ago. */
+  readonly #calm: boolean
   readonly #fail: Fail
   readonly #trace: Trace | undefined
 
   constructor(options: {
+    calm: boolean
     trace?: Trace | undefined
     limits: readonly StoredLimit[]
     primary: () => LedgerCopy
     replica: () => LedgerCopy
     storeNowMs: () => number
     objects: () => ReadonlyMap<string, StoredObject>
+    multiparts: () => SimulatedMultiparts
     creditIdOf: (key: string, rid: string) => string
     fail: Fail
   }) {
@@ -71,7 +87,9 @@ export class StoreTruth implements StoreWatch {
     this.#replica = options.replica
     this.#storeNowMs = options.storeNowMs
     this.#objects = options.objects
+    this.#multiparts = options.multiparts
     this.#creditIdOf = options.creditIdOf
+    this.#calm = options.calm
     this.#fail = options.fail
     this.#trace = options.trace
   }
@@ -94,7 +112,43 @@ export class StoreTruth implements StoreWatch {
     }
     const known = this.#grants.get(rid)
     this.#grants.set(rid, { urlExpMs: Math.max(known?.urlExpMs ?? 0, urlExpMs) })
-    if (record.state !== 'P') return
+    if (record.state === 'P') this.#held(rid, record, sizeBytes)
+  }
+
+  /**
+   * I6 and I11: URLs of parts leave a gateway. The reservation must hold all of the object and know
+   * which upload of the store is its own, here and on the replica; and it is one for ever.
+   */
+  partsHandedOut(parts: readonly Part[], sizeBytes: number): void {
+    const [first] = parts
+    if (first === undefined) return
+    const { rid, uploadId } = first
+    this.#trace?.(() => `granted ${parts.length} parts ${JSON.stringify(first)}`)
+    const known = this.#parts.get(rid)
+    if (known !== undefined && known !== uploadId) {
+      this.#fail('I11', `${rid} has been given out as ${known} and as ${uploadId}`)
+    }
+    this.#parts.set(rid, uploadId)
+    const record = this.#primary().records.get(rid)
+    if (record?.state !== 'P') {
+      // Ended while its URLs were on their way: then they are of no use.
+      if (this.#isOpen(uploadId)) {
+        this.#fail('I6', `URLs for ${rid} have left, and the reservation is ${record?.state}`)
+      }
+      return
+    }
+    for (const { records } of [this.#primary(), this.#replica()]) {
+      const noted = storeIdOf(records.get(rid))
+      if (noted === uploadId) continue
+      this.#fail('I6', `URLs for ${rid} as ${uploadId} have left, and it is noted as ${noted}`)
+    }
+    if (parts.some(({ urlExpMs }) => urlExpMs > record.expMs)) {
+      this.#fail('I6', `a part URL for ${rid} ends after its reservation, ${record.expMs}`)
+    }
+    this.#held(rid, record, sizeBytes)
+  }
+
+  #held(rid: string, record: LedgerRecord, sizeBytes: number): void {
     this.#owners.set(rid, record.subjects)
     for (const { id, amount } of entriesOf(record.subjects, record.hold)) {
       const counts = this.#limits.find((limit) => limit.id === id)?.counts
@@ -104,13 +158,47 @@ export class StoreTruth implements StoreWatch {
     }
   }
 
-  stored(key: string, object: StoredObject, replaced: StoredObject | undefined): void {
-    this.#trace?.(() => `stored ${key} ${object.rid} ${object.sizeBytes}, was ${replaced?.rid}`)
+  stored(key: string, object: StoredObject, { replaced, conditional }: Arrival): void {
+    const { rid, sizeBytes } = object
+    this.#trace?.(() => `stored ${key} ${rid} ${sizeBytes}, was ${replaced?.rid}`)
     if (replaced !== undefined) this.#count(replaced, -1)
-    this.#astray.delete(object.rid)
-    if (!this.#usable(object.rid) && this.#states.get(object.rid) !== 'S')
-      this.#late.add(object.rid)
+    this.#astray.delete(rid)
+    const isPut = !this.#parts.has(rid)
+    if (isPut && !this.#usable(rid) && this.#states.get(rid) !== 'S') this.#late.add(rid)
     this.#count(object, 1)
+    if (replaced !== undefined && replaced.rid !== rid && !conditional) {
+      this.#displace(replaced, rid)
+    }
+  }
+
+  /** What was replaced without a condition is credited only if whoever did it knew of it. */
+  #displace({ rid, sizeBytes }: StoredObject, byRid: string): void {
+    const record = this.#primary().records.get(byRid)
+    const note = record === undefined ? undefined : parseNote(record.note)
+    const known = note?.kind === 'upload' && note.replaces?.rid === rid
+    if (known && this.#calm) return
+    if (!known) this.displaced += 1
+    this.#astray.set(rid, sizeBytes)
+  }
+
+  /** An upload of parts is aborted: one that was given out only by those who know whose it is. */
+  aborted(uploadId: string, listed: boolean): void {
+    this.#trace?.(() => `aborted ${uploadId}`)
+    if (!listed || !this.#isOpen(uploadId)) return
+    for (const [rid, given] of this.#parts) {
+      if (given !== uploadId || this.#primary().records.get(rid)?.state !== 'P') continue
+      this.#fail('I11', `${uploadId} of ${rid} was aborted for another upload's sake`)
+    }
+  }
+
+  /** I11: what the ledger knows of an upload that was given out, or given up, is never forgotten. */
+  amended(rid: string, before: LedgerRecord | undefined, record: LedgerRecord): void {
+    if (isGivenUp(before) && !isGivenUp(record)) this.#fail('I11', `${rid} is not aborted any more`)
+    const noted = storeIdOf(record)
+    if (noted !== undefined) this.#recorded.set(noted, rid)
+    const uploadId = this.#parts.get(rid)
+    if (uploadId === undefined || noted === uploadId) return
+    this.#fail('I11', `${rid} was given out as ${uploadId}, and is ${noted} now`)
   }
 
   removed(key: string, object: StoredObject): void {
@@ -142,6 +230,7 @@ export class StoreTruth implements StoreWatch {
 
   /** A deleted object's bytes are credited: its own URL must not bring it back. */
   credited(rid: string): void {
+    this.#credited.add(rid)
     if (this.#usable(rid)) this.#fail('I7', `${rid} was credited while its URL can be used`)
   }
 
@@ -150,6 +239,7 @@ export class StoreTruth implements StoreWatch {
     if (this.#states.get(rid) === 'P') this.#fail('I3', `${rid} was forgotten while pending`)
     if (this.#usable(rid)) this.#fail('I6', `${rid} was forgotten while its URL can be used`)
     this.#grants.delete(rid)
+    this.#parts.delete(rid)
   }
 
   ledgerChanged(): void {
@@ -159,11 +249,21 @@ export class StoreTruth implements StoreWatch {
   /** Whatever the new primary lacks, no grant that is out may hang on it. */
   failedOver(): void {
     this.#dirty = true
-    for (const [rid] of this.#grants) {
+    for (const [uploadId, rid] of this.#recorded) {
+      const record = this.#primary().records.get(rid)
+      const isLost = record?.state === 'P' && storeIdOf(record) !== uploadId
+      if (isLost && this.#parts.get(rid) !== uploadId) this.#recorded.delete(uploadId)
+    }
+    for (const rid of [...this.#grants.keys(), ...this.#parts.keys()]) {
       const state = this.#primary().records.get(rid)?.state
       const held = state === 'P' || state === 'S' || state === 'D'
       if (!held && this.#usable(rid)) this.#fail('I6', `${rid} is ${state} after a failover`)
     }
+  }
+
+  /** Uploads at the store that nobody has ever recorded: without parts, as no URL has left. */
+  get unrecorded(): number {
+    return this.#multiparts().uploads.size
   }
 
   /** After every step: no quota is exceeded by real bytes, and all that is real is charged or held. */
@@ -217,6 +317,10 @@ export class StoreTruth implements StoreWatch {
       const state = this.#states.get(rid)
       if (state !== 'S') this.#fail('I7', `${key} of ${rid} is there, its record is ${state}`)
     }
+    for (const [uploadId, { key, parts, rid }] of this.#multiparts().uploads) {
+      if (parts.size === 0 && !this.#recorded.has(uploadId)) continue
+      this.#fail('I11', `${uploadId} of ${rid} for ${key} is still open at rest`)
+    }
     const astray = this.#astraySums()
     for (const [subject, real] of this.#real) {
       for (const { id, counts, letter } of this.#limits) {
@@ -236,7 +340,7 @@ export class StoreTruth implements StoreWatch {
   #astraySums(): Map<string, Real> {
     const sums = new Map<string, Real>()
     for (const [rid, sizeBytes] of this.#astray) {
-      if (this.#states.get(rid) !== 'S') continue
+      if (this.#states.get(rid) !== 'S' || this.#credited.has(rid)) continue
       for (const subject of this.#owners.get(rid) ?? []) {
         const sum = sums.get(subject) ?? { bytes: 0, objects: 0 }
         sums.set(subject, { bytes: sum.bytes + sizeBytes, objects: sum.objects + 1 })
@@ -246,8 +350,14 @@ export class StoreTruth implements StoreWatch {
   }
 
   #usable(rid: string): boolean {
+    const uploadId = this.#parts.get(rid)
+    if (uploadId !== undefined) return this.#isOpen(uploadId)
     const grant = this.#grants.get(rid)
     return grant !== undefined && this.#storeNowMs() < grant.urlExpMs + MAX_TRANSFER_MS
+  }
+
+  #isOpen(uploadId: string): boolean {
+    return this.#multiparts().uploads.has(uploadId)
   }
 
   #count({ rid, sizeBytes }: StoredObject, sign: 1 | -1): void {
@@ -266,4 +376,15 @@ export class StoreTruth implements StoreWatch {
       real.objects += sign
     }
   }
+}
+
+function isGivenUp(record: LedgerRecord | undefined): boolean {
+  const note = record === undefined ? undefined : parseNote(record.note)
+  return note?.kind === 'upload' && note.aborted === true
+}
+
+/** The store's upload id that a reservation knows. */
+function storeIdOf(record: LedgerRecord | undefined): string | undefined {
+  const note = record === undefined ? undefined : parseNote(record.note)
+  return note?.kind === 'upload' ? note.multipart?.id : undefined
 }

@@ -91,6 +91,8 @@ export class World {
       replica: () => this.server.replica,
       storeNowMs: () => this.store.nowMs(),
       objects: () => this.store.objects,
+      multiparts: () => this.store.multiparts,
+      calm: isCalm(this.faults),
       creditIdOf: (key, rid) => creditId(creditDigest({ hashing: nodeHashing }, place(key), rid)),
       fail,
       trace,
@@ -240,6 +242,11 @@ export class World {
     this.#gateways[slot] = gateway
     gateway.startSweeping(() => (this.scheduler.nowMs < this.quietUntilMs ? 300_000 : 10_000))
   }
+}
+
+/** Whether no clock ever jumps, and nothing is left alone for hours. */
+function isCalm({ gatewayClockJumpEveryMs, ledgerClockStepEveryMs, idleEveryMs }: Faults): boolean {
+  return gatewayClockJumpEveryMs + ledgerClockStepEveryMs + idleEveryMs === 0
 }
 
 function placeOf(config: Config, storedKey: string) {
