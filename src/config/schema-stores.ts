@@ -41,6 +41,7 @@ export const capabilitiesSchema = members({
     'If-None-Match: * on CompleteMultipartUpload refuses to replace an object.',
   ),
   tagging: knownSchema.describe('A signed x-amz-tagging is kept.'),
+  multipartTagging: knownSchema.describe('An object of parts has the tags it was begun with.'),
   encryption: knownSchema.describe('A signed x-amz-server-side-encryption is kept.'),
   contentMd5: knownSchema.describe('A signed content-md5 is checked.'),
   formHeaders: knownSchema.describe(

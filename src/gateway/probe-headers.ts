@@ -44,17 +44,26 @@ export async function probeTagging(run: ProbeRun): Promise<Partial<Capabilities>
   const key = run.newKey()
   const status = await run.put({ key, headers: { 'x-amz-tagging': `${TAG}=1` } })
   if (!isTaken(status)) return { tagging: 'no' }
+  const tagged = await isTagged(run, key)
+  if (tagged !== undefined) return { tagging: yesIf(tagged) }
+  return run.placement.store.capabilities.tagging === 'probe' ? { tagging: 'yes' } : {}
+}
+
+/** What begins an upload of parts with the tag that `isTagged` looks for. */
+export const PROBE_TAGGING = { 'x-amz-tagging': `${TAG}=1` }
+
+/** Whether an object has the probe's tag; undefined where that cannot be seen. */
+export async function isTagged(run: ProbeRun, key: string): Promise<boolean | undefined> {
   const { manage } = run.placement.store.credentials
   const query = new Map([['tagging', '']])
   const tags = await run.get({ method: 'GET', key, query, credential: manage })
   if (tags.status === 200) {
     const text = await readCapped(tags, MAX_TAGS_BYTES)
-    return { tagging: yesIf(text.includes(`<Key>${TAG}</Key>`)) }
+    return text.includes(`<Key>${TAG}</Key>`)
   }
   await tags.body?.cancel()
   const head = await run.get({ method: 'HEAD', key, credential: manage })
-  if (head.headers.get('x-amz-tagging-count') === '1') return { tagging: 'yes' }
-  return run.placement.store.capabilities.tagging === 'probe' ? { tagging: 'yes' } : {}
+  return head.headers.get('x-amz-tagging-count') === '1' ? true : undefined
 }
 
 /** Signed encryption with the store's own keys, which HEAD must show. It stands for KMS as well. */

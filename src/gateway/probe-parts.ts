@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
 import type { CompleteOutcome } from '../stores/store-client.ts'
+import { isTagged, PROBE_TAGGING } from './probe-headers.ts'
 import { copySourcesOf, writeMarker } from './probe-put.ts'
 import { FIVE, isRefused, isTaken, MARKER, type ProbeRun, yesIf } from './probe-run.ts'
 
@@ -21,10 +22,11 @@ interface PartAttempt {
  */
 export async function probeMultipart(run: ProbeRun): Promise<Partial<Capabilities>> {
   const works = await concluded(() => uploadInParts(run))
-  if (!works) return { multipart: 'no', writeOnceMultipart: 'no' }
+  if (!works) return { multipart: 'no', writeOnceMultipart: 'no', multipartTagging: 'no' }
   return {
     multipart: yesIf(await concluded(() => abortEnds(run))),
     writeOnceMultipart: yesIf(await concluded(() => completesOnce(run))),
+    multipartTagging: yesIf(await concluded(() => keepsTags(run))),
     ...((await partCopies(run)) && { unsignedCopySource: 'open' as const }),
   }
 }
@@ -61,6 +63,15 @@ async function completesOnce(run: ProbeRun): Promise<boolean> {
     outcomes.push(await complete(run, { key, uploadId, writeOnce: true }))
   }
   return outcomes.at(-1) === 'conflict' && (await run.sizeOf(key)) === FIVE.length
+}
+
+/** Ceph takes the tags of an upload of parts, and drops them. What cannot be seen is not kept. */
+async function keepsTags(run: ProbeRun): Promise<boolean> {
+  const key = run.newKey()
+  const uploadId = await run.begin(key, PROBE_TAGGING)
+  await putPart(run, { key, uploadId })
+  const outcome = await complete(run, { key, uploadId, writeOnce: false })
+  return outcome === 'completed' && (await isTagged(run, key)) === true
 }
 
 /** With an empty body, as a copy wants it: with any other, some stores wait until they give up. */

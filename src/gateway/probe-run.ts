@@ -159,8 +159,8 @@ export class ProbeRun {
   }
 
   /** Begins a multipart upload that is aborted at the end of the run, whatever becomes of it. */
-  async begin(key: string): Promise<string> {
-    const headers = new Map([['content-type', 'text/plain']])
+  async begin(key: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
+    const headers = new Map([['content-type', 'text/plain'], ...Object.entries(more)])
     const uploadId = await this.context.storeClient.createMultipart(this.place(key), headers)
     this.#begun.push({ key, uploadId })
     return uploadId

@@ -44,6 +44,7 @@ const RELIED_UPON: readonly (keyof Capabilities)[] = [
   'multipart',
   'writeOnceMultipart',
   'tagging',
+  'multipartTagging',
   'encryption',
 ]
 

@@ -37,6 +37,8 @@ export interface Capabilities {
   readonly writeOnceMultipart: Known
   /** A signed `x-amz-tagging` is kept. */
   readonly tagging: Known
+  /** The same on CreateMultipartUpload: the finished object has the tags. */
+  readonly multipartTagging: Known
   /** A signed `x-amz-server-side-encryption` is kept. */
   readonly encryption: Known
   /** A signed `content-md5` is checked against the body. */
@@ -79,6 +81,7 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   multipart: 'probe',
   writeOnceMultipart: 'probe',
   tagging: 'probe',
+  multipartTagging: 'probe',
   encryption: 'probe',
   contentMd5: 'probe',
   formHeaders: 'probe',

@@ -12,6 +12,8 @@ export interface FormRequest {
   readonly overwrite: boolean
   /** Base64 of the SHA-256 of the whole object. */
   readonly sha256?: string | undefined
+  /** Tags of the object. */
+  readonly tags?: ReadonlyMap<string, string> | undefined
 }
 
 /**
@@ -24,7 +26,7 @@ export interface FormRequest {
 export function chooseForm(
   { upload }: Pick<Bucket, 'upload'>,
   capabilities: Capabilities,
-  { mode, sizeBytes, overwrite, sha256 }: FormRequest,
+  { mode, sizeBytes, overwrite, sha256, tags }: FormRequest,
 ): GrantForm {
   if (mode !== 'auto') return mode
   if (sizeBytes > capabilities.maxPutBytes) return 'multipart'
@@ -35,7 +37,8 @@ export function chooseForm(
     return postPolicy === 'yes' && !demanded && !bindsWhole ? 'post' : 'put'
   }
   const putIsOnce = upload.writeOnce !== false && !overwrite && writeOnce === 'if-none-match'
+  const losesTags = tags !== undefined && tags.size > 0 && capabilities.multipartTagging !== 'yes'
   const partsPromiseAsMuch =
-    multipart === 'yes' && !bindsWhole && (!putIsOnce || writeOnceMultipart === 'yes')
+    multipart === 'yes' && !bindsWhole && !losesTags && (!putIsOnce || writeOnceMultipart === 'yes')
   return sizeBytes > upload.multipartThresholdBytes && partsPromiseAsMuch ? 'multipart' : 'put'
 }

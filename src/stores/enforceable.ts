@@ -44,7 +44,8 @@ export interface EnforceableDownload {
  * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
  * the `capability`: `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
  * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
- * `encryption`, `formHeaders`, `keys` or `maxExpires`. How many parts there may be, the plan of parts decides.
+ * `multipartTagging`, `encryption`, `formHeaders`, `keys` or `maxExpires`. How many parts there may be,
+ * the plan of parts decides.
  */
 export function assertUploadEnforceable(
   bucket: Bucket,
@@ -134,6 +135,9 @@ function assertPartsEnforceable(bucket: Bucket, store: Store, wanted: Enforceabl
   }
   if (wanted.partSha256 === true && !bindsContent(capabilities)) {
     throw unsupported('checksum', 'the checksums of parts would not be enforced')
+  }
+  if (wanted.bindings.tags === true && capabilities.multipartTagging !== 'yes') {
+    throw unsupported('multipartTagging', 'tags would not be kept on an object of parts')
   }
 }
 

@@ -14,7 +14,7 @@ const EVERY_FORM = {
     postPolicy: 'yes',
     multipart: 'yes',
     writeOnceMultipart: 'yes',
-    postHeaders: 'yes',
+    formHeaders: 'yes',
   },
 }
 

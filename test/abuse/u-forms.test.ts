@@ -153,7 +153,9 @@ describeOnCeph('a form bent on Ceph', (ceph) => {
 
   it('U09 403: any one field left out; 201 with all of them', async () => {
     gateway = await gatewayForForms(ceph)
-    const upload = await createForm(gateway, { metadata: { album: '7' } })
+    const upload = await createForm(gateway, {
+      metadata: { album: '7' },
+    })
     const fields = fieldsOf(upload)
     for (const { name } of fields) {
       const status = await sendFormParts(upload.form.url, [...changed(fields, name), FILE])

@@ -28,6 +28,7 @@ describe('the probe on the embedded store', () => {
       multipart: 'yes',
       writeOnceMultipart: 'no',
       tagging: 'no',
+      multipartTagging: 'no',
       encryption: 'no',
     })
   })
@@ -53,6 +54,7 @@ describeOnCeph('the probe on Ceph', (ceph) => {
       multipart: 'yes',
       writeOnceMultipart: 'no',
       tagging: 'yes',
+      multipartTagging: 'no',
       encryption: 'no',
     })
     const { gateway, placement } = probed
@@ -98,6 +100,7 @@ describeOnSwift('the probe on Swift', (swift) => {
       multipart: 'yes',
       writeOnceMultipart: 'yes',
       tagging: 'no',
+      multipartTagging: 'no',
       encryption: 'no',
     })
   })

@@ -41,6 +41,10 @@ describe('the form of an upload', () => {
     ['parts work', { capabilities: { multipart: 'probe' } }],
     ['parts are write-once as well', { capabilities: { writeOnceMultipart: 'probe' } }],
     ['nothing binds the whole content', { wanted: { sha256: 'digest' } }],
+    [
+      'tags are kept as well',
+      { wanted: { tags: new Map([['a', 'b']]) }, capabilities: { multipartTagging: 'no' } },
+    ],
   ])('is parts above the threshold only where %s', (_, given) => {
     expect(choose({ ...given, wanted: { ...large, ...given.wanted } })).toBe('put')
   })

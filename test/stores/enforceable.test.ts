@@ -246,6 +246,10 @@ describe('parts that the store would keep', () => {
       'checksum',
       { capabilities: { checksumSha256: 'no', payloadHash: 'no' }, wanted: { partSha256: true } },
     ],
+    [
+      'multipartTagging',
+      { capabilities: { multipartTagging: 'probe' }, wanted: { bindings: { tags: true } } },
+    ],
     ['tagging', { capabilities: { tagging: 'no' }, wanted: { bindings: { tags: true } } }],
     ['keys', { capabilities: { brokenKeys: ['//'] }, key: 'a//b' }],
   ])('422 %s: %j', (capability, given) => {

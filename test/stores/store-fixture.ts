@@ -27,6 +27,7 @@ export const ABLE: Capabilities = {
   multipart: 'yes',
   writeOnceMultipart: 'yes',
   tagging: 'yes',
+  multipartTagging: 'yes',
   encryption: 'yes',
   contentMd5: 'yes',
   formHeaders: 'yes',

@@ -18,6 +18,7 @@ export const aws = defineProfile({
     multipart: 'yes', // d, r
     writeOnceMultipart: 'yes', // d: on Complete; not on Create, nor on UploadPart
     tagging: 'yes', // d
+    multipartTagging: 'yes', // d
     encryption: 'yes', // d
     contentMd5: 'yes', // d: 400 BadDigest
   },

@@ -16,6 +16,7 @@ export const ceph = defineProfile({
     postPolicy: 'yes', // s, m
     multipart: 'yes', // s, m
     tagging: 'yes', // s, m
+    multipartTagging: 'no', // m: dropped in silence
     contentMd5: 'yes', // m: 400 BadDigest
     formHeaders: 'no', // m: checked against the policy, and dropped
     // m: both may be signed, and then neither they nor x-amz-grant-* can be added. An empty

@@ -24,6 +24,7 @@ export const embedded = defineProfile({
     multipart: 'yes', // m: by the guard, which lists and aborts
     writeOnceMultipart: 'no', // m: overwritten
     tagging: 'no', // m: dropped in silence
+    multipartTagging: 'no', // m: no tags at all
     encryption: 'no', // m: dropped in silence
     contentMd5: 'no', // m: ignored
     brokenKeys: ['//'], // m: k//d and k/d are one object

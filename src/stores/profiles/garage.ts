@@ -18,6 +18,7 @@ export const garage = defineProfile({
     multipart: 'yes', // s
     writeOnceMultipart: 'no', // s: conditions are ignored
     tagging: 'no', // s: dropped in silence
+    multipartTagging: 'no', // s: no tags at all
     encryption: 'no', // s: dropped in silence
   },
 })

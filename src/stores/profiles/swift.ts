@@ -21,6 +21,7 @@ export const swift = defineProfile({
     formHeaders: 'no',
     multipart: 'yes', // s, m
     tagging: 'no', // d, m: 501
+    multipartTagging: 'no', // m: no tags at all
     encryption: 'no', // m: 501
     contentMd5: 'yes', // m: 400 BadDigest
     maxParts: 1_000, // s: the cluster's default
