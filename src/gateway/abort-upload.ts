@@ -8,7 +8,7 @@ import { giveUpUnmade } from './leftover-multipart.ts'
 import { AGAIN_MS } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownUpload } from './own-upload.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent } from './settle.ts'
 import { statusOf } from './upload-view.ts'
@@ -34,6 +34,7 @@ export async function abortUpload(
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'FENCED') throw recovering('abort the upload')
   if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
+  if (reply.code === 'EXISTS') throw changedMeanwhile('abort the upload', reply)
   if (reply.code === 'OK') {
     await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
     if (isMade(note.multipart)) await releaseParts(context, reservation, aborted)
@@ -58,6 +59,7 @@ function markAborted(
     fingerprint,
     subjects,
     note: noteText(aborted),
+    ifNote: reservation.note,
     // Should this gateway go away before it has released them, a sweeper does soon.
     ...(multipart !== undefined && { lookMs: AGAIN_MS }),
   })

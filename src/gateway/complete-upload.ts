@@ -5,7 +5,7 @@ import { invalidMember } from '../policy/invalid.ts'
 import { type ClaimedPart, putTogether } from './complete-multipart.ts'
 import type { GatewayContext } from './context.ts'
 import { ownUpload } from './own-upload.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf } from './reservation-note.ts'
 import { settle } from './settle.ts'
 import { statusOf, type UploadView, uploadView } from './upload-view.ts'
@@ -68,14 +68,16 @@ async function markSeen(
 ): Promise<UploadView> {
   const { partition, rid, fingerprint, subjects } = reservation
   const marking = { op: 'M' as const, partition, rid, fingerprint, subjects, note: noteText(note) }
-  const reply = await context.ledger.finish(marking)
+  const reply = await context.ledger.finish({ ...marking, ifNote: reservation.note })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'FENCED') throw recovering('complete the upload')
-  if (reply.code === 'TERMINAL') {
-    // Ended in between, by the sweeper or another call: that is the truth.
+  if (reply.code === 'TERMINAL' || reply.code === 'EXISTS') {
+    // Ended or marked in between, by the sweeper or another call: that is the truth.
     const { state, actual, note: text } = reply
-    const ended = { ...reservation, state, actual, note: text }
-    return uploadView(ended, uploadNoteOf(ended) ?? note)
+    const now = { ...reservation, state, actual, note: text }
+    const view = uploadView(now, uploadNoteOf(now) ?? note)
+    if (view.status === 'pending') throw changedMeanwhile('complete the upload', reply)
+    return view
   }
   return uploadView(reservation, note)
 }

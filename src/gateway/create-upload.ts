@@ -14,7 +14,7 @@ import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
-import { type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { noteText, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { type Reserved, reserveUpload } from './reserve-upload.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
@@ -169,7 +169,8 @@ async function replay(
   const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
   const latest = isUnmade ? await takeOver(context, reservation, note, nowMs) : note
   const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
-  const overwrite = await prepareIfOverwrite(context, command, latest)
+  const asRead = isUnmade ? { ...command, note: noteText(latest) } : command
+  const overwrite = await prepareIfOverwrite(context, asRead, latest)
   const { wanted } = request
   const { conditions } = overwrite
   const standing = { command, plan: { ...plan, place }, wanted, nowMs, expMs, conditions }

@@ -3,7 +3,7 @@ import type { FinishReply } from '../ledger/port.ts'
 import { objectHeaders } from '../signing/object-headers.ts'
 import type { GatewayContext } from './context.ts'
 import { signPlannedParts } from './multipart-parts.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { type MultipartNote, noteText, type UploadNote } from './reservation-note.ts'
 import { FIRST_LOOK_MS } from './reserve-upload.ts'
 import { type Signing, ticketOf } from './sign-upload.ts'
@@ -49,6 +49,8 @@ export async function openMultipart(
       fingerprint,
       subjects,
       note: noteText(made),
+      // However late it comes: never over the id of another one whose URLs are out, nor over an abort.
+      ifNote: noteText(note),
       lookMs: Math.ceil(expMs - nowMs) + FIRST_LOOK_MS,
     })
   } catch (error) {
@@ -60,9 +62,7 @@ export async function openMultipart(
   if (reply.code === 'OK') return made
   await abortQuietly(context, signing, id)
   if (reply.code === 'FENCED') throw recovering('open the upload')
-  throw new GatewayError('LedgerUnavailable', 'Cannot open the upload: it was given up meanwhile', {
-    facts: { reply: reply.code },
-  })
+  throw changedMeanwhile('open the upload', reply)
 }
 
 /** Signs the first parts; none of an upload whose parts come with checksums, which nobody knows yet. */

@@ -8,7 +8,7 @@ import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { creditHold } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { ticketPlace } from './ticket-place.ts'
 
@@ -88,8 +88,10 @@ async function prepareOverwrite(
     fingerprint,
     subjects,
     note: noteText(replacing),
+    ifNote: command.note,
   })
   if (reply.code === 'FENCED') throw recovering('replace the object')
+  if (reply.code !== 'OK') throw changedMeanwhile('replace the object', reply)
   return { conditions, note: replacing }
 }
 

@@ -1,6 +1,6 @@
 import { toTimestamp } from '../clock.ts'
 import { GatewayError, type Violation } from '../errors.ts'
-import type { AdmitReply } from '../ledger/port.ts'
+import type { AdmitReply, FinishReply } from '../ledger/port.ts'
 import { limitStatuses, violationsOf } from '../limits/limit-report.ts'
 import type { LimitSet, Measured } from '../limits/limit-set.ts'
 import { type RateLimitFields, rateLimitFields } from '../limits/rate-limit-fields.ts'
@@ -61,6 +61,13 @@ export function unanswered(reply: AdmitReply, what: string): GatewayError {
   if (reply.code === 'FENCED') return recovering(what)
   const reason = reply.code === 'STALE' ? 'the decision came too late' : 'the ledger cannot decide'
   return new GatewayError('LedgerUnavailable', `Cannot ${what}: ${reason}`, {
+    facts: { reply: reply.code },
+  })
+}
+
+/** The error for an amendment that was not taken: the upload is not as it was read any more. */
+export function changedMeanwhile(what: string, reply: FinishReply): GatewayError {
+  return new GatewayError('LedgerUnavailable', `Cannot ${what}: it has changed meanwhile`, {
     facts: { reply: reply.code },
   })
 }

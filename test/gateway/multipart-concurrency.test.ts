@@ -73,6 +73,40 @@ describe('uploads of parts beside each other', () => {
     await expectAtRest(setting)
   })
 
+  it('503: an id that is recorded late never takes the place of one whose parts are out', async () => {
+    const setting = await open(store)
+    const { gateway, faults } = setting
+    const recording = faults.pauseAt('M')
+    const late = create(setting, key)
+    await recording.reached
+    gateway.clock.advance(RETRY_MS)
+    const upload = (await (await create(setting, key)).json()) as CreatedParts
+    recording.go()
+    await expectRefused(await late, { status: 503, code: 'LedgerUnavailable' })
+    expect(await openAtStore(gateway)).toEqual([...new Set(uploadIdsOf(upload))])
+    await putParts(upload.multipart.parts)
+    expect((await gateway.complete(upload.id)).status).toBe(200)
+    await expectAtRest(setting)
+  })
+
+  it('409: an abort is never undone by an id that is recorded late', async () => {
+    const setting = await open(store)
+    const { gateway, faults } = setting
+    const recording = faults.pauseAt('M')
+    const late = create(setting, key)
+    await recording.reached
+    gateway.clock.advance(RETRY_MS)
+    const upload = (await (await create(setting, key)).json()) as CreatedParts
+    // The store does not answer: it is only marked.
+    faults.plan({ at: 0, fault: 'refused', once: false, of: 'store.' })
+    expect((await gateway.call('DELETE', `/v1/uploads/${upload.id}`)).status).toBe(204)
+    recording.go()
+    await late
+    faults.plan()
+    expect(await gateway.status(upload.id)).toBe('aborted')
+    await expectAtRest(setting)
+  })
+
   it('an upload that was given up never takes one with it that was made beside it', async () => {
     const setting = await open(store)
     const { gateway, faults } = setting
