@@ -18,8 +18,9 @@ export interface FormRequest {
 
 /**
  * The form that is to be signed: the mode that was asked for, and for `auto` a PUT, unless another
- * form promises as much and does better. Parts are that above the bucket's threshold, and above what
- * the store takes in one PUT there is nothing else; a form is where a PUT cannot bind the size and
+ * form promises as much and does better. Parts are that above the bucket's threshold, and where the
+ * bucket demands write-once of a store that keeps it for parts alone (Swift); above what the store takes
+ * in one PUT there is nothing else; a form is where a PUT cannot bind the size and
  * nothing was asked for that a form cannot carry. Whether the store keeps what was asked in the
  * chosen form, `assertUploadEnforceable` decides.
  */
@@ -32,13 +33,16 @@ export function chooseForm(
   if (sizeBytes > capabilities.maxPutBytes) return 'multipart'
   const { signedLength, writeOnce, writeOnceMultipart, multipart, postPolicy } = capabilities
   const bindsWhole = sha256 !== undefined
+  const demanded = upload.writeOnce === true && !overwrite
   if (signedLength !== 'yes') {
-    const demanded = upload.writeOnce === true && !overwrite
     return postPolicy === 'yes' && !demanded && !bindsWhole ? 'post' : 'put'
   }
   const putIsOnce = upload.writeOnce !== false && !overwrite && writeOnce === 'if-none-match'
   const losesTags = tags !== undefined && tags.size > 0 && capabilities.multipartTagging !== 'yes'
+  const partsAreOnce = writeOnceMultipart === 'yes'
   const partsPromiseAsMuch =
-    multipart === 'yes' && !bindsWhole && !losesTags && (!putIsOnce || writeOnceMultipart === 'yes')
-  return sizeBytes > upload.multipartThresholdBytes && partsPromiseAsMuch ? 'multipart' : 'put'
+    multipart === 'yes' && !bindsWhole && !losesTags && (!putIsOnce || partsAreOnce)
+  const onlyPartsAreOnce = demanded && !putIsOnce && partsAreOnce
+  const wanted = sizeBytes > upload.multipartThresholdBytes || onlyPartsAreOnce
+  return wanted && partsPromiseAsMuch ? 'multipart' : 'put'
 }

@@ -37,6 +37,16 @@ describe('the form of an upload', () => {
     )
   })
 
+  it.each<['multipart' | 'put', Case]>([
+    ['multipart', { upload: { writeOnce: true } }],
+    ['put', { upload: { writeOnce: undefined } }],
+    ['put', { upload: { writeOnce: true }, wanted: { overwrite: true } }],
+    ['put', { upload: { writeOnce: true }, wanted: { sha256: 'digest' } }],
+  ])('is %s where a PUT is not write-once and parts are: %j', (form, given) => {
+    const capabilities = { writeOnce: 'refused', writeOnceMultipart: 'yes' } as const
+    expect(choose({ ...given, capabilities })).toBe(form)
+  })
+
   it.each<[string, Case]>([
     ['parts work', { capabilities: { multipart: 'probe' } }],
     ['parts are write-once as well', { capabilities: { writeOnceMultipart: 'probe' } }],
