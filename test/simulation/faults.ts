@@ -76,7 +76,7 @@ export function drawFaults(random: SeededRandom): Faults {
     fencedAsReply: random.chance(0.5),
     storeFails: share(0.15),
     storeSlow: share(0.1),
-    lateTransfers: random.chance(0.3) ? random.fraction() * 0.3 : 0,
+    lateTransfers: random.chance(0.3) ? random.fraction() * 0.5 : 0,
     auditFails: share(0.02),
     crashEveryMs: every(10_000),
     gatewayClockJumpEveryMs: every(10_000),

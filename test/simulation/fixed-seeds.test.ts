@@ -55,6 +55,7 @@ const EXPECTED = [
   'X DUP',
   'M OK',
   'M TERMINAL',
+  'M EXISTS',
   'S TERMINAL',
   'L OK',
   'L DENIED',

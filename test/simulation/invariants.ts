@@ -57,6 +57,7 @@ export class Invariants implements LedgerWatch {
   ): { moves: Move[]; spent: Spent[] } {
     this.#mix(`${command.op} ${reply.code} ${nowMs}`)
     this.#trace?.(() => lineOf(command, reply))
+    this.#truth.saw(nowMs)
     if (admits(command) && reply.code === 'OK') {
       const early = entriesOf(command.subjects, command.hold).find(
         ({ amount, window }) => amount > 0 && window * 60_000 > nowMs,
@@ -106,6 +107,10 @@ export class Invariants implements LedgerWatch {
     if (added !== undefined && admits(added)) this.#withinLimits(added, limitsOf(added), subjects)
     if (added?.op === 'L') this.#withinLimits(added, added.limits, subjects)
     this.#truth.ledgerChanged()
+  }
+
+  claimed(nowMs: number): void {
+    this.#truth.saw(nowMs)
   }
 
   lost(changes: readonly Change[]): void {

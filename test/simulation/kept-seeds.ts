@@ -32,4 +32,19 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     steps: 20_000,
     found: 'a credit that was forgotten before the overwrite that it was for, and posted again',
   },
+  {
+    seed: 27,
+    steps: 5_000,
+    found: 'a store’s upload id that came late and took the place of one whose parts were out',
+  },
+  {
+    seed: 6,
+    steps: 20_000,
+    found: 'an abort that an older note undid',
+  },
+  {
+    seed: 24,
+    steps: 10_000,
+    found: 'a form that was charged while the store still took larger files by it',
+  },
 ]

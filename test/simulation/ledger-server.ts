@@ -51,6 +51,8 @@ export interface LedgerWatch {
   ): Pick<Change, 'moves' | 'spent'>
   applied(change: Change, command: AdmitCommand | FinishCommand | undefined): void
   lost(changes: readonly Change[]): void
+  /** A sweeper was told what is due at the ledger's `nowMs`. */
+  claimed(nowMs: number): void
 }
 
 /** What becomes of a request: a reply, or `undefined` when there is none or WAIT was short. */
@@ -221,6 +223,7 @@ export class LedgerServer {
 
   #claim(copy: LedgerCopy, { partition, limit, leaseMs }: ClaimRequest): unknown {
     const nowMs = this.nowMs()
+    this.#watch.claimed(nowMs)
     const forgotten = [...copy.forget].filter(([, atMs]) => atMs <= nowMs).map(([rid]) => rid)
     const claimed = [...copy.due]
       .filter(([, atMs]) => atMs <= nowMs)

@@ -29,6 +29,8 @@ export interface StoredLimit {
 }
 
 const MAX_TRANSFER_MS = MAX_TRANSFER_SECONDS * 1000
+/** From the end of an upload of parts to its reservation's. */
+const AFTER_PARTS_MS = 60_000
 
 /**
  * What is really at the store, and which grants can still bring something there, against what the
@@ -57,7 +59,11 @@ export class StoreTruth implements StoreWatch {
   readonly #parts = new Map<string, string>()
   /** Objects that came later than any transfer may, and that nobody has charged or removed yet. */
   readonly #late = new Set<string>()
+  /** Those of them that were charged after all. */
+  readonly #admitted = new Set<string>()
   #dirty = false
+  /** The latest that the ledger's clock has shown. */
+  #latestMs = 0
   readonly #limits: readonly StoredLimit[]
   readonly #primary: () => LedgerCopy
   readonly #replica: () => LedgerCopy
@@ -67,11 +73,14 @@ export class StoreTruth implements StoreWatch {
   readonly #creditIdOf: (key: string, rid: string) => string
   /** Whether nothing can look as if it were long ago. */
   readonly #calm: boolean
+  /** Whether the store's clock is near the others, which find what nobody has recorded by its date. */
+  readonly #punctual: boolean
   readonly #fail: Fail
   readonly #trace: Trace | undefined
 
   constructor(options: {
     calm: boolean
+    punctual: boolean
     trace?: Trace | undefined
     limits: readonly StoredLimit[]
     primary: () => LedgerCopy
@@ -90,6 +99,7 @@ export class StoreTruth implements StoreWatch {
     this.#multiparts = options.multiparts
     this.#creditIdOf = options.creditIdOf
     this.#calm = options.calm
+    this.#punctual = options.punctual
     this.#fail = options.fail
     this.#trace = options.trace
   }
@@ -183,10 +193,14 @@ export class StoreTruth implements StoreWatch {
 
   /** An upload of parts is aborted: one that was given out only by those who know whose it is. */
   aborted(uploadId: string, listed: boolean): void {
-    this.#trace?.(() => `aborted ${uploadId}`)
-    if (!listed || !this.#isOpen(uploadId)) return
+    this.#trace?.(() => `aborted ${uploadId}${listed ? ', listed' : ''}`)
+    const upload = this.#multiparts().uploads.get(uploadId)
+    // One whose key is taken may not be completed any more.
+    if (!listed || upload === undefined || this.#objects().has(upload.key)) return
     for (const [rid, given] of this.#parts) {
-      if (given !== uploadId || this.#primary().records.get(rid)?.state !== 'P') continue
+      const record = given === uploadId ? this.#primary().records.get(rid) : undefined
+      if (record?.state !== 'P' || isGivenUp(record)) continue
+      if (this.#latestMs >= record.expMs - AFTER_PARTS_MS) continue
       this.#fail('I11', `${uploadId} of ${rid} was aborted for another upload's sake`)
     }
   }
@@ -216,6 +230,7 @@ export class StoreTruth implements StoreWatch {
   changed(rid: string, state: ReservationState): void {
     this.#states.set(rid, state)
     if (state !== 'S' || !this.#late.delete(rid)) return
+    this.#admitted.add(rid)
     for (const object of this.#objects().values()) if (object.rid === rid) this.#count(object, 1)
   }
 
@@ -242,6 +257,11 @@ export class StoreTruth implements StoreWatch {
     this.#parts.delete(rid)
   }
 
+  /** What the ledger's clock has shown. */
+  saw(nowMs: number): void {
+    this.#latestMs = Math.max(this.#latestMs, nowMs)
+  }
+
   ledgerChanged(): void {
     this.#dirty = true
   }
@@ -249,6 +269,7 @@ export class StoreTruth implements StoreWatch {
   /** Whatever the new primary lacks, no grant that is out may hang on it. */
   failedOver(): void {
     this.#dirty = true
+    this.#forgetAdmitted()
     for (const [uploadId, rid] of this.#recorded) {
       const record = this.#primary().records.get(rid)
       const isLost = record?.state === 'P' && storeIdOf(record) !== uploadId
@@ -258,6 +279,20 @@ export class StoreTruth implements StoreWatch {
       const state = this.#primary().records.get(rid)?.state
       const held = state === 'P' || state === 'S' || state === 'D'
       if (!held && this.#usable(rid)) this.#fail('I6', `${rid} is ${state} after a failover`)
+    }
+  }
+
+  /** A late object whose charge a failover has lost is the auditor's, if nobody asks for it again. */
+  #forgetAdmitted(): void {
+    for (const rid of this.#admitted) {
+      const state = this.#primary().records.get(rid)?.state
+      if (state !== 'V' && state !== 'X') continue
+      this.#admitted.delete(rid)
+      for (const object of this.#objects().values()) {
+        if (object.rid === rid) this.#count(object, -1)
+      }
+      this.#states.set(rid, state)
+      this.#late.add(rid)
     }
   }
 
@@ -318,7 +353,8 @@ export class StoreTruth implements StoreWatch {
       if (state !== 'S') this.#fail('I7', `${key} of ${rid} is there, its record is ${state}`)
     }
     for (const [uploadId, { key, parts, rid }] of this.#multiparts().uploads) {
-      if (parts.size === 0 && !this.#recorded.has(uploadId)) continue
+      const nobodys = parts.size === 0 && !this.#recorded.has(uploadId)
+      if (nobodys && !this.#punctual) continue
       this.#fail('I11', `${uploadId} of ${rid} for ${key} is still open at rest`)
     }
     const astray = this.#astraySums()

@@ -93,6 +93,7 @@ export class World {
       objects: () => this.store.objects,
       multiparts: () => this.store.multiparts,
       calm: isCalm(this.faults),
+      punctual: isPunctual(this.faults, this.circumstances),
       creditIdOf: (key, rid) => creditId(creditDigest({ hashing: nodeHashing }, place(key), rid)),
       fail,
       trace,
@@ -247,6 +248,14 @@ export class World {
 /** Whether no clock ever jumps, and nothing is left alone for hours. */
 function isCalm({ gatewayClockJumpEveryMs, ledgerClockStepEveryMs, idleEveryMs }: Faults): boolean {
   return gatewayClockJumpEveryMs + ledgerClockStepEveryMs + idleEveryMs === 0
+}
+
+/** Whether clocks differ by less than what a gateway allows for when it looks for leftovers. */
+function isPunctual(
+  { gatewayClockJumpEveryMs, ledgerClockStepEveryMs }: Faults,
+  { storeSkewMs }: Circumstances,
+): boolean {
+  return gatewayClockJumpEveryMs + ledgerClockStepEveryMs === 0 && Math.abs(storeSkewMs) < 100_000
 }
 
 function placeOf(config: Config, storedKey: string) {
