@@ -24,9 +24,9 @@ export async function creditReplaced(
   // An ended one that brought nothing had this looked after before it ended.
   if (reservation.state !== 'P' && !arrived) return undefined
   const { ifMatch } = place.placement.store.capabilities
-  // Complete carries no If-Match: many stores take none there.
-  const conditional = note.multipart === undefined && (ifMatch === 'quoted' || ifMatch === 'bare')
-  const replacedForCertain = arrived && conditional
+  // Neither a form nor Complete carries If-Match: many stores take none there.
+  const byPut = note.multipart === undefined && note.post !== true
+  const replacedForCertain = arrived && byPut && (ifMatch === 'quoted' || ifMatch === 'bare')
   if (!replacedForCertain && mayBeForgotten(context, note)) return undefined
   return reserveCredit(context, { tenant, bucket, place }, replaces)
 }

@@ -46,6 +46,8 @@ export interface UploadNote {
   /** How long before `exp` the URL ends: the store's longest transfer and a minute. */
   readonly afterUrlMs: number
   readonly overwrite?: true
+  /** It comes by a form, which carries no condition. */
+  readonly post?: true
   /** `sizeBytes` is an upper bound: a form with a range. */
   readonly atMost?: true
   readonly multipart?: MultipartNote

@@ -79,6 +79,7 @@ export function uploadNoteFor(
     createdMs: Math.floor(context.ledgerTime.nowMs()),
     afterUrlMs: afterUrlMsOf(plan),
     ...(wanted.overwrite && { overwrite: true as const }),
+    ...(plan.form === 'post' && { post: true as const }),
     ...(wanted.atMost === true && { atMost: true as const }),
     ...(plan.multipart !== undefined && {
       multipart: {

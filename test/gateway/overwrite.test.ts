@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { expectRefused } from '../support/expect-refused.ts'
 import { describeOnCeph, realStores } from '../support/stores/stores-under-test.ts'
 import { uploadBody } from '../support/test-gateway.ts'
+import { createForm, sendForm } from './form-fixture.ts'
 import { type GatewayOnStore, gatewayOnStore, UNTIL_RELEASED_MS } from './gateway-on-store.ts'
 
 const ALLOW = {
@@ -201,6 +202,33 @@ describeOnCeph('overwriting where If-Match is kept', (ceph) => {
     expect(upload.request?.headers['if-match']).toMatch(/^[0-9a-f]{32}$/)
     await gateway.putDirectly('acme/alice/cat.jpg', 701)
     expect(await gateway.put(upload, 300)).toBe(412)
+    await gateway.close()
+  })
+
+  it('a form, which carries no condition, credits nothing a second time when it comes late', async () => {
+    const bucket = { upload: { expiresInSecondsMax: 604_000 } }
+    const gateway = await gatewayOnStore(ceph, { allow: ALLOW, plan: PLAN, bucket })
+    const stored = async () => (await gateway.usage())['tenant-stored']
+    const keep = async (body: Readonly<Record<string, unknown>>) => {
+      const upload = await gateway.create(body)
+      await gateway.put(upload, Number(body.sizeBytes))
+      await gateway.complete(upload.id)
+    }
+    await keep({ key: 'acme/alice/base', sizeBytes: 4_000 })
+    await keep({ sizeBytes: 1_000 })
+    const life = { expiresInSeconds: 3 * 86_400, sizeBytes: 300 }
+    const form = await createForm(gateway, { ...life, maxSizeBytes: undefined, overwrite: true })
+    await gateway.call('DELETE', '/v1/objects/media/acme/alice/cat.jpg')
+    gateway.clock.advance(2 * UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 4_000, pending: 300 })
+    gateway.clock.advance(2 * DAY_MS)
+    await gateway.sweepAll()
+    expect(await sendForm(form, 300)).toBe(201)
+    expect((await gateway.complete(form.id)).status).toBe(200)
+    gateway.clock.advance(5 * DAY_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 4_300, pending: 0 })
     await gateway.close()
   })
 })
