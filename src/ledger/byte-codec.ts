@@ -28,11 +28,13 @@ export class ByteWriter {
     for (const value of values) this.number(value)
   }
 
-  text(value: string): void {
-    if (this.#ascii(value)) return
+  /** The text's length in bytes. */
+  text(value: string): number {
+    if (this.#ascii(value)) return value.length
     const bytes = encoder.encode(value)
     this.number(bytes.length)
     this.raw(bytes)
+    return bytes.length
   }
 
   raw(bytes: Uint8Array): void {

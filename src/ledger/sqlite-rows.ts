@@ -64,7 +64,7 @@ export function openRows(database: SqlDatabase) {
       const hold = JSON.stringify(record.hold)
       const subjects = JSON.stringify(record.subjects)
       const owner = record.subjects[0] ?? ''
-      const own = [
+      putRecord.run(
         rid,
         state,
         fingerprint,
@@ -76,8 +76,9 @@ export function openRows(database: SqlDatabase) {
         over,
         owner,
         endedMs,
-      ]
-      putRecord.run(...own, dueMs ?? null, dueMs === undefined ? 1 : 0)
+        dueMs ?? null,
+        dueMs === undefined ? 1 : 0,
+      )
     },
     setDue(rid: string, dueMs: number | null): void {
       setDue.run(dueMs, rid)

@@ -108,7 +108,8 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     async admit(command) {
       checkCommand(command)
       const items = command.op === 'R' ? batchItems(command).length : 1
-      return commits.run(() => {
+      // Awaited here, because a promise that is merely returned takes two turns more.
+      return await commits.run(() => {
         const nowMs = now()
         const { reply, writes } = decideAdmit(stateOf(command), command, nowMs)
         apply(command, writes, nowMs)
