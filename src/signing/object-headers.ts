@@ -47,7 +47,8 @@ export function objectHeaders(
   { fixedHeaders }: Pick<Capabilities, 'fixedHeaders'>,
   { contentType, metadata, ticket, bindings = {} }: WantedObject,
 ): Map<string, string> {
-  const headers = new Map(Object.entries(fixedHeaders))
+  const headers = new Map<string, string>()
+  for (const name of Object.keys(fixedHeaders)) headers.set(name, fixedHeaders[name] ?? '')
   setHeader(headers, 'content-type', contentType)
   setHeader(headers, 'cache-control', bindings.cacheControl)
   setHeader(headers, 'content-encoding', bindings.contentEncoding)
@@ -55,13 +56,7 @@ export function objectHeaders(
   setHeader(headers, 'x-amz-storage-class', bindings.storageClass)
   setHeader(headers, 'x-amz-tagging', taggingOf(bindings.tags))
   setEncryption(headers, bindings.encryption)
-  const seen = new Set<string>()
-  for (const [name, value] of metadata) {
-    const header = `x-amz-meta-${assertMetadataName(name)}`
-    if (seen.has(header)) throw invalidMetadata(`the name "${name}" comes twice`)
-    seen.add(header)
-    headers.set(header, encodeMetadataValue(value))
-  }
+  if (metadata.size > 0) setMetadata(headers, metadata)
   headers.set('x-amz-meta-signet', ticket)
   return headers
 }
@@ -90,9 +85,19 @@ function setEncryption(
   setHeader(headers, 'x-amz-server-side-encryption-aws-kms-key-id', kmsKeyId)
 }
 
+function setMetadata(headers: Map<string, string>, metadata: WantedObject['metadata']): void {
+  const seen = new Set<string>()
+  for (const [name, value] of metadata) {
+    const header = `x-amz-meta-${assertMetadataName(name)}`
+    if (seen.has(header)) throw invalidMetadata(`the name "${name}" comes twice`)
+    seen.add(header)
+    headers.set(header, encodeMetadataValue(value))
+  }
+}
+
 /** `key=value&…` as S3 takes it, in the order given; `undefined` without any tag. */
-function taggingOf(tags: ReadonlyMap<string, string> = new Map()): string | undefined {
-  if (tags.size === 0) return undefined
+function taggingOf(tags: ReadonlyMap<string, string> | undefined): string | undefined {
+  if (tags === undefined || tags.size === 0) return undefined
   return Array.from(tags, ([key, value]) => {
     if (key === '') throw invalid('tags', 'has an empty key')
     if (!key.isWellFormed() || !value.isWellFormed()) throw invalid('tags', 'has a lone surrogate')

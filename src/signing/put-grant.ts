@@ -36,11 +36,13 @@ export async function signPut(presigner: Presigner, wanted: WantedPut): Promise<
   const { placement } = wanted.place
   const { store } = placement
   const lifetime = signedLifetime(store.capabilities, wanted)
-  const headers = signedHeaders(store.capabilities, wanted)
+  const headers = sentHeaders(store.capabilities, wanted)
+  const sent = Object.fromEntries(headers)
+  headers.set('content-length', String(wanted.sizeBytes))
   const request: PresignRequest = {
     method: 'PUT',
     ...objectLocation(store, 'publicEndpoint', placement.bucket, placedKey(wanted.place)),
-    query: new Map(),
+    query: NO_QUERY,
     headers,
     credential: wanted.credential ?? store.credentials.write,
     region: store.region,
@@ -48,20 +50,21 @@ export async function signPut(presigner: Presigner, wanted: WantedPut): Promise<
     expiresInSeconds: lifetime.expiresInSeconds,
   }
   const url = await signedUrlOf(presigner, request)
-  const sent = new Map(headers)
-  sent.delete('content-length')
   return {
     method: 'PUT',
     url,
-    headers: Object.fromEntries(sent),
+    headers: sent,
     expiresAtMs: lifetime.expiresAtMs,
   }
 }
 
-function signedHeaders(capabilities: Capabilities, wanted: WantedPut): Map<string, string> {
+const NO_QUERY: PresignRequest['query'] = new Map()
+
+/** All that are signed but the length, which the HTTP client sends by itself. */
+function sentHeaders(capabilities: Capabilities, wanted: WantedPut): Map<string, string> {
   // First, so that no fixed header can stand for what this upload is bound to.
   const headers = objectHeaders(capabilities, wanted)
-  headers.set('content-length', String(wanted.sizeBytes))
+  headers.delete('content-length')
   if (wanted.writeOnce) headers.set('if-none-match', '*')
   if (wanted.ifMatch !== undefined) headers.set('if-match', wanted.ifMatch)
   if (wanted.sha256 !== undefined) {

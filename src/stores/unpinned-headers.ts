@@ -36,19 +36,41 @@ const COPY = 'x-amz-copy-source'
 export function unpinnedHeaders(
   capabilities: Capabilities,
   signed: Iterable<string> = [],
-): string[] {
+): readonly string[] {
+  const added: string[] = []
+  for (const name of signed) if (ADDABLE.has(name)) added.push(name)
+  const key = added.join(' ')
+  const known = ofStore.get(capabilities)?.get(key)
+  if (known !== undefined) return known
+  const found = findUnpinned(capabilities, added)
+  const all = ofStore.get(capabilities) ?? new Map<string, readonly string[]>()
+  if (all.size < MAX_KEPT) ofStore.set(capabilities, all.set(key, found))
+  return found
+}
+
+/** Answers of a store, by the signed names that make a difference: nearly all uploads sign the same. */
+const ofStore = new WeakMap<Capabilities, Map<string, readonly string[]>>()
+const MAX_KEPT = 100
+const ADDABLE: ReadonlySet<string> = new Set([
+  ...ORDINARY,
+  ...HARMLESS_TO_SOME,
+  ...[ROBOTS, ACL, GRANTS, METADATA, COPY],
+])
+
+function findUnpinned(capabilities: Capabilities, signed: readonly string[]): readonly string[] {
   const pinned = new Set([...Object.keys(capabilities.fixedHeaders), ...signed])
   if (pinned.has(ACL)) pinned.add(GRANTS)
   if (capabilities.tagging === 'no') pinned.add('x-amz-tagging')
   if (capabilities.encryption === 'no') pinned.add('x-amz-server-side-encryption')
-  return [...ORDINARY, ...amzHeaders(capabilities), ROBOTS].filter((name) => !pinned.has(name))
+  const all = [...ORDINARY, ...amzHeaders(capabilities), ROBOTS]
+  return Object.freeze(all.filter((name) => !pinned.has(name)))
 }
 
 /** Those of `unpinnedHeaders` by which a store is told what to do: all `x-amz-*`. */
 export function unpinnedAmzHeaders(
   capabilities: Capabilities,
   signed: Iterable<string> = [],
-): string[] {
+): readonly string[] {
   return unpinnedHeaders(capabilities, signed).filter((name) => name.startsWith('x-amz-'))
 }
 
