@@ -32,7 +32,10 @@ export function equalDigests(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 // Tables, because whoever is granted an upload waits for a dozen of these texts.
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** The two digits of each byte, lower-case. */
+export const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
 const BASE64URL = Uint8Array.from(
   'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_',
   (character) => character.charCodeAt(0),

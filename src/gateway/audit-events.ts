@@ -2,7 +2,7 @@ import type { AuditEvent } from '../audit/port.ts'
 import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import { type Hashing, toHex } from '../hashing.ts'
+import type { Hashing } from '../hashing.ts'
 import type { GatewayContext } from './context.ts'
 import type { AdjustNote, UploadNote } from './reservation-note.ts'
 import type { UploadGrant } from './upload-grant.ts'
@@ -15,7 +15,7 @@ interface Asked {
 
 /** First 16 hex digits of SHA-256(key): enough to find an event, too little to name an object. */
 export function keyHash(hashing: Hashing, key: string): string {
-  return toHex(hashing.sha256(key)).slice(0, 16)
+  return hashing.sha256Hex(key).slice(0, 16)
 }
 
 /** The members of an event that tell who asked. */

@@ -106,7 +106,7 @@ async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpl
     if (note.multipart !== undefined) note = await openMultipart(context, signing, note)
     const grant = await sign(context, signing, note)
     const event = uploadGranted(context, request, command.rid, note, grant)
-    await context.audit.append({ ...event, ...(shadowPolicies.length > 0 && { shadowPolicies }) })
+    await context.audit.append(shadowPolicies.length > 0 ? { ...event, shadowPolicies } : event)
     context.telemetry.uploadGranted({ bucket: note.bucket, sizeBytes: note.sizeBytes })
     return {
       upload: viewOf(command, reply.expMs, note),

@@ -23,7 +23,7 @@ export function fingerprintOf(
     wanted.sizeBytes,
     wanted.contentType,
     wanted.sha256 ?? null,
-    [...wanted.metadata].sort(([a], [b]) => (a < b ? -1 : 1)),
+    sortedByName(wanted.metadata),
     wanted.mode,
     wanted.overwrite,
     wanted.expiresInSeconds ?? null,
@@ -32,12 +32,17 @@ export function fingerprintOf(
   return toBase64Url(hashing.sha256(canonical).slice(0, FINGERPRINT_BYTES))
 }
 
+function sortedByName(texts: ReadonlyMap<string, string> | undefined): [string, string][] {
+  if (texts === undefined || texts.size === 0) return []
+  return [...texts].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
 /** Left out when there are none: requests of version 0.1.0 keep their fingerprints. */
 function settingsOf(wanted: WantedUpload): unknown[] {
   const { atMost, partChecksums, cacheControl, contentEncoding, disposition } = wanted
-  const { storageClass, encryption, tags = new Map<string, string>() } = wanted
+  const { storageClass, encryption, tags } = wanted
   const plain = [cacheControl, contentEncoding, disposition, storageClass, encryption]
-  const named = [...tags].sort(([a], [b]) => (a < b ? -1 : 1))
+  const named = sortedByName(tags)
   const isUsual = plain.every((value) => value === undefined) && named.length === 0
   if (isUsual && atMost !== true && partChecksums !== true) return []
   return [atMost === true, partChecksums === true, plain.map((value) => value ?? null), named]

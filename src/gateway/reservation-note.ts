@@ -109,6 +109,7 @@ export type ReservationNote = UploadNote | DeleteNote | AdjustNote
  */
 export function noteText(note: ReservationNote): string {
   if (note.kind === 'upload') {
+    if (note.etag === undefined && note.settledMs === undefined) return pendingText(note)
     const { kind: _, tenant, user, bucket, place, key, sizeBytes, contentType, ...more } = note
     const { createdMs, afterUrlMs, etag, settledMs, ...others } = more
     const isSettled = etag !== undefined && settledMs !== undefined
@@ -126,6 +127,28 @@ export function noteText(note: ReservationNote): string {
   const usual = [tenant, bucket, ...place, key, sizeBytes, uploadId, deadAtMs]
   return JSON.stringify(['d', ...usual, ...rest(rare)])
 }
+
+/** The same text for one that has not ended, as nearly all are written: without copies in between. */
+function pendingText(note: UploadNote): string {
+  const { tenant, user, bucket, place, key, sizeBytes, contentType, createdMs, afterUrlMs } = note
+  const [store, storeBucket, prefix] = place
+  const where = [tenant, user, bucket, store, storeBucket, prefix, key]
+  let rare: Record<string, unknown> | undefined
+  for (const name of Object.keys(note)) {
+    const value = PLACED.has(name) ? undefined : note[name as keyof UploadNote]
+    if (value === undefined) continue
+    rare ??= {}
+    rare[name] = value
+  }
+  const usual = [sizeBytes, contentType, createdMs, afterUrlMs]
+  return JSON.stringify(['u', ...where, ...usual, ...(rare === undefined ? [] : [rare])])
+}
+
+/** Members of an upload's note that have places of their own. */
+const PLACED: ReadonlySet<string> = new Set<keyof UploadNote>([
+  ...(['kind', 'tenant', 'user', 'bucket', 'place', 'key'] as const),
+  ...(['sizeBytes', 'contentType', 'createdMs', 'afterUrlMs'] as const),
+])
 
 function rest(rare: object): object[] {
   return Object.keys(rare).length === 0 ? [] : [rare]
