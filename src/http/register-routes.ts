@@ -84,7 +84,7 @@ export function presentedCredentials(http: HttpContext) {
 
 function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<string, unknown>> {
   const text = queryOf(http)
-  if (text === '') return schema === undefined ? {} : parsedQuery(schema, {})
+  if (text === '') return schema === undefined ? {} : emptyQuery(schema)
   const parameters = new URLSearchParams(text)
   const names = [...parameters.keys()]
   const doubled = names.find((name, index) => names.indexOf(name) !== index)
@@ -101,6 +101,17 @@ function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<s
     })
   }
   return parsedQuery(schema, values)
+}
+
+/** What an absent query means, by schema: it is the same for all requests. */
+const emptyQueries = new WeakMap<NonNullable<Route['query']>, Readonly<Record<string, unknown>>>()
+
+function emptyQuery(schema: NonNullable<Route['query']>): Readonly<Record<string, unknown>> {
+  const known = emptyQueries.get(schema)
+  if (known !== undefined) return known
+  const parsed = Object.freeze(parsedQuery(schema, {}))
+  emptyQueries.set(schema, parsed)
+  return parsed
 }
 
 function parsedQuery(

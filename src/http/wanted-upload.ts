@@ -2,6 +2,8 @@ import type * as z from 'zod'
 import type { WantedUpload } from '../gateway/plan-upload.ts'
 import type { createUploadSchema } from './upload-schemas.ts'
 
+const NO_METADATA: ReadonlyMap<string, string> = new Map()
+
 /** An upload as the use cases know it, from a body that its schema has passed. */
 export function wantedUpload(body: z.output<typeof createUploadSchema>): WantedUpload {
   const { metadata, tags, sizeBytes, maxSizeBytes, ...rest } = body
@@ -9,7 +11,7 @@ export function wantedUpload(body: z.output<typeof createUploadSchema>): WantedU
     ...rest,
     sizeBytes: sizeBytes ?? maxSizeBytes ?? 0,
     ...(sizeBytes === undefined && { atMost: true }),
-    metadata: new Map(Object.entries(metadata ?? {})),
+    metadata: metadata === undefined ? NO_METADATA : new Map(Object.entries(metadata)),
     ...(tags !== undefined && { tags: new Map(Object.entries(tags)) }),
   }
 }
