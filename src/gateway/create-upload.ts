@@ -2,9 +2,7 @@ import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
-import { ObjectKey } from '../object-key.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
-import { placeRecorded } from '../stores/place-object.ts'
 import { abandonUpload } from './abandon-upload.ts'
 import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
@@ -12,10 +10,17 @@ import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
-import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
+import {
+  assertFormEnforceable,
+  planAsReserved,
+  planUpload,
+  type UploadPlan,
+  type WantedUpload,
+} from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { type Reserved, reserveUpload } from './reserve-upload.ts'
+import { placeOf } from './settle.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
 import { takeOver } from './take-over.ts'
@@ -143,7 +148,8 @@ async function replay(
   context: GatewayContext,
   step: Step & { reply: Extract<AdmitReply, { code: 'EXISTS' }> },
 ): Promise<CreatedUpload> {
-  const { account, plan, request, reply, admitted } = step
+  const { account, request, reply, admitted } = step
+  const { wanted } = request
   const command = { ...admitted.command, note: reply.note }
   const reservation = {
     ...command,
@@ -163,18 +169,18 @@ async function replay(
   const upload = uploadView(reservation, note)
   const expiresAtMs = urlExpiryMs(reply.expMs, note.afterUrlMs)
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
-    return { upload, guarantees: plan.guarantees, limits }
+    const { guarantees } = planAsReserved(step.plan, wanted, note)
+    return { upload, guarantees, limits }
   }
+  const plan = planAsReserved({ ...step.plan, place: placeOf(context, note) }, wanted, note)
+  assertFormEnforceable(plan, wanted)
   const { nowMs, expMs } = reply
   const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
   const latest = isUnmade ? await takeOver(context, reservation, note, nowMs) : note
-  const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
   const asRead = isUnmade ? { ...command, note: noteText(latest) } : command
   const overwrite = await prepareIfOverwrite(context, asRead, latest)
-  const { wanted } = request
   const { conditions } = overwrite
-  const standing = { command, plan: { ...plan, place }, wanted, nowMs, expMs, conditions }
-  const signing = signingOf(standing, overwrite.note)
+  const signing = signingOf({ command, plan, wanted, nowMs, expMs, conditions }, overwrite.note)
   let made = overwrite.note
   if (made.multipart !== undefined && !isMade(made.multipart)) {
     made = await openMultipart(context, signing, made)

@@ -13,7 +13,7 @@ import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { type PlannedItem, planBatch } from './plan-batch.ts'
-import type { WantedUpload } from './plan-upload.ts'
+import { assertFormEnforceable, planAsReserved, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { noteText, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { timesOf, uploadNoteFor } from './reserve-upload.ts'
@@ -169,7 +169,7 @@ async function grantAll(context: GatewayContext, step: Step): Promise<CreatedUpl
   if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
   const shadowPolicies = reportShadow(context, account, measured, reply)
   try {
-    const items = await signAll(context, step, { reservations, shadowPolicies })
+    const items = await signAll(context, step, { reservations, shadowPolicies, isReplay: false })
     for (const { plan, wanted } of step.items) {
       const { sizeBytes } = wanted
       context.telemetry.uploadGranted({ bucket: plan.bucket.name, sizeBytes })
@@ -200,16 +200,21 @@ async function replayAll(context: GatewayContext, step: Step): Promise<CreatedUp
   const levels = look.code === 'OK' || look.code === 'DENIED' ? look.levels : undefined
   const limits =
     levels === undefined ? [] : limitStatuses(account.limits, measured, levels, look.nowMs, false)
-  return { items: await signAll(context, step, { reservations, shadowPolicies: [] }), limits }
+  const replay = { reservations, shadowPolicies: [], isReplay: true }
+  return { items: await signAll(context, step, replay), limits }
+}
+
+interface ToSign {
+  readonly reservations: readonly Reservation[]
+  readonly shadowPolicies: readonly string[]
+  /** They were made by plans that may not be those of now. */
+  readonly isReplay: boolean
 }
 
 async function signAll(
   context: GatewayContext,
   { items, request, admitted }: Step,
-  {
-    reservations,
-    shadowPolicies,
-  }: { readonly reservations: readonly Reservation[]; readonly shadowPolicies: readonly string[] },
+  { reservations, shadowPolicies, isReplay }: ToSign,
 ): Promise<CreatedUploads['items']> {
   const { nowMs } = admitted.reply
   const signed = await Promise.all(
@@ -220,15 +225,17 @@ async function signAll(
         throw new GatewayError('InternalError', 'Cannot sign the batch: an upload is missing')
       }
       const upload = uploadView(reservation, note)
-      const { guarantees } = plan
       const { expMs, rid } = reservation
       const expiresAtMs = urlExpiryMs(expMs, note.afterUrlMs)
       const isOver = upload.status !== 'pending' || expiresAtMs - nowMs < MIN_GRANT_MS
+      const placed = isOver || !isReplay ? plan : { ...plan, place: placeOf(context, note) }
+      const standing = isReplay ? planAsReserved(placed, wanted, note) : placed
+      const { guarantees } = standing
       if (isOver) return { upload, guarantees }
-      const placed = { ...plan, place: placeOf(context, note) }
+      if (isReplay) assertFormEnforceable(standing, wanted)
       const command = { ...admitted.command, rid, hold: reservation.hold }
       const conditions = undefined
-      const signing = { command, plan: placed, wanted, nowMs, expMs, expiresAtMs, conditions }
+      const signing = { command, plan: standing, wanted, nowMs, expMs, expiresAtMs, conditions }
       const grant = await signUpload(context, signing)
       const asked = { ...request, wanted }
       const event = uploadGranted(context, asked, rid, note, grant)

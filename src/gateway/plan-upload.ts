@@ -25,6 +25,7 @@ import { placeNew } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 import { newUuid } from './ids.ts'
+import type { UploadNote } from './reservation-note.ts'
 
 /** What the sealed ticket takes of the 2 KiB of metadata, its name included. */
 const TICKET_METADATA_BYTES = 1_030
@@ -96,29 +97,72 @@ export function planUpload(
   const { capabilities } = place.placement.store
   const bindings = bindingsOf(wanted, bucket)
   const form = chooseForm(bucket, capabilities, wanted)
+  const chosen = { bucket, place, form, bindings }
+  assertFormEnforceable(chosen, wanted)
+  const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
+  return {
+    ...chosen,
+    ...(form === 'multipart' && { multipart: planMultipart(capabilities, sizeBytes) }),
+    contentType: contentType.text,
+    expiresInSeconds: lifetimeOf(wanted.expiresInSeconds, bucket.upload),
+    writeOnce,
+    guarantees: guaranteesOfForm({ ...chosen, writeOnce }, wanted),
+  }
+}
+
+/**
+ * The plan by which an upload was reserved, from one that was made for the same request now: a probe, a
+ * threshold or another gateway may choose another form today, but what is signed has to be what the
+ * reservation waits for. Says nothing on whether the store still keeps it: `assertFormEnforceable` does.
+ */
+export function planAsReserved(
+  plan: UploadPlan,
+  wanted: WantedUpload,
+  { multipart, post, writeOnce: partsAreOnce }: UploadNote,
+): UploadPlan {
+  const { multipart: _, ...common } = plan
+  const { bucket, place } = plan
+  const put = post === true ? 'post' : 'put'
+  const form = multipart === undefined ? put : 'multipart'
+  // Of parts it is the gateway's own Complete that keeps it, by what was recorded.
+  const writeOnce =
+    form === 'multipart'
+      ? partsAreOnce === true
+      : !wanted.overwrite && keepsWriteOnce(bucket, place.placement.store.capabilities, form)
+  const reserved = {
+    ...common,
+    form,
+    writeOnce,
+    ...(multipart !== undefined && { multipart }),
+  } as const
+  return { ...reserved, guarantees: guaranteesOfForm(reserved, wanted) }
+}
+
+type ChosenForm = Pick<UploadPlan, 'bucket' | 'place' | 'form' | 'bindings'>
+
+/** Passes what the store keeps of an upload in this form. Throws `UnsupportedByStore`, `InvalidKey`. */
+export function assertFormEnforceable(
+  { bucket, place, form, bindings }: ChosenForm,
+  wanted: WantedUpload,
+): void {
   if (form === 'post') formKey(place)
   const exactSize = wanted.atMost !== true
   const partSha256 = wanted.partChecksums === true
   const asked = { ...wanted, form, exactSize, partSha256, bindings: askedOf(bindings) }
   assertUploadEnforceable(bucket, place, asked)
-  const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
-  return {
-    bucket,
-    place,
+}
+
+function guaranteesOfForm(
+  { place, form, bindings, writeOnce }: ChosenForm & Pick<UploadPlan, 'writeOnce'>,
+  wanted: WantedUpload,
+): Guarantees {
+  return guaranteesOf(place.placement.store.capabilities, {
     form,
-    ...(form === 'multipart' && { multipart: planMultipart(capabilities, sizeBytes) }),
-    contentType: contentType.text,
-    bindings,
-    expiresInSeconds: lifetimeOf(wanted.expiresInSeconds, bucket.upload),
+    exactSize: wanted.atMost !== true,
     writeOnce,
-    guarantees: guaranteesOf(capabilities, {
-      form,
-      exactSize,
-      writeOnce,
-      sha256: wanted.sha256 !== undefined || partSha256,
-      signed: signedNames(wanted, bindings),
-    }),
-  }
+    sha256: wanted.sha256 !== undefined || wanted.partChecksums === true,
+    signed: signedNames(wanted, bindings),
+  })
 }
 
 /** What is signed about the object beside its type and metadata. */

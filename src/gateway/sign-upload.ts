@@ -24,9 +24,16 @@ export interface Signing {
   readonly conditions: OverwriteConditions | undefined
 }
 
-/** Signs the PUT or the form of a reservation, with its sealed ticket as metadata. */
+/**
+ * Signs the PUT or the form of a reservation, with its sealed ticket as metadata. Throws `InternalError`
+ * for a plan of parts.
+ */
 export async function signUpload(context: GatewayContext, signing: Signing): Promise<UploadGrant> {
   const { plan, wanted, nowMs, expiresAtMs, conditions } = signing
+  // Its ticket would say that no URL can bring the object back, and a PUT's can.
+  if (plan.form === 'multipart') {
+    throw new GatewayError('InternalError', 'Cannot sign the upload: it is of parts')
+  }
   const common = {
     place: plan.place,
     contentType: plan.contentType,
