@@ -4,7 +4,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { type ClaimedPart, putTogether } from './complete-multipart.ts'
 import type { GatewayContext } from './context.ts'
-import { ownUpload } from './own-upload.ts'
+import { ownUploadToFinish } from './own-upload.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf } from './reservation-note.ts'
 import { settle } from './settle.ts'
@@ -19,7 +19,7 @@ export interface CompleteUploadRequest {
 
 /**
  * Looks at the store and settles; an upload of parts is put together first. Repeating it gives the same
- * answer. Throws `NoSuchUpload`, `UploadIncomplete` when the object or a part is not there (yet),
+ * answer. Throws what `ownUploadToFinish` throws, `UploadIncomplete` when the object or a part is not there (yet),
  * `UploadRejected` when it is larger than reserved or would replace what must stay, `UploadNotPending`
  * after an abort, `InvalidRequest` for a list of parts of an upload that has none, `StoreUnavailable`,
  * `LedgerUnavailable`.
@@ -28,7 +28,7 @@ export async function completeUpload(
   context: GatewayContext,
   { principal, uploadId, parts }: CompleteUploadRequest,
 ): Promise<UploadView> {
-  const { reservation, note } = await ownUpload(context, principal, uploadId)
+  const { reservation, note } = await ownUploadToFinish(context, principal, uploadId)
   if (parts !== undefined && note.multipart === undefined) {
     throw invalidMember('parts', 'must be left out: the upload is not of parts')
   }

@@ -4,6 +4,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { isUploadId } from '../ledger/upload-id.ts'
 import { ObjectKey } from '../object-key.ts'
 import { authorize } from '../policy/authorize.ts'
+import { essenceOf } from '../policy/content-type.ts'
 import type { GatewayContext } from './context.ts'
 import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
 
@@ -41,4 +42,24 @@ export async function ownUpload(
     key: ObjectKey.parse(note.key),
   })
   return { reservation, note }
+}
+
+/**
+ * Finds an upload of this caller that is to become an object, by more parts or by completing it: as for a
+ * new one, the permission has to cover its size and type, and an overwrite one of its own. Looking at an
+ * upload and aborting it ask for less, so that whoever has lost a permission can still clear up. Throws
+ * what `ownUpload` throws, `EntityTooLarge` or `UnsupportedMediaType` where only those stand in the way.
+ */
+export async function ownUploadToFinish(
+  context: Pick<GatewayContext, 'accounts' | 'ledger'>,
+  principal: Principal,
+  uploadId: string,
+): Promise<OwnUpload> {
+  const own = await ownUpload(context, principal, uploadId)
+  const { bucket, sizeBytes, overwrite, ...note } = own.note
+  const key = ObjectKey.parse(note.key)
+  const contentType = essenceOf(note.contentType)
+  authorize(principal, { operation: 'upload', bucket, key, sizeBytes, contentType })
+  if (overwrite === true) authorize(principal, { operation: 'overwrite', bucket, key })
+  return own
 }

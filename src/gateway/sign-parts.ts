@@ -10,7 +10,7 @@ import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { signPlannedParts, type WantedPart } from './multipart-parts.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
-import { type OwnUpload, ownUpload } from './own-upload.ts'
+import { type OwnUpload, ownUploadToFinish } from './own-upload.ts'
 import { lifetimeOf } from './plan-upload.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
 import { placeOf } from './settle.ts'
@@ -35,7 +35,7 @@ export interface SignedParts {
 
 /**
  * Signs parts of a multipart upload, the first time or again: what was reserved covers them however
- * often. Charged as one request; asks no store. Throws `NoSuchUpload`, `AccessDenied`,
+ * often. Charged as one request; asks no store. Throws what `ownUploadToFinish` throws,
  * `UploadNotPending`, `InvalidRequest` for a number that was not planned and for a checksum that is
  * missing or not expected, `SlowDown`, `Overloaded`, `LedgerUnavailable`.
  */
@@ -44,7 +44,7 @@ export async function signMoreParts(
   request: SignPartsRequest,
 ): Promise<SignedParts> {
   const { principal, uploadId, requestId } = request
-  const own = await ownUpload(context, principal, uploadId)
+  const own = await ownUploadToFinish(context, principal, uploadId)
   const { note } = own
   try {
     const multipart = pendingMultipart(own)

@@ -46,10 +46,7 @@ const ACTIVE_FORM = /^(?:[^/]+\/.+\+xml|text\/javascript1\.[0-9]|multipart\/.+|m
  * malformed or has a parameter besides `charset`, `UnsupportedMediaType` for what is not allowed.
  */
 export function acceptContentType(text: string, allowed: ReadonlySet<string>): ContentType {
-  const essence = CONTENT_TYPE.exec(text)?.[1]?.toLowerCase()
-  if (essence === undefined) {
-    throw invalidMember('contentType', 'must be "type/subtype", with at most a charset behind it')
-  }
+  const essence = essenceOf(text)
   if (allowed.size > 0 ? !allowed.has(essence) : isActiveType(essence)) {
     throw new GatewayError(
       'UnsupportedMediaType',
@@ -57,6 +54,13 @@ export function acceptContentType(text: string, allowed: ReadonlySet<string>): C
     )
   }
   return { essence, text }
+}
+
+/** The essence of a content type, in lower case. Throws `InvalidRequest` for what is malformed. */
+export function essenceOf(text: string): string {
+  const essence = CONTENT_TYPE.exec(text)?.[1]?.toLowerCase()
+  if (essence !== undefined) return essence
+  throw invalidMember('contentType', 'must be "type/subtype", with at most a charset behind it')
 }
 
 /** True for an essence whose objects can run script in the reader's browser. Lower case only. */

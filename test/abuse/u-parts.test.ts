@@ -173,6 +173,61 @@ describe('part numbers', () => {
     gateway = await gatewayForParts(embeddedStore(), { ...common, allow })
     await refuseParts(id, { partNumbers: [1] }, { status: 403, code: 'AccessDenied' })
   })
+
+  const ALL = ['upload', 'overwrite']
+  const WITHDRAWN = [
+    ['overwrite', { operations: ['upload'] }, { status: 403, code: 'AccessDenied' }],
+    [
+      'the size',
+      { operations: ALL, maxSizeBytes: THREE_PARTS_BYTES - 1 },
+      { status: 413, code: 'EntityTooLarge' },
+    ],
+    [
+      'the type',
+      { operations: ALL, contentTypes: ['image/png'] },
+      { status: 415, code: 'UnsupportedMediaType' },
+    ],
+  ] as const
+
+  it.each(WITHDRAWN)(
+    'P04 refused: parts and complete of an overwrite, after the permission for %s was withdrawn; DELETE and GET go on',
+    async (_, rule, refusal) => {
+      const clock = new TestClock(Date.now())
+      const common = { clock, overrides: { ledger: openMemoryLedger({ clock }) } }
+      const exactly = {
+        operations: ALL,
+        maxSizeBytes: THREE_PARTS_BYTES,
+        contentTypes: ['image/jpeg'],
+      }
+      const allowed = { ...common, allow: { 'acme/alice': [exactly] } }
+      gateway = await gatewayForParts(embeddedStore(), allowed)
+      const upload = await createParts(gateway, {
+        overwrite: true,
+        contentType: 'image/JPEG; charset=x',
+      })
+      await putParts(upload.multipart.parts)
+      expect((await askParts(upload.id, { partNumbers: [1] })).status).toBe(200)
+      await gateway.close()
+      gateway = await gatewayForParts(embeddedStore(), {
+        ...common,
+        allow: { 'acme/alice': [rule] },
+      })
+      await refuseParts(upload.id, { partNumbers: [1] }, refusal)
+      const before = stateOf(gateway)
+      await expectRefused(await complete(upload.id), refusal, { gateway, before })
+      expect(await gateway.status(upload.id)).toBe('pending')
+      await gateway.close()
+      gateway = await gatewayForParts(embeddedStore(), allowed)
+      expect((await complete(upload.id)).status).toBe(200)
+      const other = await createParts(gateway, { overwrite: true })
+      await gateway.close()
+      gateway = await gatewayForParts(embeddedStore(), {
+        ...common,
+        allow: { 'acme/alice': [rule] },
+      })
+      expect((await gateway.call('DELETE', `/v1/uploads/${other.id}`)).status).toBe(204)
+    },
+  )
 })
 
 const OTHER_BODIES: readonly (readonly [what: string, put: PutOptions])[] = [
