@@ -22,7 +22,8 @@ export function isMade(multipart: MultipartNote | undefined): multipart is MadeM
 
 /**
  * Makes the upload at the store and records its id, before any URL of a part leaves: so that whatever
- * happens next, somebody knows what to abort. Throws `StoreUnavailable`, `LedgerUnavailable`.
+ * happens next, somebody knows what to abort. Throws `UnsupportedByStore`, `StoreUnavailable`,
+ * `LedgerUnavailable`.
  */
 export async function openMultipart(
   context: GatewayContext,

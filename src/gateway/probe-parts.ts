@@ -130,6 +130,7 @@ async function concluded(look: () => Promise<boolean>): Promise<boolean> {
 
 function isAnswer({ code, details }: GatewayError): boolean {
   const { status, reason } = details.facts ?? {}
+  if (code === 'UnsupportedByStore') return true
   if (code !== 'StoreUnavailable') return false
   // An answer that cannot be read is one too, and no better.
   if (typeof reason === 'string') return reason.startsWith('Cannot read ')

@@ -8,6 +8,7 @@ import {
 } from './multipart-answer.ts'
 import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
 import { readCapped } from './read-capped.ts'
+import { refusedBegin } from './refused-begin.ts'
 import { errorCodeOf, type SignedCall, type StoreCall, unavailable } from './signed-call.ts'
 import type {
   CompleteOutcome,
@@ -69,9 +70,10 @@ async function createMultipart(
     verb: 'begin the multipart upload',
     method: 'POST',
     headers,
-    accepts: ({ status }) => status === 200,
+    accepts: ({ status }) => status === 200 || status === 400 || status === 501,
   }
   const response = await call(wanted)
+  if (response.status !== 200) throw await refusedBegin(wanted, response)
   return usableAnswer(wanted, async () =>
     parseCreateAnswer(await readCapped(response, MAX_ANSWER_BYTES)),
   )

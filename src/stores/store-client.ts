@@ -87,6 +87,7 @@ export interface StoreClient {
   /**
    * Begins a multipart upload and answers the store's id for it: 1 to 1,024 visible ASCII characters.
    * `headers` have lower-case names, and all of them are signed. Repeating it begins another one.
+   * Throws `UnsupportedByStore` where the store will not have it as asked, however often.
    */
   createMultipart(place: ObjectPlace, headers: ReadonlyMap<string, string>): Promise<string>
   /** All parts that the store has, by ascending number; undefined when there is no such upload. */
