@@ -66,6 +66,9 @@ export const capabilitiesSchema = members({
   preferredPartBytes: integer(1, MAX_AMOUNT).describe(
     'Size of parts, in bytes, while maxParts of it are enough.',
   ),
+  maxMetadataValueBytes: integer(1, MAX_AMOUNT).describe(
+    'Longest value of x-amz-meta-*, in bytes.',
+  ),
 }).partial()
 
 const keyPair = {

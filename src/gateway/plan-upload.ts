@@ -156,12 +156,13 @@ function guaranteesOfForm(
   { place, form, bindings, writeOnce }: ChosenForm & Pick<UploadPlan, 'writeOnce'>,
   wanted: WantedUpload,
 ): Guarantees {
-  return guaranteesOf(place.placement.store.capabilities, {
+  const { capabilities } = place.placement.store
+  return guaranteesOf(capabilities, {
     form,
     exactSize: wanted.atMost !== true,
     writeOnce,
     sha256: wanted.sha256 !== undefined || wanted.partChecksums === true,
-    signed: signedNames(wanted, bindings),
+    signed: signedNames(capabilities, wanted, bindings),
   })
 }
 
@@ -195,11 +196,12 @@ function keepsWriteOnce(
 
 /** Names of the headers that are signed for the object, so that nobody can add or change them. */
 function signedNames(
+  { maxMetadataValueBytes }: Capabilities,
   { contentType, metadata }: WantedUpload,
   bindings: ObjectBindings,
 ): Iterable<string> {
   const object = { contentType, metadata, ticket: '', bindings }
-  return objectHeaders({ fixedHeaders: {} }, object).keys()
+  return objectHeaders({ fixedHeaders: {}, maxMetadataValueBytes }, object).keys()
 }
 
 function askedOf({ storageClass, tags, encryption, ...headers }: ObjectBindings) {

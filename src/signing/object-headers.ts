@@ -26,6 +26,9 @@ export interface WantedObject {
   readonly bindings?: ObjectBindings | undefined
 }
 
+/** What a store says of headers. */
+export type HeaderLimits = Pick<Capabilities, 'fixedHeaders' | 'maxMetadataValueBytes'>
+
 /** The member of a request behind a header, for the error that names it. */
 const MEMBER_OF: ReadonlyMap<string, string> = new Map([
   ['content-type', 'contentType'],
@@ -41,10 +44,10 @@ const MEMBER_OF: ReadonlyMap<string, string> = new Map([
  * The headers that make an object what it was asked to be: signed on a PUT and on
  * CreateMultipartUpload, fields of a form. Lower-case names. The store's fixed headers come first and
  * are replaced by what was asked for, never the other way round. Throws `InvalidRequest` for a value
- * that cannot be a header.
+ * that cannot be a header, and `UnsupportedByStore` (`metadata`) for one that the store has no room for.
  */
 export function objectHeaders(
-  { fixedHeaders }: Pick<Capabilities, 'fixedHeaders'>,
+  { fixedHeaders, maxMetadataValueBytes }: HeaderLimits,
   { contentType, metadata, ticket, bindings = {} }: WantedObject,
 ): Map<string, string> {
   const headers = new Map<string, string>()
@@ -58,7 +61,22 @@ export function objectHeaders(
   setEncryption(headers, bindings.encryption)
   if (metadata.size > 0) setMetadata(headers, metadata)
   headers.set('x-amz-meta-signet', ticket)
+  assertRoomForMetadata(headers, maxMetadataValueBytes)
   return headers
+}
+
+/** A grant that is above it would look right, and the store would refuse it or break. */
+function assertRoomForMetadata(headers: ReadonlyMap<string, string>, maxBytes: number): void {
+  for (const [name, value] of headers) {
+    // ASCII alone, so that characters are bytes.
+    if (!name.startsWith('x-amz-meta-') || value.length <= maxBytes) continue
+    const what = name === 'x-amz-meta-signet' ? 'the ticket of so many limits' : `"${name}"`
+    throw new GatewayError(
+      'UnsupportedByStore',
+      `Cannot sign for this store: it takes ${maxBytes} bytes of metadata a value, and ${what} has ${value.length}`,
+      { capability: 'metadata' },
+    )
+  }
 }
 
 function setHeader(headers: Map<string, string>, name: string, value: string | undefined): void {

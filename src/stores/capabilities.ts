@@ -63,6 +63,8 @@ export interface Capabilities {
   readonly maxPartBytes: number
   /** Size of parts, in bytes, while `maxParts` of it are enough. */
   readonly preferredPartBytes: number
+  /** Longest value of one `x-amz-meta-*`, in bytes; the sealed ticket is one. */
+  readonly maxMetadataValueBytes: number
 }
 
 /** Assumes nothing: the profile `generic`, and what every other one starts from. */
@@ -96,4 +98,6 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   minPartBytes: 5 * 2 ** 20,
   maxPartBytes: 5 * 2 ** 30,
   preferredPartBytes: 8 * 2 ** 20,
+  // S3 User Guide, object metadata: 2 KiB for all names and values.
+  maxMetadataValueBytes: 2_048,
 })

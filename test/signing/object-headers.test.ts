@@ -5,7 +5,7 @@ import {
   type WantedObject,
 } from '../../src/signing/object-headers.ts'
 
-const NOTHING_FIXED = { fixedHeaders: {} }
+const NOTHING_FIXED = { fixedHeaders: {}, maxMetadataValueBytes: 2_048 }
 
 function headersOf(bindings?: ObjectBindings, overrides: Partial<WantedObject> = {}) {
   const wanted = { contentType: 'image/jpeg', metadata: new Map(), ticket: 'st1.abc', bindings }
@@ -13,6 +13,19 @@ function headersOf(bindings?: ObjectBindings, overrides: Partial<WantedObject> =
 }
 
 describe('the headers of an object', () => {
+  it('422: a value of metadata above what the store takes, and the ticket is one', () => {
+    const limits = { fixedHeaders: {}, maxMetadataValueBytes: 9 }
+    const of = (ticket: string, value: string) => {
+      const metadata = new Map([['album', value]])
+      return objectHeaders(limits, { contentType: 'image/jpeg', metadata, ticket })
+    }
+    // Three bytes of UTF-8 are nine characters on the wire.
+    expect(of('123456789', '\u20ac').get('x-amz-meta-album')).toBe('%E2%82%AC')
+    const refused = { code: 'UnsupportedByStore', details: { capability: 'metadata' } }
+    expect(() => of('1234567890', 'a')).toThrow(expect.objectContaining(refused))
+    expect(() => of('1', '\u20ac!')).toThrow(expect.objectContaining(refused))
+  })
+
   it('are type and ticket when nothing else was asked for', () => {
     expect(headersOf()).toEqual({ 'content-type': 'image/jpeg', 'x-amz-meta-signet': 'st1.abc' })
     expect(headersOf({ tags: new Map() })).toEqual(headersOf())
@@ -56,7 +69,7 @@ describe('the headers of an object', () => {
       'x-amz-meta-signet': 'forged',
     }
     const headers = objectHeaders(
-      { fixedHeaders },
+      { ...NOTHING_FIXED, fixedHeaders },
       {
         contentType: 'image/jpeg',
         metadata: new Map([['album', '7']]),

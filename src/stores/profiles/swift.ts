@@ -25,6 +25,7 @@ export const swift = defineProfile({
     encryption: 'no', // m: 501
     contentMd5: 'yes', // m: 400 BadDigest
     maxParts: 1_000, // s: the cluster's default
+    maxMetadataValueBytes: 256, // s, m: the default of max_meta_value_length; above it every PUT is 500
     // m: taken when signed. Unsigned, x-detect-content-type puts a guess in place of the signed type.
     fixedHeaders: {
       'x-amz-acl': 'private',
