@@ -1,6 +1,7 @@
 import { Secret } from '../secret.ts'
 import { isLoopbackHost } from './address.ts'
 import type {
+  ConfiguredBucket,
   Durability,
   Environment,
   LedgerSettings,
@@ -10,6 +11,7 @@ import type {
 } from './config.ts'
 import { noSuchState, parseRedisUrl, type RedisUrl } from './redis-url.ts'
 import type { Report } from './report.ts'
+import { usualRetention } from './retention.ts'
 import type { LedgerInput } from './schema-ledger.ts'
 
 /** The members of `ledger` that say how to reach it. */
@@ -68,20 +70,21 @@ export function buildState(
   return state
 }
 
-/** `ledger`, for the place where it lives. Reports what has no meaning there. */
+/**
+ * `ledger`, for the place where it lives and uploads to these buckets. Reports what has no meaning there.
+ */
 export function buildLedger(
   state: StateSetting,
   input: LedgerInput,
-  report: Report,
+  { buckets, report }: { buckets: Iterable<ConfiguredBucket>; report: Report },
 ): LedgerSettings {
-  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, retentionHours, whenAway } = input
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS, whenAway } = input
   const waitDefault = Math.min(WAIT_TIMEOUT_MS, Math.floor(commandTimeoutMs * WAIT_SHARE))
   const { waitTimeoutMs = waitDefault } = input
   const common = {
     commandTimeoutMs,
     waitTimeoutMs,
     connectTimeoutMs: input.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    retentionHours,
     gateways: input.gateways ?? 1,
     whenAway,
   }
@@ -90,7 +93,8 @@ export function buildLedger(
       if (input[name] === undefined) continue
       report.problem(['ledger', name], `has a meaning on Redis alone, not for ${state.kind}:`)
     }
-    return { ...common, durability: 'disk', replicas: 0 }
+    const { retentionHours = usualRetention('disk', buckets) } = input
+    return { ...common, retentionHours, durability: 'disk', replicas: 0 }
   }
   if (waitTimeoutMs >= commandTimeoutMs) {
     report.problem(
@@ -98,9 +102,12 @@ export function buildLedger(
       `must be below "commandTimeoutMs", which is ${commandTimeoutMs}`,
     )
   }
+  const promises = promisesOf(state, input, report)
+  const { retentionHours = usualRetention(promises.durability, buckets) } = input
   return {
     ...common,
-    ...promisesOf(state, input, report),
+    retentionHours,
+    ...promises,
     ...sentinelAccess(state, input, report),
   }
 }

@@ -1,10 +1,7 @@
 import type { Placement, Store } from '../stores/store.ts'
-import type { ConfiguredBucket, LedgerSettings, Tenant } from './config.ts'
+import type { ConfiguredBucket, Tenant } from './config.ts'
 import { quote } from './problem.ts'
 import type { Report } from './report.ts'
-
-/** Between the end of the last transfer and that of its reservation, and of the journal's entry. */
-const SPARE_SECONDS = 120
 
 /** Looks at what only shows when everything is there: warnings, no problems. */
 export function checkTogether(
@@ -19,28 +16,6 @@ export function checkTogether(
   for (const store of stores.values()) warnOfCopyHole(store, report)
   warnOfSharedObjects([...buckets.values()], report)
   if (tenants.size === 0) report.warn(['tenants'], 'has nobody in it: all requests are refused')
-}
-
-/**
- * Warns of buckets whose uploads can outlive the ledger's memory of ended ones. What is older than that
- * a journal does not put back, as it may have ended and been forgotten, and would count twice.
- */
-export function checkRetention(
-  { durability, retentionHours }: Pick<LedgerSettings, 'durability' | 'retentionHours'>,
-  buckets: ReadonlyMap<string, ConfiguredBucket>,
-  report: Report,
-): void {
-  if (durability !== 'async') return
-  for (const { name, upload, placements } of buckets.values()) {
-    const transfers = placements.map(({ store }) => store.maxTransferSeconds)
-    const seconds = upload.expiresInSecondsMax + Math.max(...transfers) + SPARE_SECONDS
-    if (seconds <= retentionHours * 3_600) continue
-    const needed = Math.ceil(seconds / 3_600)
-    report.warn(
-      ['ledger', 'retentionHours'],
-      `is shorter than uploads to ${quote(name)} may take, so that a failover may lose some: ${needed} is enough`,
-    )
-  }
 }
 
 // An unsigned x-amz-copy-source makes an upload URL a read of all that its credential may read. What

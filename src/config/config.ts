@@ -139,7 +139,7 @@ export interface LedgerSettings {
   readonly waitTimeoutMs: number
   /** 50 to 60,000. Default 1,000. */
   readonly connectTimeoutMs: number
-  /** How long ended reservations are remembered, 2 to 720. Default 24. */
+  /** How long ended reservations are remembered, 2 to 720. Default 24, for `async` at least what uploads take. */
   readonly retentionHours: number
   /** Gateways that share the ledger, 1 to 1,000. Default 1. */
   readonly gateways: number

@@ -8,13 +8,14 @@ import { buildSecrets } from './build-secrets.ts'
 import { buildAudit, buildServer } from './build-settings.ts'
 import { buildStore } from './build-store.ts'
 import { buildTenant } from './build-tenant.ts'
-import { checkRetention, checkTogether } from './check-together.ts'
+import { checkTogether } from './check-together.ts'
 import type { Config, Environment, Secrets } from './config.ts'
 import { deepFreeze } from './frozen.ts'
 import { warnOfLiteralPasswords } from './literal-passwords.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { type ReferenceSources, resolveReferences } from './references.ts'
 import { createReport, type Report } from './report.ts'
+import { checkRetention } from './retention.ts'
 import { salvage } from './salvage.ts'
 import { configSchema } from './schema.ts'
 import { reportIssues } from './schema-problems.ts'
@@ -109,10 +110,13 @@ function build(
     stateText === undefined ? undefined : buildState(stateText, ledgerInput ?? {}, common)
   const settings = {
     server: server && buildServer(server, common),
-    ledger: state && ledgerInput && buildLedger(state, ledgerInput, report),
+    ledger:
+      state &&
+      ledgerInput &&
+      buildLedger(state, ledgerInput, { buckets: buckets.built.values(), report }),
     audit: audit && buildAudit(audit, common),
   }
-  if (settings.ledger) checkRetention(settings.ledger, buckets.built, report)
+  if (settings.ledger) checkRetention(settings.ledger, buckets.built.values(), report)
   if (!settings.server || !state || !settings.ledger || !settings.audit || !log || !signing) {
     return { config: undefined, secrets }
   }

@@ -50,8 +50,10 @@ export const ledgerSchema = members({
     .optional()
     .describe('Redis: time for a connection to be made, in milliseconds. Default: 1000.'),
   retentionHours: integer(2, 720)
-    .default(24)
-    .describe('How long ended reservations are remembered, in hours.'),
+    .optional()
+    .describe(
+      'How long ended reservations are remembered, in hours. Default: 24; for async as much more as uploads may take.',
+    ),
   gateways: integer(1, 1_000)
     .optional()
     .describe(

@@ -64,18 +64,39 @@ describe('ledger', () => {
     }
   })
 
-  it('warns where a journal forgets uploads that may go on', async () => {
-    const changes = (hours: number, durability = 'async') => ({
+  it('warns where a journal forgets uploads that may go on, by URL or in parts', async () => {
+    const changes = (hours: number, upload: object, durability = 'async') => ({
       state: 'redis://h',
       ledger: { durability, retentionHours: hours },
-      'stores.main.maxTransferSeconds': 3_600,
-      'buckets.media.upload': { expiresInSecondsMax: 2 * 3_600 - 120 },
+      'stores.main.maxTransferSeconds': 60,
+      'buckets.media.upload': { multipartLifetimeSeconds: 3_600, ...upload },
     })
-    expect(await warningsOf(changes(3))).toEqual([])
-    expect(await warningsOf(changes(2, 'disk'))).toEqual([])
-    expect(await warningsOf(changes(2))).toEqual([
+    const told = [
       'ledger.retentionHours: is shorter than uploads to "media" may take, so that a failover may lose some: 3 is enough',
-    ])
+    ]
+    const url = { expiresInSecondsMax: 3 * 3_600 - 180 }
+    const parts = { multipartLifetimeSeconds: 3 * 3_600 - 120 }
+    for (const upload of [url, parts]) {
+      expect(await warningsOf(changes(3, upload))).toEqual([])
+      expect(await warningsOf(changes(2, upload, 'disk'))).toEqual([])
+      expect(await warningsOf(changes(2, upload))).toEqual(told)
+    }
+    const none = { ...changes(2, parts), 'stores.main.capabilities': { multipart: 'no' } }
+    expect(await warningsOf(none)).toEqual([])
+  })
+
+  it('remembers for as long as a journal needs it unless told otherwise, and warns of nothing', async () => {
+    const async = { state: 'redis://h', 'ledger.durability': 'async' }
+    const hoursOf = async (changes: object) =>
+      (await load(changes as never)).config.ledger.retentionHours
+    const week = { 'buckets.media.upload.multipartLifetimeSeconds': 604_800 }
+    expect(await hoursOf(async)).toBe(25)
+    expect(await hoursOf({ ...async, ...week })).toBe(169)
+    expect(await hoursOf({ ...async, 'stores.main.capabilities': { multipart: 'no' } })).toBe(24)
+    expect(await hoursOf({ state: 'redis://h', ...week })).toBe(24)
+    expect(await hoursOf({ ...async, ...week, 'ledger.retentionHours': 30 })).toBe(30)
+    expect(await warningsOf(async)).toEqual([])
+    expect(await warningsOf({ ...async, ...week })).toEqual([])
   })
 
   it('waits for replicas less long than for the command', async () => {
