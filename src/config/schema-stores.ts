@@ -37,6 +37,9 @@ export const capabilitiesSchema = members({
   multipart: knownSchema.describe(
     "Multipart uploads work, and a part's signed content-length binds its size.",
   ),
+  abortEndsParts: knownSchema.describe(
+    'No part is taken once its upload was aborted, not even one that was under way.',
+  ),
   writeOnceMultipart: knownSchema.describe(
     'If-None-Match: * on CompleteMultipartUpload refuses to replace an object.',
   ),

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts'
 import type { FinishReply, Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { abortAtStore } from './end-multipart.ts'
+import { abortAtStore, lookWhenPartsAreOver } from './end-multipart.ts'
 import { giveUpUnmade } from './leftover-multipart.ts'
 import { AGAIN_MS } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
@@ -15,9 +15,9 @@ import { statusOf } from './upload-view.ts'
 
 /**
  * Marks an upload as aborted. What it reserved is released once its URL can no longer be used: until
- * then the object may still arrive, and then it is charged. One of parts is aborted at the store, which
- * makes its end certain: it is released at once, or by the sweeper where the store does not answer. Safe
- * to repeat. Throws `NoSuchUpload`, and `UploadNotPending` for an upload that is completed or rejected.
+ * then the object may still arrive, and then it is charged. One of parts is aborted at the store: where
+ * that makes its end certain it is released at once, else by the sweeper. Charged to no limit: only the
+ * first abort of an upload asks the store. Safe to repeat. Throws `NoSuchUpload`, and `UploadNotPending` for an upload that is completed or rejected.
  */
 export async function abortUpload(
   context: GatewayContext,
@@ -28,7 +28,7 @@ export async function abortUpload(
   const status = statusOf(reservation.state, note)
   if (status === 'aborted' || status === 'expired') return
   if (status !== 'pending') throw notPending(status)
-  const aborted: UploadNote = { ...note, aborted: true }
+  const aborted = abortedNote(context, note)
   const { rid } = reservation
   const reply = await markAborted(context, reservation, aborted)
   context.ledgerTime.learn(reply.nowMs)
@@ -39,6 +39,14 @@ export async function abortUpload(
     await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
     if (isMade(note.multipart)) await releaseParts(context, reservation, aborted)
   }
+}
+
+function abortedNote(
+  { ledgerTime }: Pick<GatewayContext, 'ledgerTime'>,
+  note: UploadNote,
+): UploadNote {
+  const ofParts = note.multipart !== undefined
+  return { ...note, aborted: true, ...(ofParts && { abortedMs: Math.floor(ledgerTime.nowMs()) }) }
 }
 
 /** Of parts that the store has not made nothing can come: they end at once. */
@@ -74,7 +82,9 @@ async function releaseParts(
   const { partition, rid, fingerprint, subjects } = reservation
   const command = { partition, rid, fingerprint, subjects }
   try {
-    if ((await abortAtStore(context, reservation, note)) === 'ended') {
+    const outcome = await abortAtStore(context, reservation, note)
+    if (outcome === 'waiting') return await lookWhenPartsAreOver(context, reservation, note)
+    if (outcome === 'ended') {
       await context.ledger.finish({ op: 'V', ...command })
       context.telemetry.uploadEnded({ bucket: note.bucket, how: 'aborted' })
       return

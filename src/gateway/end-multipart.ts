@@ -3,7 +3,8 @@ import type { Reservation } from '../ledger/port.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { AGAIN_MS } from './look-again.ts'
+import { lastPartMs, PARTS_MARGIN_MS, partsMayStillCome } from './last-byte.ts'
+import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
@@ -11,15 +12,22 @@ import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent, placeOf } from './settle.ts'
 
 /**
- * Aborts a multipart upload at the store, so that nothing can come of it any more: what it reserved may
- * be released at once, without waiting for its URLs to end. Answers `arrived` when the object is there
- * already. Safe to repeat. Throws `StoreUnavailable`.
+ * What an abort at the store has shown: `ended`, nothing can come of the upload any more, and what it
+ * reserved may be released; `arrived`, its object is there; `waiting`, a part or a Complete that was
+ * under way may still leave something, until `lastPartMs`.
+ */
+export type AbortOutcome = 'ended' | 'arrived' | 'waiting'
+
+/**
+ * Aborts a multipart upload at the store, at most without waiting for its URLs to end. Goes by the
+ * ledger's time of a sweeper's claim, or by what it is now. Safe to repeat. Throws `StoreUnavailable`.
  */
 export async function abortAtStore(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
-): Promise<'ended' | 'arrived'> {
+  nowMs = context.ledgerTime.nowMs(),
+): Promise<AbortOutcome> {
   const { multipart } = note
   if (!isMade(multipart)) {
     throw new GatewayError('InternalError', 'Cannot abort the upload: the store has not made it')
@@ -27,8 +35,21 @@ export async function abortAtStore(
   const place = placeOf(context, note)
   await abortForCertain(context, place, multipart.id)
   const head = await context.storeClient.head(place)
-  const arrived = head.found && ownTicket(context, place, head)?.rid === reservation.rid
-  return arrived ? 'arrived' : 'ended'
+  if (head.found && ownTicket(context, place, head)?.rid === reservation.rid) return 'arrived'
+  const { storeNowMs } = head
+  const mayCome = partsMayStillCome(context, reservation, note, { nowMs, storeNowMs })
+  return mayCome ? 'waiting' : 'ended'
+}
+
+/** Has an upload that was aborted looked at again when nothing can come of it any more. */
+export async function lookWhenPartsAreOver(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+  nowMs = context.ledgerTime.nowMs(),
+): Promise<void> {
+  const overMs = lastPartMs(context, reservation, note) + PARTS_MARGIN_MS
+  await lookAgain(context, reservation, Math.max(0, overMs - nowMs) + AGAIN_MS)
 }
 
 /**
@@ -41,7 +62,8 @@ export async function rejectMultipart(
   reservation: Reservation,
   { note, why }: { readonly note: UploadNote; readonly why: string },
 ): Promise<never> {
-  const rejected: UploadNote = { ...note, aborted: true, rejected: true }
+  const abortedMs = Math.floor(context.ledgerTime.nowMs())
+  const rejected: UploadNote = { ...note, aborted: true, abortedMs, rejected: true }
   const { partition, rid, fingerprint, subjects } = reservation
   const command = { partition, rid, fingerprint, subjects }
   const marking = { op: 'M' as const, ...command, note: noteText(rejected), lookMs: AGAIN_MS }
@@ -51,7 +73,9 @@ export async function rejectMultipart(
   if (reply.code === 'OK') {
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid))
     // What another call has put together meanwhile is there, and is settled by the sweeper.
-    if ((await abortAtStore(context, reservation, note)) === 'ended') {
+    const outcome = await abortAtStore(context, reservation, rejected)
+    if (outcome === 'waiting') await lookWhenPartsAreOver(context, reservation, rejected)
+    if (outcome === 'ended') {
       await context.ledger.finish({ op: 'V', ...command })
       context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
     }

@@ -1,7 +1,7 @@
 import type { Reservation } from '../ledger/port.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { abortAtStore } from './end-multipart.ts'
+import { abortAtStore, lookWhenPartsAreOver } from './end-multipart.ts'
 import { lastByteMs, mayStillCome } from './last-byte.ts'
 import { giveUpUnmade, lookAtLeftover } from './leftover-multipart.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
@@ -61,7 +61,7 @@ async function waitForLastByte(
 
 /**
  * An upload of parts that nobody has completed. It waits until its time is over, unless it was aborted
- * or the store has never made it; then it is aborted, and no object can come of it any more.
+ * or the store has never made it; then it is aborted, and released when nothing can come of it any more.
  */
 async function lookAtParts(
   context: GatewayContext,
@@ -75,9 +75,14 @@ async function lookAtParts(
     await lookAgain(context, reservation, endMs - nowMs + AGAIN_MS)
     return 'waiting'
   }
-  if ((await abortAtStore(context, reservation, note)) === 'arrived') {
+  const outcome = await abortAtStore(context, reservation, note, nowMs)
+  if (outcome === 'arrived') {
     await settle(context, reservation, note)
     return 'ended'
+  }
+  if (outcome === 'waiting') {
+    await lookWhenPartsAreOver(context, reservation, note, nowMs)
+    return 'waiting'
   }
   return release(context, reservation, note)
 }

@@ -61,6 +61,10 @@ export interface UploadNote {
   readonly replaces?: ChargedObject
   /** The caller asked to abort; the ledger's record stays pending until the URL is dead. */
   readonly aborted?: true
+  /** When parts of it were signed no more, by the ledger: absent for one that just came to its end. */
+  readonly abortedMs?: number
+  /** When the store was last asked to put its parts together, by the ledger. */
+  readonly completingMs?: number
   readonly rejected?: true
   /** Looks of the sweeper that the store did not answer. */
   readonly failures?: number

@@ -33,6 +33,11 @@ export interface Capabilities {
    * its size.
    */
   readonly multipart: Known
+  /**
+   * Once AbortMultipartUpload is answered the store takes no part any more, not even one that was
+   * under way (AWS: such parts may still succeed).
+   */
+  readonly abortEndsParts: Known
   /** `If-None-Match: *` on CompleteMultipartUpload refuses to replace an object. */
   readonly writeOnceMultipart: Known
   /** A signed `x-amz-tagging` is kept. */
@@ -81,6 +86,7 @@ export const NOTHING_KNOWN: Capabilities = Object.freeze({
   responseOverrides: 'probe',
   postPolicy: 'probe',
   multipart: 'probe',
+  abortEndsParts: 'probe',
   writeOnceMultipart: 'probe',
   tagging: 'probe',
   multipartTagging: 'probe',

@@ -109,6 +109,11 @@ export async function sweepFor(
   return { due: ledger.looks().size, usage }
 }
 
+/** How soon an aborted upload must have given everything back; Swift takes parts after an abort. */
+export function untilFreedMs({ kind }: StoreUnderTest): number {
+  return kind === 'swift' ? 2 * HOUR_MS : HOUR_MS
+}
+
 /** Everything is over: nothing is due, pending or open, and what is charged is what is there. */
 export async function expectAtRest(setting: Setting): Promise<void> {
   const { gateway } = setting

@@ -1,6 +1,7 @@
 import type { StoreUnderTest } from '../support/stores/stores-under-test.ts'
 import type { TestGatewayOptions } from '../support/test-gateway.ts'
 import {
+  AFTER_URL_MS,
   type Created,
   type GatewayOnStore,
   gatewayOnStore,
@@ -13,6 +14,20 @@ export const PART_BYTES = 5 * 2 ** 20
 export const THREE_PARTS_BYTES = 2 * PART_BYTES + 3
 /** Default of `upload.multipartLifetimeSeconds`, in milliseconds. */
 export const LIFETIME_MS = 86_400_000
+
+/** Default of `upload.expiresInSecondsMax`, in milliseconds: no part URL lasts longer. */
+export const LONGEST_URL_MS = 3_600_000
+/** From an abort until no store takes any part of the upload, in milliseconds, and a look after it. */
+export const PARTS_OVER_MS = LONGEST_URL_MS + AFTER_URL_MS + 6_000
+
+/** Lets the time pass after which aborted uploads are certainly over, and sweeps. */
+export async function untilPartsAreOver({
+  clock,
+  sweepAll,
+}: Pick<GatewayOnStore, 'clock' | 'sweepAll'>): Promise<void> {
+  clock.advance(PARTS_OVER_MS)
+  await sweepAll()
+}
 
 /** A part as the API's answer has it. */
 export interface Part {

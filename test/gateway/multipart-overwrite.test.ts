@@ -9,7 +9,7 @@ import {
 } from '../support/stores/stores-under-test.ts'
 import { uploadBody } from '../support/test-gateway.ts'
 import { type GatewayOnStore, storeSettings, UNTIL_RELEASED_MS } from './gateway-on-store.ts'
-import { createParts, gatewayForParts, putParts } from './multipart-fixture.ts'
+import { createParts, gatewayForParts, putParts, untilPartsAreOver } from './multipart-fixture.ts'
 
 const ALLOW = { 'acme/alice': [{ operations: ['upload', 'download', 'delete', 'overwrite'] }] }
 const PLAN = {
@@ -96,6 +96,7 @@ describe.each(realStores())('overwriting by parts on $kind', (store) => {
     const second = await createParts(gateway, NEW)
     await expectRefused(await ask('put'), BUSY)
     expect((await gateway.call('DELETE', `/v1/uploads/${second.id}`)).status).toBe(204)
+    if (store.kind === 'swift') await untilPartsAreOver(gateway)
     expect((await ask('put')).status).toBe(201)
   })
 
@@ -104,7 +105,7 @@ describe.each(realStores())('overwriting by parts on $kind', (store) => {
     const upload = await createParts(gateway, NEW)
     await putParts(upload.multipart.parts)
     expect((await gateway.call('DELETE', `/v1/uploads/${upload.id}`)).status).toBe(204)
-    await longAfter()
+    await untilPartsAreOver(gateway)
     expect(await gateway.sizeAtStore(KEY)).toBe(OLD_BYTES)
     expect(await stored()).toEqual([OLD_BYTES, 0, 1, 0])
     expect(await openAtStore()).toBe(0)
@@ -153,6 +154,7 @@ describeOnSwift('write-once by parts on Swift', (swift) => {
     expect(await gateway.status(upload.id)).toBe('rejected')
     expect(await gateway.sizeAtStore(KEY)).toBe(7)
     expect(await openAtStore()).toBe(0)
+    await untilPartsAreOver(gateway)
     expect(await stored()).toEqual([0, 0, 0, 0])
   })
 
@@ -165,6 +167,7 @@ describeOnSwift('write-once by parts on Swift', (swift) => {
     await expectRefused(await gateway.complete(first.id), REJECTED, { gateway })
     expect((await gateway.complete(second.id)).status).toBe(200)
     expect(await gateway.sizeAtStore(KEY)).toBe(4)
+    await untilPartsAreOver(gateway)
     expect(await stored()).toEqual([4, 0, 1, 0])
   })
 

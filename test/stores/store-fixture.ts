@@ -25,6 +25,7 @@ export const ABLE: Capabilities = {
   responseOverrides: 'yes',
   postPolicy: 'yes',
   multipart: 'yes',
+  abortEndsParts: 'yes',
   writeOnceMultipart: 'yes',
   tagging: 'yes',
   multipartTagging: 'yes',

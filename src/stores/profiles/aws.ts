@@ -16,6 +16,7 @@ export const aws = defineProfile({
     postPolicy: 'yes', // d
     formHeaders: 'yes', // d: POST Object, form fields
     multipart: 'yes', // d, r
+    abortEndsParts: 'no', // d: parts under way may succeed, and a later abort removes them
     writeOnceMultipart: 'yes', // d: on Complete; not on Create, nor on UploadPart
     tagging: 'yes', // d
     multipartTagging: 'yes', // d

@@ -15,6 +15,7 @@ export const ceph = defineProfile({
     responseOverrides: 'yes', // s, m
     postPolicy: 'yes', // s, m
     multipart: 'yes', // s, m
+    abortEndsParts: 'yes', // m: 404 to a part that was under way
     tagging: 'yes', // s, m
     multipartTagging: 'no', // m: dropped in silence
     contentMd5: 'yes', // m: 400 BadDigest

@@ -22,6 +22,7 @@ export const embedded = defineProfile({
     postPolicy: 'no', // m: a form is taken whatever its policy says
     formHeaders: 'no',
     multipart: 'yes', // m: by the guard, which lists and aborts
+    abortEndsParts: 'yes', // m: by the guard, 404 to a part that was under way
     writeOnceMultipart: 'no', // m: overwritten
     tagging: 'no', // m: dropped in silence
     multipartTagging: 'no', // m: no tags at all

@@ -20,6 +20,10 @@ export const swift = defineProfile({
     postPolicy: 'no', // d, m: 412
     formHeaders: 'no',
     multipart: 'yes', // s, m
+    // m: 200 to a part that was under way, 404 to a new one. Its bytes stay in <bucket>+segments, where
+    // neither ListParts nor an abort finds them: only Swift's own API removes them. A part that is sent
+    // again after Complete is taken as well, and then the object answers 409 BrokenMPU.
+    abortEndsParts: 'no',
     tagging: 'no', // d, m: 501
     multipartTagging: 'no', // m: no tags at all
     encryption: 'no', // m: 501
