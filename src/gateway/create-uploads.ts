@@ -51,7 +51,8 @@ interface Step {
 /**
  * Creates up to 1,000 uploads, all of them or none, by one decision of the ledger: what they take
  * together is checked against every limit, and each counts as a request. Each one is an upload of its
- * own afterwards. Throws what `createUpload` throws. Repeatable with an idempotency key.
+ * own afterwards. Throws what `createUpload` throws. Repeatable with an idempotency key, until one of
+ * them is forgotten: `UploadNotPending`.
  */
 export async function createUploads(
   context: GatewayContext,
@@ -70,10 +71,7 @@ export async function createUploads(
       case 'EXISTS':
         return await replayAll(context, step)
       case 'CONFLICT':
-        throw new GatewayError(
-          'IdempotencyMismatch',
-          'Cannot create the uploads: the idempotency key was used for another request',
-        )
+        throw await conflictOf(context, admitted.command)
       case 'DENIED':
         throw refusal(
           { limits: account.limits, measured: admitted.measured, reply },
@@ -185,15 +183,10 @@ async function grantAll(context: GatewayContext, step: Step): Promise<CreatedUpl
 /** The same batch again: the same uploads, with grants for those that are still pending. */
 async function replayAll(context: GatewayContext, step: Step): Promise<CreatedUploads> {
   const { account, admitted } = step
-  const { partition, each = [] } = admitted.command
-  const found = await Promise.all(each.map(({ rid }) => context.ledger.find({ partition, rid })))
+  const { each = [] } = admitted.command
+  const found = await recordsOf(context, admitted.command)
   const reservations = found.filter((reservation) => reservation !== undefined)
-  if (reservations.length !== each.length) {
-    throw new GatewayError(
-      'LedgerUnavailable',
-      'Cannot repeat the batch: a part of it is not known',
-    )
-  }
+  if (reservations.length !== each.length) throw forgotten()
   const { reply: look, measured } = await admit(context, account, NO_DEMAND, {
     commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
   })
@@ -202,6 +195,31 @@ async function replayAll(context: GatewayContext, step: Step): Promise<CreatedUp
     levels === undefined ? [] : limitStatuses(account.limits, measured, levels, look.nowMs, false)
   const replay = { reservations, shadowPolicies: [], isReplay: true }
   return { items: await signAll(context, step, replay), limits }
+}
+
+function recordsOf(
+  context: GatewayContext,
+  { partition, each = [] }: ReserveCommand,
+): Promise<(Reservation | undefined)[]> {
+  return someAtATime(each, AT_ONCE, ({ rid }) => context.ledger.find({ partition, rid }))
+}
+
+/** The ledger also finds a conflict when it has forgotten the first upload and still has another. */
+async function conflictOf(context: GatewayContext, command: ReserveCommand): Promise<GatewayError> {
+  const found = await recordsOf(context, command)
+  if (found.some((record) => record?.fingerprint === command.fingerprint)) return forgotten()
+  return new GatewayError(
+    'IdempotencyMismatch',
+    'Cannot create the uploads: the idempotency key was used for another request',
+  )
+}
+
+/** Uploads are forgotten some time after they ended (`retentionHours`), each by itself. */
+function forgotten(): GatewayError {
+  return new GatewayError(
+    'UploadNotPending',
+    'Cannot repeat the batch: some of its uploads ended so long ago that they are forgotten',
+  )
 }
 
 interface ToSign {

@@ -7,6 +7,7 @@ import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts
 
 /** An upload of a batch, planned. */
 export interface PlannedItem {
+  /** As it was asked for: of mode "auto", the plan says what that came to. */
   readonly wanted: WantedUpload
   readonly plan: UploadPlan
 }
@@ -53,9 +54,9 @@ function planItem(
   try {
     const plan = planUpload(context, principal, wanted)
     if (plan.form !== 'multipart') return { wanted, plan }
-    // As one PUT it is the same upload, if the store takes one so large.
-    const single: WantedUpload = { ...wanted, mode: 'put' }
-    return { wanted: single, plan: planUpload(context, principal, single) }
+    // As one PUT it is the same upload, if the store takes one so large. What was asked for stays: by
+    // that the batch is known again, also where another threshold holds.
+    return { wanted, plan: planUpload(context, principal, { ...wanted, mode: 'put' }) }
   } catch (error) {
     throw error instanceof GatewayError ? aboutItem(error, index) : error
   }

@@ -187,6 +187,40 @@ describe('batches of uploads', () => {
     expect(JSON.stringify(await over.json())).not.toContain('X-Amz')
   })
 
+  it.each([0, 1])(
+    '409: a repeated batch of which upload %i is forgotten says so; another batch is a 422',
+    async (which) => {
+      const long = { expiresInSeconds: 400_000 }
+      gateway = await openWatchedGateway({ bucket: { upload: { expiresInSecondsMax: 400_000 } } })
+      const key = { 'idempotency-key': 'k' }
+      const { items: first } = await (await post(items(2, long), key)).json()
+      const gone = await gateway.context.ledger.find({ partition: 0, rid: first[which].id })
+      if (gone === undefined) throw new Error('the upload is not there')
+      const { partition, rid, fingerprint, subjects } = gone
+      await gateway.context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects })
+      // An ended one is forgotten after a day, by the next claim; the other one is still pending.
+      gateway.clock.advance(2 * 86_400_000)
+      await gateway.context.ledger.claim({ partition: 0, limit: 1, leaseMs: 1 })
+      expect(await gateway.context.ledger.find(gone)).toBeUndefined()
+      const all = (batch: readonly unknown[]) => ({ items: batch })
+      const options = { headers: key }
+      const path = '/v1/uploads/batch'
+      const problem = await gateway.refuse(
+        'POST',
+        path,
+        all(items(2, long)),
+        { status: 409, code: 'UploadNotPending' },
+        options,
+      )
+      expect(problem.detail).toBe(
+        'Cannot repeat the batch: some of its uploads ended so long ago that they are forgotten',
+      )
+      const mismatch = { status: 422, code: 'IdempotencyMismatch' } as const
+      const other = all(items(2, { ...long, sizeBytes: 11 }))
+      await gateway.refuse('POST', path, other, mismatch, options)
+    },
+  )
+
   it('lives: every URL of a batch ends when it was asked to, whatever the others do', async () => {
     gateway = await openWatchedGateway()
     const [one = {}, two = {}] = items(2)

@@ -138,6 +138,22 @@ describe('an upload that is repeated where another form would be chosen', () => 
     expect(two.guarantees).toEqual(one.guarantees)
   })
 
+  it('201: a batch is the same one for a gateway that would cut its uploads into parts', async () => {
+    const [a, b] = await replicas(threshold(8 * MIB), threshold(5 * MIB))
+    const items = [uploadBody({ sizeBytes: 6 * MIB })]
+    const ids: string[] = []
+    for (const gateway of [a, b, a]) {
+      const answer = await batch(gateway, items)
+      expect(answer).toMatchObject(GRANTED)
+      const { items: created } = await answer.json()
+      expect(created).toMatchObject([{ request: { method: 'PUT' } }])
+      ids.push(created[0].id)
+    }
+    expect(new Set(ids).size).toBe(1)
+    const explicit = await batch(a, [{ ...items[0], mode: 'put' }])
+    expect(explicit.status).toBe(422)
+  })
+
   it('422: what was reserved as a PUT is not signed where a PUT is known to bind nothing', async () => {
     const [a, b] = await mindsWithout(BY_LENGTH, BY_FORM)
     const items = [uploadBody({ key: 'acme/alice/1' })]
