@@ -6,6 +6,10 @@ import { FIVE, isRefused, isTaken, type ProbeRun } from './probe-run.ts'
 
 type Fields = Readonly<Record<string, string>>
 
+/** How long ago an expired form was signed: less than the 15 minutes by which a date may be off. */
+const EXPIRED_AGO_MS = 600_000
+const EXPIRED_LIFETIME_MS = 60_000
+
 /** A form, what is made of it after it was signed, and the file. */
 interface FormAttempt {
   /** Where the object lands. */
@@ -16,6 +20,8 @@ interface FormAttempt {
   /** Default: `FIVE`, whose length is signed. */
   readonly file?: string
   readonly bindings?: ObjectBindings
+  /** Default: as all of the run's grants. */
+  readonly lifetime?: { readonly nowMs: number; readonly expiresAtMs: number }
 }
 
 /**
@@ -63,6 +69,12 @@ function attacks(run: ProbeRun): readonly FormAttempt[] {
     key: run.newKey(),
     changed: (fields) => ({ ...fields, ...changes }),
   })
+  const leavingOut = (name: string): FormAttempt => ({
+    key: run.newKey(),
+    changed: ({ [name]: _, ...others }) => others,
+  })
+  const longAgoMs = run.lifetime().nowMs - EXPIRED_AGO_MS
+  const expired = { nowMs: longAgoMs, expiresAtMs: longAgoMs + EXPIRED_LIFETIME_MS }
   return [
     changing({ 'x-amz-meta-added': 'yes' }),
     changing({ acl: 'public-read' }),
@@ -72,6 +84,9 @@ function attacks(run: ProbeRun): readonly FormAttempt[] {
     { key: run.newKey(), file: FIVE.slice(1) },
     { key: run.newKey(), signedKey: run.newKey() },
     { key: run.newKey(), changed: withForgedPolicy },
+    leavingOut('Content-Type'),
+    leavingOut('x-amz-meta-signet'),
+    { key: run.newKey(), lifetime: expired },
   ]
 }
 
@@ -84,10 +99,9 @@ function withForgedPolicy(fields: Fields): Fields {
   return { ...fields, ...added, policy: btoa(JSON.stringify(forged)) }
 }
 
-async function sendForm(
-  run: ProbeRun,
-  { key, signedKey = key, changed = (fields) => fields, file = FIVE, bindings = {} }: FormAttempt,
-): Promise<number> {
+async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<number> {
+  const { key, signedKey = key, changed = (fields) => fields, file = FIVE } = attempt
+  const { bindings = {}, lifetime = run.lifetime() } = attempt
   const { presigner } = run.context
   const { placement, key: objectKey } = run.place(signedKey)
   // The gateway sends the form itself, so it goes where its other calls go.
@@ -100,7 +114,7 @@ async function sendForm(
     metadata: new Map([['probe', 'form']]),
     ticket: 'probe',
     bindings,
-    ...run.lifetime(),
+    ...lifetime,
   })
   const body = new FormData()
   const fields = changed({ ...form.fields.reveal(), key: placedKey(run.place(key)) })

@@ -6,7 +6,7 @@ import { gatewayOn, type ProbedOptions } from './probe-fixture.ts'
 /** A form as it arrives. */
 interface SentForm {
   readonly fields: Readonly<Record<string, string>>
-  readonly policy: { readonly conditions: readonly unknown[] }
+  readonly policy: { readonly expiration: string; readonly conditions: readonly unknown[] }
   readonly fileBytes: number
 }
 
@@ -78,6 +78,9 @@ describeOnCeph('the probe of a store that takes forms', (ceph) => {
     ['below the range', ({ fileBytes }) => fileBytes < 5],
     ['under another key', (form) => !holds(form, ['eq', '$key', keyOf(form)])],
     ['with a forged policy', (form) => holds(form, added)],
+    ['after their end', ({ policy }) => Date.parse(policy.expiration) < Date.now()],
+    ['without the ticket', ({ fields }) => !('x-amz-meta-signet' in fields)],
+    ['without the type', ({ fields }) => !('Content-Type' in fields)],
   ])('finds that it has no policy where it takes them %s', async (_, ignores) => {
     const seen = await seenOf(ceph, { send: takingForms(ignores) })
     expect(seen).toMatchObject({ postPolicy: 'no', multipart: 'yes', signedLength: 'yes' })
