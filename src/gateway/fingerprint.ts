@@ -39,9 +39,9 @@ function sortedByName(texts: ReadonlyMap<string, string> | undefined): [string, 
 
 /** Left out when there are none: requests of version 0.1.0 keep their fingerprints. */
 function settingsOf(wanted: WantedUpload): unknown[] {
-  const { atMost, partChecksums, cacheControl, contentEncoding, disposition } = wanted
+  const { atMost, partChecksums, md5, cacheControl, contentEncoding, disposition } = wanted
   const { storageClass, encryption, tags } = wanted
-  const plain = [cacheControl, contentEncoding, disposition, storageClass, encryption]
+  const plain = [md5, cacheControl, contentEncoding, disposition, storageClass, encryption]
   const named = sortedByName(tags)
   const isUsual = plain.every((value) => value === undefined) && named.length === 0
   if (isUsual && atMost !== true && partChecksums !== true) return []

@@ -42,6 +42,8 @@ export interface WantedUpload extends WantedSettings {
   readonly contentType: string
   /** Base64 of 32 bytes. */
   readonly sha256?: string | undefined
+  /** Base64 of 16 bytes: for stores that check no SHA-256. */
+  readonly md5?: string | undefined
   /** Every part will come with its SHA-256; mode "multipart". */
   readonly partChecksums?: boolean | undefined
   readonly metadata: ReadonlyMap<string, string>
@@ -162,6 +164,7 @@ function guaranteesOfForm(
     exactSize: wanted.atMost !== true,
     writeOnce,
     sha256: wanted.sha256 !== undefined || wanted.partChecksums === true,
+    md5: wanted.md5 !== undefined,
     signed: signedNames(capabilities, wanted, bindings),
   })
 }

@@ -57,6 +57,7 @@ export async function signUpload(context: GatewayContext, signing: Signing): Pro
       writeOnce: plan.writeOnce || conditions?.mustBeNew === true,
       ...(conditions?.ifMatch !== undefined && { ifMatch: conditions.ifMatch }),
       ...(wanted.sha256 !== undefined && { sha256: wanted.sha256 }),
+      ...(wanted.md5 !== undefined && { md5: wanted.md5 }),
     })
     return { form: 'put', request, expiresAtMs: request.expiresAtMs }
   })

@@ -19,7 +19,7 @@ const guaranteesSchema = z
     size: z.enum(['exact', 'max']),
     contentType: z.boolean(),
     writeOnce: z.boolean(),
-    checksum: z.enum(['none', 'sha256']),
+    checksum: z.enum(['none', 'md5', 'sha256']),
     unpinnedHeaders: z
       .array(z.string())
       .describe('Headers that the holder of the grant could add, and the store would keep'),
@@ -111,6 +111,11 @@ export const createUploadSchema = z
     contentType: text(255),
     sha256: sha256
       .describe('Base64; binds the content where the store keeps it, else 422')
+      .optional(),
+    md5: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')
+      .describe('Base64; for stores that check Content-MD5 and no SHA-256, else 422')
       .optional(),
     partChecksums: z
       .boolean()

@@ -21,6 +21,8 @@ export interface WantedPut extends WantedObject {
   readonly ifMatch?: string
   /** Base64 of the body's SHA-256, 44 characters. */
   readonly sha256?: string
+  /** Base64 of the body's MD5, 24 characters. Whether the store looks at it is decided before. */
+  readonly md5?: string
   readonly nowMs: number
   readonly expiresAtMs: number
 }
@@ -67,6 +69,7 @@ function sentHeaders(capabilities: Capabilities, wanted: WantedPut): Map<string,
   headers.delete('content-length')
   if (wanted.writeOnce) headers.set('if-none-match', '*')
   if (wanted.ifMatch !== undefined) headers.set('if-match', wanted.ifMatch)
+  if (wanted.md5 !== undefined) headers.set('content-md5', wanted.md5)
   if (wanted.sha256 !== undefined) {
     headers.set(...contentHashHeader(capabilities, wanted.sha256))
   }

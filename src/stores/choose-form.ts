@@ -12,6 +12,8 @@ export interface FormRequest {
   readonly overwrite: boolean
   /** Base64 of the SHA-256 of the whole object. */
   readonly sha256?: string | undefined
+  /** Base64 of the MD5 of the whole object. */
+  readonly md5?: string | undefined
   /** Tags of the object. */
   readonly tags?: ReadonlyMap<string, string> | undefined
 }
@@ -27,12 +29,12 @@ export interface FormRequest {
 export function chooseForm(
   { upload }: Pick<Bucket, 'upload'>,
   capabilities: Capabilities,
-  { mode, sizeBytes, overwrite, sha256, tags }: FormRequest,
+  { mode, sizeBytes, overwrite, sha256, md5, tags }: FormRequest,
 ): GrantForm {
   if (mode !== 'auto') return mode
   if (sizeBytes > capabilities.maxPutBytes) return 'multipart'
   const { signedLength, writeOnce, writeOnceMultipart, multipart, postPolicy } = capabilities
-  const bindsWhole = sha256 !== undefined
+  const bindsWhole = sha256 !== undefined || md5 !== undefined
   const demanded = upload.writeOnce === true && !overwrite
   if (signedLength !== 'yes') {
     return postPolicy === 'yes' && !demanded && !bindsWhole ? 'post' : 'put'

@@ -18,6 +18,8 @@ export interface EnforceableUpload {
   readonly overwrite: boolean
   /** Base64 of the SHA-256 of the whole object. */
   readonly sha256?: string | undefined
+  /** Base64 of the MD5 of the whole object. */
+  readonly md5?: string | undefined
   /** Whether parts come with SHA-256 values of their own. Default false. */
   readonly partSha256?: boolean
   /** Default: the bucket's own. */
@@ -91,6 +93,9 @@ function assertPutEnforceable(bucket: Bucket, store: Store, wanted: EnforceableU
   if (wanted.sha256 !== undefined && !bindsContent(capabilities)) {
     throw unsupported('checksum', 'the checksum would not be enforced')
   }
+  if (wanted.md5 !== undefined && capabilities.contentMd5 !== 'yes') {
+    throw unsupported('contentMd5', 'the MD5 would not be enforced')
+  }
   if (!bucket.upload.strictHeaders) return
   const addable = unpinnedAmzHeaders(capabilities, signedNames(wanted.bindings))
   if (addable.length === 0) return
@@ -109,7 +114,7 @@ function assertPostEnforceable(
   if (demandsWriteOnce(bucket, wanted)) {
     throw unsupported('writeOnce', 'a form cannot keep an existing object from being overwritten')
   }
-  if (wanted.sha256 !== undefined) {
+  if (wanted.sha256 !== undefined || wanted.md5 !== undefined) {
     throw unsupported('checksum', 'a form does not bind its file to a checksum')
   }
   if (wanted.bindings.headers === true && capabilities.formHeaders !== 'yes') {
@@ -130,7 +135,7 @@ function assertPartsEnforceable(bucket: Bucket, store: Store, wanted: Enforceabl
   if (demandsWriteOnce(bucket, wanted) && capabilities.writeOnceMultipart !== 'yes') {
     throw unsupported('writeOnceMultipart', 'completing would overwrite an existing object')
   }
-  if (wanted.sha256 !== undefined) {
+  if (wanted.sha256 !== undefined || wanted.md5 !== undefined) {
     throw unsupported('checksum', 'parts do not bind the checksum of the whole object')
   }
   if (wanted.partSha256 === true && !bindsContent(capabilities)) {

@@ -10,8 +10,8 @@ export interface Guarantees {
   readonly contentType: boolean
   /** An object that exists already is not replaced. */
   readonly writeOnce: boolean
-  /** `sha256`: the store refuses other bytes than those of the SHA-256 given, of the whole or of each part. */
-  readonly checksum: 'none' | 'sha256'
+  /** The store refuses other bytes than those of the digest given: of the whole, SHA-256 also of each part. */
+  readonly checksum: 'none' | 'md5' | 'sha256'
   /** Headers that a holder of the grant could add and the store would keep; see `unpinnedHeaders`. */
   readonly unpinnedHeaders: readonly string[]
 }
@@ -24,6 +24,8 @@ export interface AskedGuarantees {
   readonly writeOnce: boolean
   /** Whether the caller gave a SHA-256: of the whole for a PUT, of every part for parts. */
   readonly sha256: boolean
+  /** Whether the caller gave an MD5 of the whole. */
+  readonly md5: boolean
   /** Lower-case names of headers that a PUT signs besides the store's fixed ones. Default: none. */
   readonly signed?: Iterable<string>
 }
@@ -36,7 +38,7 @@ export function guaranteesOf(capabilities: Capabilities, asked: AskedGuarantees)
         size: asked.exactSize && capabilities.signedLength === 'yes' ? 'exact' : 'max',
         contentType: capabilities.signedType === 'yes',
         writeOnce: asked.writeOnce && capabilities.writeOnce === 'if-none-match',
-        checksum: asked.sha256 && bindsContent(capabilities) ? 'sha256' : 'none',
+        checksum: checksumOf(capabilities, asked),
         unpinnedHeaders: unpinnedHeaders(capabilities, asked.signed),
       }
     case 'post': {
@@ -62,6 +64,15 @@ export function guaranteesOf(capabilities: Capabilities, asked: AskedGuarantees)
       }
     }
   }
+}
+
+/** The stronger of what was given and is checked. */
+function checksumOf(
+  capabilities: Capabilities,
+  asked: Pick<AskedGuarantees, 'sha256' | 'md5'>,
+): Guarantees['checksum'] {
+  if (asked.sha256 && bindsContent(capabilities)) return 'sha256'
+  return asked.md5 && capabilities.contentMd5 === 'yes' ? 'md5' : 'none'
 }
 
 /** Whether a SHA-256 can be bound, by checksum header or by payload hash. */

@@ -66,6 +66,34 @@ describe('the SHA-256 of a request', () => {
   })
 })
 
+describe.each(realStores())('the MD5 of a request on $kind', (store) => {
+  const MD5 = createHash('md5').update(RIGHT).digest('base64')
+
+  it('U07 400: other bytes of the same length, where Content-MD5 is checked; 422 elsewhere', async () => {
+    const onStore = await gatewayOnStore(store)
+    gateway = onStore
+    const wanted = uploadBody({ sizeBytes: SIZE, md5: MD5 })
+    if (store.kind === 'embedded') {
+      const refused = await onStore.call('POST', '/v1/uploads', wanted)
+      expect((await expectRefused(refused, UNSUPPORTED)).capability).toBe('contentMd5')
+    } else {
+      const upload = await hold(onStore, 'put', 'acme/alice/bound', { md5: MD5 })
+      expect(upload.guarantees.checksum).toBe('md5')
+      expect(await upload.send({ body: WRONG })).toBe(400)
+      expect(await onStore.sizeAtStore(upload.key)).toBeUndefined()
+      expect(await upload.send({ body: RIGHT })).toBe(200)
+    }
+    for (const mode of ['post', 'multipart']) {
+      const refused = await onStore.call('POST', '/v1/uploads', { ...wanted, mode })
+      await expectRefused(refused, UNSUPPORTED)
+    }
+    for (const md5 of ['', 'A'.repeat(24), `${'A'.repeat(21)}==`, SHA256, 7]) {
+      const refused = await onStore.call('POST', '/v1/uploads', uploadBody({ md5 }))
+      await expectRefused(refused, INVALID)
+    }
+  })
+})
+
 describeOnCeph('other bytes on Ceph', (ceph) => {
   it('U07 400: of the same length as those that the SHA-256 is of; nothing kept or charged', async () => {
     const onStore = await gatewayOnStore(ceph)

@@ -23,7 +23,7 @@ function guarantees(
 ) {
   return guaranteesOf(
     { ...ABLE, ...capabilities },
-    { form, exactSize: true, writeOnce: true, sha256: true, ...asked },
+    { form, exactSize: true, writeOnce: true, sha256: true, md5: false, ...asked },
   )
 }
 
@@ -70,7 +70,7 @@ describe('guarantees', () => {
   })
 
   it.each(FORMS)('never name what was not asked, for a %s', (form) => {
-    expect(guarantees(form, {}, { writeOnce: false, sha256: false })).toMatchObject({
+    expect(guarantees(form, {}, { writeOnce: false, sha256: false, md5: false })).toMatchObject({
       writeOnce: false,
       checksum: 'none',
     })
