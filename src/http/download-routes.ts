@@ -17,7 +17,7 @@ const post = route({
   operationId: 'signDownload',
   summary: 'Sign one download, or up to 1,000 under "items": all or none',
   body: wantedDownloadSchema,
-  alternativeBody: wantedDownloadsSchema,
+  alternativeBodies: { items: wantedDownloadsSchema },
   maxBodyBytes: BODY_CAPS.items,
   responses: {
     200: { description: 'The grant, or the grants', schema: downloadSchema.or(downloadsSchema) },

@@ -67,8 +67,10 @@ function operation(route: Route, path: string, named: Named): OpenApiOperation {
     ...queryParameters(route, named),
     ...headerParameters(route),
   ]
-  const bodies = [route.body, route.alternativeBody].filter((schema) => schema !== undefined)
-  const schemas = bodies.map((schema) => jsonSchema(schema, 'input', named))
+  const bodies = new Set([route.body, ...Object.values(route.alternativeBodies ?? {})])
+  const schemas = [...bodies]
+    .flatMap((schema) => schema ?? [])
+    .map((schema) => jsonSchema(schema, 'input', named))
   return {
     operationId: route.operationId,
     summary: route.summary,

@@ -65,9 +65,13 @@ async function readCall<C extends Call>(
   }
 }
 
-function bodySchemaOf<C extends Call>(route: Route<C>, raw: unknown): Route['body'] {
-  const many = typeof raw === 'object' && raw !== null && Object.hasOwn(raw, 'items')
-  return many ? (route.alternativeBody ?? route.body) : route.body
+function bodySchemaOf<C extends Call>(
+  { body, alternativeBodies }: Route<C>,
+  raw: unknown,
+): Route['body'] {
+  if (alternativeBodies === undefined || typeof raw !== 'object' || raw === null) return body
+  const member = Object.keys(alternativeBodies).find((name) => Object.hasOwn(raw, name))
+  return member === undefined ? body : alternativeBodies[member]
 }
 
 /** What a request brings along as credentials, for the authenticator to judge. */

@@ -46,8 +46,11 @@ export interface Route<C extends Call = RouteCall> {
   readonly operationId: string
   readonly summary: string
   readonly body?: z.ZodType
-  /** A second form of the body, recognised by its first member `items`. */
-  readonly alternativeBody?: z.ZodType
+  /**
+   * Other forms of the body, by a member that tells each: the first that is there decides, so that what is
+   * wrong is told of one form and by its members.
+   */
+  readonly alternativeBodies?: Readonly<Record<string, z.ZodType>>
   /** Strict schema of the query; absent: no parameter is known. */
   readonly query?: z.ZodObject
   /** Request headers that mean something to this route, with what they mean. */

@@ -20,6 +20,8 @@ import {
   explanationSchema,
   listUploadsQuery,
   partsSchema,
+  signCheckedPartsSchema,
+  signPartRangeSchema,
   signPartsSchema,
   uploadPageSchema,
   uploadSchema,
@@ -147,6 +149,11 @@ const parts = route({
   operationId: 'signParts',
   summary: 'Part URLs of a multipart upload, the first time or again',
   body: signPartsSchema,
+  alternativeBodies: {
+    from: signPartRangeSchema,
+    to: signPartRangeSchema,
+    parts: signCheckedPartsSchema,
+  },
   maxBodyBytes: BODY_CAPS.parts,
   responses: { 200: { description: 'The parts, signed', schema: partsSchema } },
   errors: [
@@ -161,7 +168,7 @@ const parts = route({
     'Overloaded',
   ],
   async handle({ context, principal, requestId, http, body }) {
-    const wanted = body as z.output<typeof signPartsSchema>
+    const wanted = body as WantedParts
     const signed = await signMoreParts(context, {
       principal,
       requestId,
@@ -192,7 +199,11 @@ const abort = route({
 /** Routes of uploads. */
 export const UPLOAD_ROUTES: readonly Route[] = [post, list, get, complete, parts, abort]
 
-function wantedParts(wanted: z.output<typeof signPartsSchema>): WantedPart[] {
+type WantedParts = z.output<
+  typeof signPartsSchema | typeof signPartRangeSchema | typeof signCheckedPartsSchema
+>
+
+function wantedParts(wanted: WantedParts): WantedPart[] {
   if ('parts' in wanted) return wanted.parts
   if ('partNumbers' in wanted) return wanted.partNumbers.map((partNumber) => ({ partNumber }))
   const { from, to } = wanted

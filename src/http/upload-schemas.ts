@@ -176,36 +176,42 @@ export const completeUploadSchema = z
 const partNumber = z.int().min(1).max(10_000)
 
 export const signPartsSchema = z
-  .union([
-    z.strictObject({
-      partNumbers: z
-        .array(partNumber)
-        .min(1)
-        .max(10_000)
-        .refine((numbers) => new Set(numbers).size === numbers.length, 'must be different numbers'),
-      expiresInSeconds: expiresInSeconds.optional(),
-    }),
-    z
-      .strictObject({
-        from: partNumber,
-        to: partNumber,
-        expiresInSeconds: expiresInSeconds.optional(),
+  .strictObject({
+    partNumbers: z
+      .array(partNumber, {
+        error: ({ input }) =>
+          input === undefined ? 'must be there, or "from" and "to", or "parts"' : undefined,
       })
-      .refine(({ from, to }) => from <= to, 'must not begin after its end'),
-    z.strictObject({
-      parts: z
-        .array(z.strictObject({ partNumber, sha256 }))
-        .min(1)
-        .max(500)
-        .refine(
-          (parts) => new Set(parts.map((part) => part.partNumber)).size === parts.length,
-          'must have different numbers',
-        )
-        .describe('For an upload with partChecksums'),
-      expiresInSeconds: expiresInSeconds.optional(),
-    }),
-  ])
+      .min(1)
+      .max(10_000)
+      .refine((numbers) => new Set(numbers).size === numbers.length, 'must be different numbers'),
+    expiresInSeconds: expiresInSeconds.optional(),
+  })
   .meta({ id: 'SignParts' })
+
+export const signPartRangeSchema = z
+  .strictObject({
+    from: partNumber,
+    to: partNumber,
+    expiresInSeconds: expiresInSeconds.optional(),
+  })
+  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be less than from' })
+  .meta({ id: 'SignPartRange' })
+
+export const signCheckedPartsSchema = z
+  .strictObject({
+    parts: z
+      .array(z.strictObject({ partNumber, sha256 }))
+      .min(1)
+      .max(500)
+      .refine(
+        (parts) => new Set(parts.map((part) => part.partNumber)).size === parts.length,
+        'must have different numbers',
+      )
+      .describe('For an upload with partChecksums'),
+    expiresInSeconds: expiresInSeconds.optional(),
+  })
+  .meta({ id: 'SignCheckedParts' })
 
 export const uploadPageSchema = z
   .object({ uploads: z.array(uploadSchema), nextCursor: z.string().optional() })

@@ -179,13 +179,14 @@ describe('members that would choose where and how to sign', () => {
       ['/v1/downloads', download, member],
       ['/v1/downloads', { items: [download] }, `items.0.${member}`],
       [`/v1/uploads/${id}/complete`, extra, member],
+      [`/v1/uploads/${id}/parts`, { partNumbers: [1], ...extra }, member],
+      [`/v1/uploads/${id}/parts`, { from: 1, to: 2, ...extra }, member],
+      ['/v1/uploads/batch', { items: [{ ...uploadBody(), ...extra }] }, `items.0.${member}`],
     ] as const) {
       const problem = await at.refuse('POST', path, body, INVALID)
       expect(problem.fields).toEqual(unknown(field))
       expect(problem.detail).toContain(member)
     }
-    const parts = { partNumbers: [1], ...extra }
-    await at.refuse('POST', `/v1/uploads/${id}/parts`, parts, INVALID)
     const query = `/v1/objects/media/acme/alice/cat.jpg?${member}=evil.example`
     await at.refuse('GET', query, undefined, INVALID)
     await at.refuse('DELETE', query, undefined, INVALID)

@@ -123,6 +123,40 @@ describe('part numbers', () => {
     expect((await askParts(id, { from: 1, to: 3 })).status).toBe(200)
   })
 
+  const BEGINS = 'must be there, or "from" and "to", or "parts"'
+  const unknown = 'is not a known member'
+  const NAMED: readonly (readonly [body: unknown, fields: Record<string, unknown>])[] = [
+    [{}, { partNumbers: BEGINS }],
+    [{ partNumber: [1] }, { partNumbers: BEGINS, partNumber: unknown }],
+    [{ partNumbers: ['1abc'] }, { 'partNumbers.0': expect.stringContaining('number') }],
+    [{ partNumbers: [1, 1] }, { partNumbers: 'must be different numbers' }],
+    [{ partNumbers: [1], uploadId: 'x' }, { uploadId: unknown }],
+    [{ from: 1 }, { to: expect.stringContaining('number') }],
+    [
+      { to: 1, key: 'x' },
+      { from: expect.stringContaining('number'), key: unknown },
+    ],
+    [{ from: 2, to: 1 }, { to: 'must not be less than from' }],
+    [{ from: 1, to: 2, partNumbers: [1] }, { partNumbers: unknown }],
+    [{ parts: [{ partNumber: 1 }] }, { 'parts.0.sha256': expect.stringContaining('string') }],
+    [
+      { parts: [], from: 1 },
+      { to: expect.stringContaining('number'), parts: unknown },
+    ],
+    [[1], { '': expect.any(String) }],
+    ['null', { '': expect.any(String) }],
+  ]
+
+  it.each(NAMED)('U10, K18 400: %j is refused by the names of its members', async (body, named) => {
+    gateway = await gatewayForParts(embeddedStore())
+    const { id } = await createParts(gateway)
+    const { fields } = await refuseParts(id, body, INVALID)
+    const told = (fields as { path: string; message: string }[]).map(
+      ({ path, message }) => [path, message] as const,
+    )
+    expect(Object.fromEntries(told)).toEqual(named)
+  })
+
   it('U10 200: 10,000 numbers at once, each with a URL of its own; K21: one request', async () => {
     const rates = [
       { policy: 'rate', per: 'user', requests: 60, windowSeconds: 60, burst: 3 },

@@ -146,6 +146,25 @@ describe('the OpenAPI document', () => {
     expect(document.security).toEqual([{ bearer: [] }])
   })
 
+  it('shows each form of a body with the members that it must have', async () => {
+    const document = await served()
+    const forms = (path: string) => {
+      const operation = resolve(document, '#/paths') as Json
+      const { requestBody } = (operation[path] as { post: { requestBody: { content: Json } } }).post
+      const { schema } = requestBody.content['application/json'] as { schema: Json }
+      return ((schema.anyOf ?? [schema]) as Json[]).map(({ $ref }) => {
+        const { required } = resolve(document, String($ref)) as Json
+        return [$ref, required]
+      })
+    }
+    expect(forms('/v1/uploads/{id}/parts')).toEqual([
+      ['#/components/schemas/SignParts', ['partNumbers']],
+      ['#/components/schemas/SignPartRange', ['from', 'to']],
+      ['#/components/schemas/SignCheckedParts', ['parts']],
+    ])
+    expect(forms('/v1/downloads')).toHaveLength(2)
+  })
+
   it('refuses unknown members in every body that it describes', async () => {
     const document = await served()
     for (const { name, operation } of operationsOf(document)) {
