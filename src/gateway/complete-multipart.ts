@@ -6,7 +6,8 @@ import type { GatewayContext } from './context.ts'
 import { rejectMultipart } from './end-multipart.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
-import type { UploadNote } from './reservation-note.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
+import { noteText, type UploadNote } from './reservation-note.ts'
 import { placeOf } from './settle.ts'
 
 /** A part as the caller believes to have sent it. */
@@ -23,38 +24,62 @@ const MAX_NAMED = 10
  * Puts the parts together at the store, by the store's own list of them: each planned part is there,
  * with its planned length, and is the one that the caller speaks of. Afterwards the object is there, or
  * this throws: `UploadIncomplete` (nothing is lost, the upload goes on), `UploadRejected` (it has been
- * aborted), `StoreUnavailable`. Safe to repeat.
+ * aborted), `StoreUnavailable`, `LedgerUnavailable`. Answers the reservation as it is then. Safe to
+ * repeat.
  */
 export async function putTogether(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,
   claimed: readonly ClaimedPart[] | undefined,
-): Promise<void> {
+): Promise<Reservation> {
   const { multipart } = note
   if (!isMade(multipart)) throw incomplete('the store has not made the upload')
   const place = placeOf(context, note)
   const listed = await context.storeClient.listParts(place, multipart.id)
   // Completed before, by a call whose answer was lost, or aborted by somebody: the object tells.
-  if (listed === undefined) return
+  if (listed === undefined) return reservation
   if (isTooMuch(multipart, note, listed)) {
     const why = 'its parts are more than was reserved'
     await rejectMultipart(context, reservation, { note, why })
   }
   assertAllThere(multipart, note, listed)
   if (claimed !== undefined) assertSameParts(listed, claimed)
+  const marked = await markCompleting(context, reservation, note)
   const outcome = await context.storeClient.completeMultipart(place, {
     uploadId: multipart.id,
     parts: listed,
     writeOnce: note.writeOnce === true,
   })
-  if (outcome === 'completed' || outcome === 'gone') return
+  if (outcome === 'completed' || outcome === 'gone') return marked
   if (outcome === 'invalid') throw incomplete('the store does not take its parts as they are')
   // Another call may have completed this very upload: then it is there.
   const head = await context.storeClient.head(place)
-  if (head.found && ownTicket(context, place, head)?.rid === reservation.rid) return
+  if (head.found && ownTicket(context, place, head)?.rid === reservation.rid) return marked
   const why = 'another object has that key, and is not to be replaced'
-  await rejectMultipart(context, reservation, { note, why })
+  // The store has answered: what the note says of this Complete is over.
+  return await rejectMultipart(context, marked, { note, why })
+}
+
+/**
+ * Records that the store is about to put the parts together, before it is asked: it may go on when its
+ * answer is lost, and until it has certainly ended nothing is released. An abort that was recorded
+ * first wins.
+ */
+async function markCompleting(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<Reservation> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const completingMs = Math.floor(context.ledgerTime.nowMs())
+  const text = noteText({ ...note, completingMs })
+  const command = { op: 'M' as const, partition, rid, fingerprint, subjects, note: text }
+  const reply = await context.ledger.finish({ ...command, ifNote: reservation.note })
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('complete the upload')
+  if (reply.code !== 'OK') throw changedMeanwhile('complete the upload', reply)
+  return { ...reservation, note: text }
 }
 
 /** More than was planned, in numbers or bytes: only a store that does not keep what is signed has it. */

@@ -28,7 +28,9 @@ export async function completeUpload(
   context: GatewayContext,
   { principal, uploadId, parts }: CompleteUploadRequest,
 ): Promise<UploadView> {
-  const { reservation, note } = await ownUploadToFinish(context, principal, uploadId)
+  const own = await ownUploadToFinish(context, principal, uploadId)
+  const { note } = own
+  let { reservation } = own
   if (parts !== undefined && note.multipart === undefined) {
     throw invalidMember('parts', 'must be left out: the upload is not of parts')
   }
@@ -39,7 +41,7 @@ export async function completeUpload(
     throw new GatewayError('UploadNotPending', 'Cannot complete the upload: it was aborted')
   }
   if (note.multipart !== undefined && reservation.state === 'P') {
-    await putTogether(context, reservation, note, parts)
+    reservation = await putTogether(context, reservation, note, parts)
   }
   const settlement = await settle(context, reservation, note)
   switch (settlement.how) {

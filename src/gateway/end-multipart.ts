@@ -7,7 +7,7 @@ import { lastPartMs, PARTS_MARGIN_MS, partsMayStillCome } from './last-byte.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 import { endEvent, placeOf } from './settle.ts'
 
@@ -67,9 +67,10 @@ export async function rejectMultipart(
   const { partition, rid, fingerprint, subjects } = reservation
   const command = { partition, rid, fingerprint, subjects }
   const marking = { op: 'M' as const, ...command, note: noteText(rejected), lookMs: AGAIN_MS }
-  const reply = await context.ledger.finish(marking)
+  const reply = await context.ledger.finish({ ...marking, ifNote: reservation.note })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'FENCED') throw recovering('reject the upload')
+  if (reply.code === 'EXISTS') throw changedMeanwhile('complete the upload', reply)
   if (reply.code === 'OK') {
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid))
     // What another call has put together meanwhile is there, and is settled by the sweeper.

@@ -1,10 +1,21 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { realStores } from '../support/stores/stores-under-test.ts'
+import { GatewayError } from '../../src/errors.ts'
+import type { StoreClient } from '../../src/stores/store-client.ts'
+import { embeddedStore, realStores } from '../support/stores/stores-under-test.ts'
 import type { GatewayOnStore } from './gateway-on-store.ts'
-import { createParts, gatewayForParts, PARTS_OVER_MS, type Part } from './multipart-fixture.ts'
+import {
+  createParts,
+  gatewayForParts,
+  LIFETIME_MS,
+  PARTS_OVER_MS,
+  type Part,
+  putParts,
+} from './multipart-fixture.ts'
 
 const BYTES = 6 * 2 ** 20
+/** How long a store may go on with a Complete after the gateway has sent it. */
+const COMPLETE_MAY_LAST_MS = 660_000
 
 /** A part whose body the store has begun to take, and which ends when it is told to. */
 async function beginPart({ request: grant, sizeBytes }: Part): Promise<() => Promise<number>> {
@@ -24,6 +35,68 @@ async function beginPart({ request: grant, sizeBytes }: Part): Promise<() => Pro
     return status.promise
   }
 }
+
+/** A store that goes on with a Complete that nobody waits for any more, and knows its upload no more. */
+class SlowStore {
+  land: (() => Promise<unknown>) | undefined
+
+  readonly around = (client: StoreClient): StoreClient => ({
+    ...client,
+    completeMultipart: async (place, request) => {
+      this.land = () => client.completeMultipart(place, request)
+      throw new GatewayError('StoreUnavailable', 'Cannot complete: this test does not wait')
+    },
+    abortMultipart: async (place, id) => {
+      if (this.land === undefined) await client.abortMultipart(place, id)
+    },
+    listParts: async (place, id) =>
+      this.land === undefined ? client.listParts(place, id) : undefined,
+  })
+}
+
+describe('an upload that is aborted while the store still puts it together', () => {
+  let gateway: GatewayOnStore
+  let slow: SlowStore
+  afterEach(() => gateway.close())
+  const stored = async () => (await gateway.usage())['tenant-stored']
+  const begin = async () => {
+    slow = new SlowStore()
+    gateway = await gatewayForParts(embeddedStore(), {
+      onClient: slow.around,
+      allow: { 'acme/alice': [{ operations: ['upload', 'delete'] }] },
+    })
+    const upload = await createParts(gateway, { sizeBytes: 3_000 })
+    await putParts(upload.multipart.parts)
+    expect((await gateway.complete(upload.id)).status).toBe(503)
+    expect((await gateway.call('DELETE', `/v1/uploads/${upload.id}`)).status).toBe(204)
+    return upload
+  }
+
+  it('is charged for an object that comes late, and credited once for its end', async () => {
+    const upload = await begin()
+    expect(await stored()).toEqual({ used: 0, pending: 3_000 })
+    await slow.land?.()
+    gateway.clock.advance(COMPLETE_MAY_LAST_MS + 66_000)
+    await gateway.sweepAll()
+    expect(await gateway.sizeAtStore(upload.key)).toBe(3_000)
+    expect(await stored()).toEqual({ used: 3_000, pending: 0 })
+    const removed = await gateway.call('DELETE', `/v1/objects/media/${upload.key}`)
+    expect(removed.status).toBe(204)
+    gateway.clock.advance(2 * LIFETIME_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 0, pending: 0 })
+  })
+
+  it('gives everything back when nothing has come in the longest time', async () => {
+    await begin()
+    gateway.clock.advance(COMPLETE_MAY_LAST_MS + 58_000)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 0, pending: 3_000 })
+    gateway.clock.advance(8_000)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 0, pending: 0 })
+  })
+})
 
 describe.each(realStores())('ends of uploads of parts on $kind', (store) => {
   let gateway: GatewayOnStore
