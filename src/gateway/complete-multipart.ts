@@ -40,8 +40,7 @@ export async function putTogether(
   // Completed before, by a call whose answer was lost, or aborted by somebody: the object tells.
   if (listed === undefined) return reservation
   if (isTooMuch(multipart, note, listed)) {
-    const why = 'its parts are more than was reserved'
-    await rejectMultipart(context, reservation, { note, why })
+    await rejectMultipart(context, reservation, { note, why: 'too-much' })
   }
   assertAllThere(multipart, note, listed)
   if (claimed !== undefined) assertSameParts(listed, claimed)
@@ -56,9 +55,10 @@ export async function putTogether(
   // Another call may have completed this very upload: then it is there.
   const head = await context.storeClient.head(place)
   if (head.found && ownTicket(context, place, head)?.rid === reservation.rid) return marked
-  const why = 'another object has that key, and is not to be replaced'
+  // Somebody else writes or has removed the object: a later call finds out how that has ended.
+  if (outcome === 'busy' || !head.found) throw incomplete('its key is being written, try again')
   // The store has answered: what the note says of this Complete is over.
-  return await rejectMultipart(context, marked, { note, why })
+  return await rejectMultipart(context, marked, { note, why: 'key-taken' })
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { type ClaimedPart, putTogether } from './complete-multipart.ts'
 import type { GatewayContext } from './context.ts'
+import { rejectedError } from './end-multipart.ts'
 import { ownUploadToFinish } from './own-upload.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf } from './reservation-note.ts'
@@ -36,7 +37,7 @@ export async function completeUpload(
   }
   const status = statusOf(reservation.state, note)
   if (status === 'completed') return uploadView(reservation, note)
-  if (status === 'rejected') throw rejected()
+  if (status === 'rejected') throw rejectedError(note)
   if (status === 'aborted') {
     throw new GatewayError('UploadNotPending', 'Cannot complete the upload: it was aborted')
   }
@@ -53,7 +54,7 @@ export async function completeUpload(
     case 'seen':
       return await markSeen(context, reservation, settlement.note)
     case 'rejected':
-      throw rejected()
+      throw rejectedError(settlement.note)
     case 'absent':
       throw new GatewayError(
         'UploadIncomplete',
@@ -82,11 +83,4 @@ async function markSeen(
     return view
   }
   return uploadView(reservation, note)
-}
-
-function rejected(): GatewayError {
-  return new GatewayError(
-    'UploadRejected',
-    'Cannot complete the upload: the object is larger than was reserved, or came too late to fit',
-  )
 }

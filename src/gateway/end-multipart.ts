@@ -8,7 +8,7 @@ import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
-import { noteText, type UploadNote } from './reservation-note.ts'
+import { noteText, type RejectReason, type UploadNote } from './reservation-note.ts'
 import { endEvent, placeOf } from './settle.ts'
 
 /**
@@ -60,10 +60,16 @@ export async function lookWhenPartsAreOver(
 export async function rejectMultipart(
   context: GatewayContext,
   reservation: Reservation,
-  { note, why }: { readonly note: UploadNote; readonly why: string },
+  { note, why }: { readonly note: UploadNote; readonly why: RejectReason },
 ): Promise<never> {
   const abortedMs = Math.floor(context.ledgerTime.nowMs())
-  const rejected: UploadNote = { ...note, aborted: true, abortedMs, rejected: true }
+  const rejected: UploadNote = {
+    ...note,
+    aborted: true,
+    abortedMs,
+    rejected: true,
+    rejectedFor: why,
+  }
   const { partition, rid, fingerprint, subjects } = reservation
   const command = { partition, rid, fingerprint, subjects }
   const marking = { op: 'M' as const, ...command, note: noteText(rejected), lookMs: AGAIN_MS }
@@ -81,7 +87,19 @@ export async function rejectMultipart(
       context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
     }
   }
-  throw new GatewayError('UploadRejected', `Cannot complete the upload: ${why}`)
+  throw rejectedError(rejected)
+}
+
+const REASONS = {
+  'too-much': 'its parts are more than was reserved',
+  'key-taken': 'another object has that key, and is not to be replaced',
+} as const satisfies Record<RejectReason, string>
+const BY_OBJECT = 'the object is larger than was reserved, or came too late to fit'
+
+/** The error of a rejected upload: the same words each time. */
+export function rejectedError({ rejectedFor }: Pick<UploadNote, 'rejectedFor'>): GatewayError {
+  const why = rejectedFor === undefined ? BY_OBJECT : REASONS[rejectedFor]
+  return new GatewayError('UploadRejected', `Cannot complete the upload: ${why}`)
 }
 
 /**

@@ -30,6 +30,9 @@ export interface SeenObject {
   readonly atMs: number
 }
 
+/** Why the parts of an upload are not put together: they are more than reserved, or the key is taken. */
+export type RejectReason = 'too-much' | 'key-taken'
+
 /** What the ledger keeps beside the numbers of an upload: where the object is and whose it is. */
 export interface UploadNote {
   readonly kind: 'upload'
@@ -66,6 +69,8 @@ export interface UploadNote {
   /** When the store was last asked to put its parts together, by the ledger. */
   readonly completingMs?: number
   readonly rejected?: true
+  /** Why, of one that was rejected before it was put together. */
+  readonly rejectedFor?: RejectReason
   /** Looks of the sweeper that the store did not answer. */
   readonly failures?: number
   /** Once settled. */

@@ -42,7 +42,7 @@ const MAX_PAGE_BYTES = 1024 * 1024
 /** What a code says of a CompleteMultipartUpload (S3 API, its errors); other codes say nothing. */
 const OUTCOMES: ReadonlyMap<string, CompleteOutcome> = new Map([
   ['PreconditionFailed', 'conflict'],
-  ['ConditionalRequestConflict', 'conflict'],
+  ['ConditionalRequestConflict', 'busy'],
   ['NoSuchUpload', 'gone'],
   ['InvalidPart', 'invalid'],
   ['InvalidPartOrder', 'invalid'],

@@ -64,11 +64,11 @@ export interface PartToComplete {
 }
 
 /**
- * What became of a CompleteMultipartUpload. `conflict`: the condition refused it, an object is there
- * or is being written. `gone`: there is no such upload, so it was completed or aborted before; HEAD
+ * What became of a CompleteMultipartUpload. `conflict`: the condition refused it, an object is there.
+ * `busy`: the key was being written at the same time, and nobody knows with what outcome. `gone`: there is no such upload, so it was completed or aborted before; HEAD
  * tells which. `invalid`: the parts do not fit what the store has, or one of them is too small.
  */
-export type CompleteOutcome = 'completed' | 'conflict' | 'gone' | 'invalid'
+export type CompleteOutcome = 'completed' | 'conflict' | 'busy' | 'gone' | 'invalid'
 
 /**
  * The gateway's own calls to a store, signed in headers, one attempt each. Every method throws

@@ -1,7 +1,8 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
-import type { StoreClient } from '../../src/stores/store-client.ts'
+import type { CompleteOutcome, StoreClient } from '../../src/stores/store-client.ts'
+import { expectRefused } from '../support/expect-refused.ts'
 import { embeddedStore, realStores } from '../support/stores/stores-under-test.ts'
 import type { GatewayOnStore } from './gateway-on-store.ts'
 import {
@@ -53,6 +54,58 @@ class SlowStore {
       this.land === undefined ? client.listParts(place, id) : undefined,
   })
 }
+
+describe('the condition of Complete is not met', () => {
+  let gateway: GatewayOnStore
+  afterEach(() => gateway.close())
+  const begin = async (outcome: CompleteOutcome) => {
+    const answers = [outcome]
+    gateway = await gatewayForParts(embeddedStore(), {
+      onClient: (client) => ({
+        ...client,
+        async completeMultipart(place, request) {
+          return answers.shift() ?? client.completeMultipart(place, request)
+        },
+      }),
+    })
+    const upload = await createParts(gateway, { sizeBytes: 3 })
+    await putParts(upload.multipart.parts)
+    return upload
+  }
+
+  it.each(['busy', 'conflict'] as const)(
+    '409: %s, and nothing is there: no part is lost, and the next call completes it',
+    async (outcome) => {
+      const upload = await begin(outcome)
+      await expectRefused(await gateway.complete(upload.id), {
+        status: 409,
+        code: 'UploadIncomplete',
+      })
+      expect(await gateway.status(upload.id)).toBe('pending')
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+      expect(await gateway.sizeAtStore(upload.key)).toBe(3)
+    },
+  )
+
+  it('409: another object is there: rejected, and each repetition says why', async () => {
+    const upload = await begin('conflict')
+    await gateway.putDirectly(upload.key, 7)
+    const refusal = { status: 409, code: 'UploadRejected' } as const
+    const first = await expectRefused(await gateway.complete(upload.id), refusal)
+    expect(first.detail).toContain('another object has that key')
+    const again = await expectRefused(await gateway.complete(upload.id), refusal)
+    expect(again.detail).toBe(first.detail)
+    expect(await gateway.sizeAtStore(upload.key)).toBe(7)
+  })
+
+  it('409: another object is there, but the store was only busy: nothing is rejected', async () => {
+    const upload = await begin('busy')
+    await gateway.putDirectly(upload.key, 7)
+    const refusal = { status: 409, code: 'UploadIncomplete' } as const
+    await expectRefused(await gateway.complete(upload.id), refusal)
+    expect(await gateway.status(upload.id)).toBe('pending')
+  })
+})
 
 describe('an upload that is aborted while the store still puts it together', () => {
   let gateway: GatewayOnStore

@@ -227,7 +227,7 @@ describe('a store that answers a multipart call oddly', () => {
     ['conflict', 200, error('PreconditionFailed')],
     ['conflict', 412, error('PreconditionFailed')],
     ['conflict', 412, error('InvalidRequest')],
-    ['conflict', 409, error('ConditionalRequestConflict')],
+    ['busy', 409, error('ConditionalRequestConflict')],
     ['gone', 404, error('NoSuchUpload')],
     ['gone', 200, error('NoSuchUpload')],
     ['invalid', 400, error('InvalidPart')],
