@@ -12,10 +12,22 @@ const ORDINARY = [
 /** Stored by Ceph and by Swift. */
 const ROBOTS = 'x-robots-tag'
 
+/** How a store encrypts by its own keys. */
+const ENCRYPTION_DETAILS = [
+  'x-amz-server-side-encryption-aws-kms-key-id',
+  'x-amz-server-side-encryption-bucket-key-enabled',
+  'x-amz-server-side-encryption-context',
+]
+
 /** Kept besides by stores that refuse only what copies, opens or describes the object. */
 const HARMLESS_TO_SOME = [
+  'x-amz-object-lock-legal-hold',
   'x-amz-object-lock-mode',
+  'x-amz-object-lock-retain-until-date',
   'x-amz-server-side-encryption',
+  ...ENCRYPTION_DETAILS,
+  // By a key of the holder's own: then nobody else can read the object, nor HEAD it.
+  'x-amz-server-side-encryption-customer-*',
   'x-amz-storage-class',
   'x-amz-tagging',
   'x-amz-website-redirect-location',
@@ -61,7 +73,9 @@ function findUnpinned(capabilities: Capabilities, signed: readonly string[]): re
   const pinned = new Set([...Object.keys(capabilities.fixedHeaders), ...signed])
   if (pinned.has(ACL)) pinned.add(GRANTS)
   if (capabilities.tagging === 'no') pinned.add('x-amz-tagging')
-  if (capabilities.encryption === 'no') pinned.add('x-amz-server-side-encryption')
+  if (capabilities.encryption === 'no') {
+    for (const name of ['x-amz-server-side-encryption', ...ENCRYPTION_DETAILS]) pinned.add(name)
+  }
   const all = [...ORDINARY, ...amzHeaders(capabilities), ROBOTS]
   return Object.freeze(all.filter((name) => !pinned.has(name)))
 }

@@ -151,11 +151,18 @@ describe('strict headers', () => {
     ])
     for (const known of ['reject', 'probe']) expect(await on(known)).toEqual([])
     expect(await on('accept', false)).toEqual([])
+    // What could be pinned is named only where it is not.
     const fixedHeaders = {
+      'x-amz-object-lock-legal-hold': 'OFF',
       'x-amz-object-lock-mode': 'GOVERNANCE',
-      'x-amz-website-redirect-location': '/',
+      'x-amz-object-lock-retain-until-date': '2030-01-01T00:00:00Z',
+      'x-amz-server-side-encryption-aws-kms-key-id': 'k',
+      'x-amz-server-side-encryption-bucket-key-enabled': 'false',
+      'x-amz-server-side-encryption-context': 'e30=',
     }
-    expect(await on('reject-some', true, { fixedHeaders })).toEqual([])
+    expect(await on('reject-some', true, { fixedHeaders })).toEqual([
+      expect.stringContaining('where x-amz-server-side-encryption-customer-* can be added'),
+    ])
   })
 })
 

@@ -303,7 +303,13 @@ describe('what else is stored with an object', () => {
       'x-amz-acl',
       'x-amz-grant-*',
       'x-amz-meta-*',
+      'x-amz-object-lock-legal-hold',
       'x-amz-object-lock-mode',
+      'x-amz-object-lock-retain-until-date',
+      'x-amz-server-side-encryption-aws-kms-key-id',
+      'x-amz-server-side-encryption-bucket-key-enabled',
+      'x-amz-server-side-encryption-context',
+      'x-amz-server-side-encryption-customer-*',
       'x-amz-website-redirect-location',
       'x-robots-tag',
     ])

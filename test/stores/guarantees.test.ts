@@ -93,9 +93,19 @@ describe('guarantees', () => {
 })
 
 describe('headers that nobody signed', () => {
-  const OTHERS = [
+  const LOCKS = [
+    'x-amz-object-lock-legal-hold',
     'x-amz-object-lock-mode',
+    'x-amz-object-lock-retain-until-date',
+  ]
+  const CUSTOMER_KEY = 'x-amz-server-side-encryption-customer-*'
+  const OTHERS = [
+    ...LOCKS,
     'x-amz-server-side-encryption',
+    'x-amz-server-side-encryption-aws-kms-key-id',
+    'x-amz-server-side-encryption-bucket-key-enabled',
+    'x-amz-server-side-encryption-context',
+    CUSTOMER_KEY,
     'x-amz-storage-class',
     'x-amz-tagging',
     'x-amz-website-redirect-location',
@@ -141,8 +151,10 @@ describe('headers that nobody signed', () => {
     const unknown = { unsignedHeaders: 'accept', tagging: 'probe', encryption: 'probe' } as const
     expect(over(unknown)).toEqual([...ACCESS, 'x-amz-meta-*', ...OTHERS])
     const dropped = { unsignedHeaders: 'reject-some', tagging: 'no', encryption: 'no' } as const
+    // A store without keys of its own may well take the holder's.
     expect(over(dropped)).toEqual([
-      'x-amz-object-lock-mode',
+      ...LOCKS,
+      CUSTOMER_KEY,
       'x-amz-storage-class',
       'x-amz-website-redirect-location',
     ])
