@@ -12,8 +12,8 @@ import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import { type PlannedItem, planBatch } from './plan-batch.ts'
-import { assertFormEnforceable, planAsReserved, type WantedUpload } from './plan-upload.ts'
+import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
+import { assertFormEnforceable, planAsReserved } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { noteText, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { timesOf, uploadNoteFor } from './reserve-upload.ts'
@@ -27,7 +27,7 @@ import { uploadView } from './upload-view.ts'
 export interface CreateUploadsRequest {
   readonly principal: Principal
   /** 1 to 1,000. */
-  readonly wanted: readonly [WantedUpload, ...WantedUpload[]]
+  readonly wanted: readonly [WantedBatchUpload, ...WantedBatchUpload[]]
   readonly requestId: string
   readonly idempotencyKey?: string | undefined
 }

@@ -5,22 +5,30 @@ import { invalidMember } from '../policy/invalid.ts'
 import type { GatewayContext } from './context.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 
+/**
+ * An upload of a batch as a caller wants it: a single PUT or a form. What has to ask the store first (an
+ * overwrite, an upload of parts) is created on its own.
+ */
+export interface WantedBatchUpload extends WantedUpload {
+  readonly mode: 'auto' | 'put' | 'post'
+  readonly overwrite: false
+}
+
 /** An upload of a batch, planned. */
 export interface PlannedItem {
   /** As it was asked for: of mode "auto", the plan says what that came to. */
-  readonly wanted: WantedUpload
+  readonly wanted: WantedBatchUpload
   readonly plan: UploadPlan
 }
 
 /**
  * Plans every upload of a batch, or none: the first that cannot be had refuses all, and the error names
- * it. Single PUTs and forms only: what has to ask the store first (an overwrite, an upload of parts) is
- * created on its own. Throws what `planUpload` throws, `InvalidRequest` for the rest.
+ * it. Throws what `planUpload` throws, `InvalidRequest` for the rest.
  */
 export function planBatch(
   context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
   principal: Principal,
-  items: readonly WantedUpload[],
+  items: readonly WantedBatchUpload[],
 ): readonly PlannedItem[] {
   const planned = items.map((wanted, index) => planItem(context, principal, { wanted, index }))
   const places = new Map<string, number>()
@@ -40,17 +48,8 @@ export function planBatch(
 function planItem(
   context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
   principal: Principal,
-  { wanted, index }: { readonly wanted: WantedUpload; readonly index: number },
+  { wanted, index }: { readonly wanted: WantedBatchUpload; readonly index: number },
 ): PlannedItem {
-  if (wanted.overwrite) {
-    throw invalidMember(
-      `items.${index}.overwrite`,
-      'must be false: an overwrite is created on its own',
-    )
-  }
-  if (wanted.mode === 'multipart') {
-    throw invalidMember(`items.${index}.mode`, 'must not be "multipart": it is created on its own')
-  }
   try {
     const plan = planUpload(context, principal, wanted)
     if (plan.form !== 'multipart') return { wanted, plan }

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { createUploads } from '../gateway/create-uploads.ts'
-import type { WantedUpload } from '../gateway/plan-upload.ts'
+import type { WantedBatchUpload } from '../gateway/plan-batch.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import { uploadGrantView } from './grant-view.ts'
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
@@ -43,7 +43,10 @@ const post = route({
   async handle(call) {
     const { context, principal, requestId } = call
     const { items } = call.body as z.output<typeof createUploadsSchema>
-    const wanted = items.map(wantedUpload) as [WantedUpload, ...WantedUpload[]]
+    const wanted = items.map((item) => wantedUpload(item)) as [
+      WantedBatchUpload,
+      ...WantedBatchUpload[],
+    ]
     const idempotencyKey = idempotencyKeyOf(call)
     const created = await createUploads(context, { principal, wanted, requestId, idempotencyKey })
     const { limits: set } = context.accounts.of(principal.tenant, principal.user)

@@ -101,67 +101,97 @@ export const explanationSchema = z
   })
   .meta({ id: 'Explanation' })
 
-export const createUploadSchema = z
-  .strictObject({
-    bucket: bucketName,
-    key: objectKey.optional(),
-    filename: z.string().min(1).max(1024).optional(),
-    sizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Exact size of the body').optional(),
-    maxSizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Mode "post" only').optional(),
-    contentType: text(255),
-    sha256: sha256
-      .describe('Base64; binds the content where the store keeps it, else 422')
-      .optional(),
-    md5: z
-      .string()
-      .regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')
-      .describe('Base64; for stores that check Content-MD5 and no SHA-256, else 422')
-      .optional(),
-    partChecksums: z
-      .boolean()
-      .describe('Mode "multipart" only: every part is signed with its SHA-256, given to /parts')
-      .optional(),
-    metadata: z.record(z.string(), z.string()).describe('Becomes x-amz-meta-*').optional(),
-    cacheControl: text(256).describe('Stored with the object: Cache-Control').optional(),
-    contentEncoding: text(64).describe('Stored with the object: Content-Encoding').optional(),
-    disposition: z
-      .enum(['attachment', 'inline'])
-      .describe('Stored with the object: Content-Disposition, with the filename')
-      .optional(),
-    storageClass: text(64).describe('One of those that the bucket offers').optional(),
-    tags: z
-      .record(z.string(), z.string())
-      .describe('Object tags, at most 10; keys that the bucket offers')
-      .optional(),
-    encryption: z
-      .enum(['AES256', 'aws:kms'])
-      .describe('Server-side encryption, where the bucket offers it; it may have one by itself')
-      .optional(),
-    mode: z.enum(['auto', 'put', 'post', 'multipart']).default('auto'),
-    overwrite: z.boolean().default(false).describe('true needs the permission of that name'),
-    expiresInSeconds: expiresInSeconds.optional(),
-  })
+const uploadMembers = z.strictObject({
+  bucket: bucketName,
+  key: objectKey.optional(),
+  filename: z.string().min(1).max(1024).optional(),
+  sizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Exact size of the body').optional(),
+  maxSizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Mode "post" only').optional(),
+  contentType: text(255),
+  sha256: sha256
+    .describe('Base64; binds the content where the store keeps it, else 422')
+    .optional(),
+  md5: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')
+    .describe('Base64; for stores that check Content-MD5 and no SHA-256, else 422')
+    .optional(),
+  partChecksums: z
+    .boolean()
+    .describe('Mode "multipart" only: every part is signed with its SHA-256, given to /parts')
+    .optional(),
+  metadata: z.record(z.string(), z.string()).describe('Becomes x-amz-meta-*').optional(),
+  cacheControl: text(256).describe('Stored with the object: Cache-Control').optional(),
+  contentEncoding: text(64).describe('Stored with the object: Content-Encoding').optional(),
+  disposition: z
+    .enum(['attachment', 'inline'])
+    .describe('Stored with the object: Content-Disposition, with the filename')
+    .optional(),
+  storageClass: text(64).describe('One of those that the bucket offers').optional(),
+  tags: z
+    .record(z.string(), z.string())
+    .describe('Object tags, at most 10; keys that the bucket offers')
+    .optional(),
+  encryption: z
+    .enum(['AES256', 'aws:kms'])
+    .describe('Server-side encryption, where the bucket offers it; it may have one by itself')
+    .optional(),
+  mode: z.enum(['auto', 'put', 'post', 'multipart']).default('auto'),
+  overwrite: z.boolean().default(false).describe('true needs the permission of that name'),
+  expiresInSeconds: expiresInSeconds.optional(),
+})
+
+type UploadSize = Pick<z.output<typeof uploadMembers>, 'sizeBytes' | 'maxSizeBytes' | 'mode'>
+
+/** The size is exact, or a form's upper bound. */
+function checkSize(
+  { sizeBytes, maxSizeBytes, mode }: UploadSize,
+  refusing: z.RefinementCtx<UploadSize>,
+): void {
+  const post = mode === 'post'
+  if (maxSizeBytes !== undefined && !post) {
+    refusing.addIssue(problemAt('maxSizeBytes', 'is for mode "post" only'))
+  }
+  if (maxSizeBytes !== undefined && sizeBytes !== undefined) {
+    refusing.addIssue(problemAt('maxSizeBytes', 'cannot stand beside sizeBytes'))
+  }
+  if (sizeBytes === undefined && (!post || maxSizeBytes === undefined)) {
+    const message = 'is required: the exact size of the body, in bytes'
+    refusing.addIssue(problemAt('sizeBytes', message))
+  }
+}
+
+function problemAt(path: string, message: string) {
+  return { code: 'custom' as const, path: [path], message }
+}
+
+export const createUploadSchema = uploadMembers
   .superRefine((upload, refusing) => {
-    const problem = (path: string, message: string) =>
-      refusing.addIssue({ code: 'custom', path: [path], message })
-    const post = upload.mode === 'post'
-    if (upload.maxSizeBytes !== undefined && !post) {
-      problem('maxSizeBytes', 'is for mode "post" only')
-    }
-    if (upload.maxSizeBytes !== undefined && upload.sizeBytes !== undefined) {
-      problem('maxSizeBytes', 'cannot stand beside sizeBytes')
-    }
-    if (upload.sizeBytes === undefined && (!post || upload.maxSizeBytes === undefined)) {
-      problem('sizeBytes', 'is required: the exact size of the body, in bytes')
-    }
+    checkSize(upload, refusing)
     if (upload.partChecksums !== undefined && upload.mode !== 'multipart') {
-      problem('partChecksums', 'is for mode "multipart" only')
+      refusing.addIssue(problemAt('partChecksums', 'is for mode "multipart" only'))
     }
   })
   .meta({ id: 'CreateUpload' })
 
+export const batchUploadSchema = uploadMembers
+  .omit({ partChecksums: true })
+  .extend({
+    mode: z
+      .enum(['auto', 'put', 'post'], {
+        error: 'must be "auto", "put" or "post": an upload of parts is created on its own',
+      })
+      .default('auto'),
+    overwrite: z
+      .literal(false, { error: 'must be false: an overwrite is created on its own' })
+      .default(false)
+      .describe('An overwrite is created on its own'),
+  })
+  .superRefine(checkSize)
+  .meta({ id: 'BatchUpload' })
+
 export const createUploadsSchema = z
-  .strictObject({ items: z.array(createUploadSchema).min(1).max(1_000) })
+  .strictObject({ items: z.array(batchUploadSchema).min(1).max(1_000) })
   .meta({ id: 'CreateUploads' })
 
 export const completeUploadSchema = z

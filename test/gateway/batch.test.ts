@@ -142,6 +142,27 @@ describe('batches of uploads', () => {
     expect((await levels())['user-pending']).toEqual([0, 0])
   })
 
+  it('400: what has to be created on its own is told by its member', async () => {
+    gateway = await openWatchedGateway()
+    const cases = [
+      [{ overwrite: true }, 'overwrite', 'must be false: an overwrite is created on its own'],
+      [
+        { mode: 'multipart' },
+        'mode',
+        'must be "auto", "put" or "post": an upload of parts is created on its own',
+      ],
+      [{ partChecksums: true }, 'partChecksums', 'is not a known member'],
+      [{ maxSizeBytes: 1, sizeBytes: undefined }, 'maxSizeBytes', 'is for mode "post" only'],
+      [{ sizeBytes: undefined }, 'sizeBytes', 'is required: the exact size of the body, in bytes'],
+    ] as const
+    for (const [changes, member, message] of cases) {
+      const body = { items: items(1, changes) }
+      const { fields } = await gateway.refuse('POST', '/v1/uploads/batch', body, INVALID)
+      expect(fields).toContainEqual({ path: `items.0.${member}`, message })
+    }
+    expect((await post(items(1, { overwrite: false, mode: 'auto' }))).status).toBe(201)
+  })
+
   it('400: two uploads of one key, which could not both be there', async () => {
     gateway = await openWatchedGateway()
     const twice = [uploadBody(), uploadBody({ key: 'acme/alice/other' }), uploadBody()]

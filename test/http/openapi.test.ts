@@ -165,6 +165,22 @@ describe('the OpenAPI document', () => {
     expect(forms('/v1/downloads')).toHaveLength(2)
   })
 
+  it('offers nothing for an upload of a batch that is refused there', async () => {
+    const document = await served()
+    const { properties } = resolve(document, '#/components/schemas/CreateUploads') as {
+      properties: { items: { items: { $ref: string } } }
+    }
+    const item = resolve(document, properties.items.items.$ref) as { properties: Json }
+    const alone = resolve(document, '#/components/schemas/CreateUpload') as { properties: Json }
+    const { partChecksums: _, overwrite, mode, ...shared } = alone.properties
+    expect(item.properties).toEqual({
+      ...shared,
+      mode: { ...(mode as Json), enum: ['auto', 'put', 'post'] },
+      overwrite: expect.objectContaining({ const: false }),
+    })
+    expect(overwrite).not.toHaveProperty('const')
+  })
+
   it('refuses unknown members in every body that it describes', async () => {
     const document = await served()
     for (const { name, operation } of operationsOf(document)) {
