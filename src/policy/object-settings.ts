@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { invalidMember } from './invalid.ts'
 
-/** Algorithms of server-side encryption that a store can be asked for. */
+/** Algorithms of `x-amz-server-side-encryption` that a store can be asked for. */
 export type EncryptionAlgorithm = 'AES256' | 'aws:kms'
 
 /** What a caller asks to be stored with an object, besides its type and metadata. */

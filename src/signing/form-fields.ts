@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { escapeXml } from '../stores/xml.ts'
 
 /**
  * Headers as S3 calls them in a form (API reference, POST Object). A store that knows a field by
@@ -43,8 +44,4 @@ function taggingXml(header: string): string {
     return `<Tag><Key>${escapeXml(key)}</Key><Value>${escapeXml(value)}</Value></Tag>`
   })
   return `<Tagging><TagSet>${tags.join('')}</TagSet></Tagging>`
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { encodeSegment } from '../object-key.ts'
+import type { EncryptionAlgorithm } from '../policy/object-settings.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
 import { assertMetadataName, encodeMetadataValue, invalidMetadata } from './metadata.ts'
 
@@ -12,7 +13,7 @@ export interface ObjectBindings {
   readonly storageClass?: string
   /** Any text; encoded here. */
   readonly tags?: ReadonlyMap<string, string>
-  readonly encryption?: { readonly algorithm: 'AES256' | 'aws:kms'; readonly kmsKeyId?: string }
+  readonly encryption?: { readonly algorithm: EncryptionAlgorithm; readonly kmsKeyId?: string }
 }
 
 /** An object as it is to be stored, whatever the form of the upload. */

@@ -1,12 +1,10 @@
+import type { EncryptionAlgorithm } from '../policy/object-settings.ts'
 import type { Placement } from './store.ts'
 
 /** How keys come about: Signet's template, or the caller's choice below a prefix of the caller's own. */
 export type KeyRule =
   | { readonly kind: 'template'; readonly template: string }
   | { readonly kind: 'caller'; readonly callerPrefix: string }
-
-/** Algorithms of `x-amz-server-side-encryption` that callers can ask for. */
-export type EncryptionAlgorithm = 'AES256' | 'aws:kms'
 
 /** How the store encrypts what is uploaded. */
 export interface EncryptionRules {
