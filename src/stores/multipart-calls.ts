@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import {
   type ListedUpload,
   MAX_PARTS,
@@ -32,7 +33,9 @@ const COMPLETE_TIMEOUT_MS = 60_000
 // The most that S3 sends. Uploads come with keys of up to 1,024 bytes, so fewer of them fill a page.
 const PAGE_PARTS = 1_000
 const PAGE_UPLOADS = 200
-// Ten would do for 10,000 parts; some stores may send shorter pages, and none an endless row.
+// Pages of parts have ascending numbers, so they end by themselves: this is how long they may take.
+const LIST_PARTS_MS = 30_000
+// 8,000 uploads of one key: nobody has as many, and no store sends an endless row.
 const MAX_PAGES = 40
 // A result or an error, and the blanks before it.
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -50,10 +53,10 @@ const OUTCOMES: ReadonlyMap<string, CompleteOutcome> = new Map([
 ])
 
 /** CreateMultipartUpload, ListParts, CompleteMultipartUpload and their kin, by the `manage` key. */
-export function createMultipartCalls(call: SignedCall): MultipartCalls {
+export function createMultipartCalls(call: SignedCall, clock: Clock): MultipartCalls {
   return {
     createMultipart: (place, headers) => createMultipart(call, place, headers),
-    listParts: (place, uploadId) => listParts(call, place, uploadId),
+    listParts: (place, uploadId) => listParts(call, clock, place, uploadId),
     completeMultipart: (place, request) => completeMultipart(call, place, request),
     abortMultipart: (place, uploadId) => abortMultipart(call, place, uploadId),
     listMultiparts: (place) => listMultiparts(call, place),
@@ -81,6 +84,7 @@ async function createMultipart(
 
 async function listParts(
   call: SignedCall,
+  clock: Clock,
   place: ObjectPlace,
   uploadId: string,
 ): Promise<readonly ListedPart[] | undefined> {
@@ -91,11 +95,13 @@ async function listParts(
     method: 'GET',
     accepts: ({ status }) => status === 200 || status === 404,
   }
-  for (let pages = 1; pages <= MAX_PAGES; pages += 1) {
+  const untilMs = clock.nowMs() + LIST_PARTS_MS
+  for (let leftMs = LIST_PARTS_MS; leftMs > 0; leftMs = untilMs - clock.nowMs()) {
     // The highest number so far, and not the store's marker: this one can be relied upon.
     const after = parts.at(-1)?.partNumber ?? 0
     const response = await call({
       ...wanted,
+      timeoutMs: Math.ceil(Math.min(leftMs, place.placement.store.timeoutMs)),
       query: new Map([
         ['uploadId', uploadId],
         ['max-parts', String(PAGE_PARTS)],
@@ -109,7 +115,7 @@ async function listParts(
     parts.push(...page.parts)
     if (!page.truncated || parts.at(-1)?.partNumber === MAX_PARTS) return parts
   }
-  throw unavailable(wanted, { reason: `more than ${MAX_PAGES} pages` })
+  throw unavailable(wanted, { reason: `longer than ${LIST_PARTS_MS} ms` })
 }
 
 /** Ceph 16 says `NoSuchKey` of an upload that was aborted; a missing bucket proves nothing. */
@@ -208,7 +214,8 @@ async function listMultiparts(
       if (upload.key === key) found.push({ uploadId, initiatedMs })
     }
     const last = page.uploads.at(-1)
-    if (!page.truncated || last === undefined) return found
+    // By ascending key, and what begins with this one comes after it: from there on none is ours.
+    if (!page.truncated || last?.key !== key) return found
     after = { ...last, uploadId: page.nextUploadId ?? last.uploadId }
   }
   throw unavailable(wanted, { reason: `more than ${MAX_PAGES} pages` })

@@ -36,7 +36,7 @@ export function createStoreClient({ fetch, clock = systemClock }: StoreClientOpt
     head: (place, versionId) => headObject(call, place, versionId),
     remove: (place) => removeObject(call, place),
     list: (placement, request) => listObjects(call, placement, request),
-    ...createMultipartCalls(call),
+    ...createMultipartCalls(call, clock),
   }
 }
 

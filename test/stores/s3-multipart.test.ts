@@ -11,6 +11,7 @@ import {
   realStores,
   storeClient,
 } from '../support/stores/stores-under-test.ts'
+import { TestClock } from '../support/test-clock.ts'
 import { beside, newPlace, sendPart, urlOf } from './multipart-fixture.ts'
 import { exampleStore, placeOf } from './store-fixture.ts'
 
@@ -306,15 +307,29 @@ describe('a store that answers a multipart call oddly', () => {
     expect(pages).toBe(2)
   })
 
-  it('503: pages of parts without an end, after forty', async () => {
+  it('lists 10,000 parts from a store whose pages hold a hundred', async () => {
+    const answering = answered((url) => {
+      const after = Number(new URL(url).searchParams.get('part-number-marker'))
+      const page = Array.from({ length: 100 }, (_, index) => part(after + index + 1)).join('')
+      return new Response(partsResult(after < 9_900 ? page + TRUNCATED : page))
+    })
+    expect(await answering.listParts(placeOf('k'), 'id')).toHaveLength(10_000)
+  })
+
+  it('503: pages of parts for more than 30 s in all', async () => {
+    const clock = new TestClock()
     let pages = 0
-    const answering = answered(() => {
-      pages += 1
-      return new Response(partsResult(part(pages) + TRUNCATED))
+    const answering = createStoreClient({
+      clock,
+      async fetch() {
+        pages += 1
+        clock.advance(5_000)
+        return new Response(partsResult(part(pages) + TRUNCATED))
+      },
     })
     const listing = answering.listParts(placeOf('k'), 'id')
     await expect(listing).rejects.toMatchObject({ code: 'StoreUnavailable' })
-    expect(pages).toBe(40)
+    expect(pages).toBe(6)
   })
 
   it.each([
@@ -382,6 +397,18 @@ describe('a store that answers a multipart call oddly', () => {
     const answering = answered(() => new Response(uploadsResult(inner)))
     const listing = answering.listMultiparts(placeOf('k'))
     await expect(listing).rejects.toMatchObject({ code: 'StoreUnavailable' })
+  })
+
+  it('stops at the first key that only begins like the one it is asked for', async () => {
+    let pages = 0
+    const answering = answered(() => {
+      pages += 1
+      const beside = Array.from({ length: 200 }, (_, index) => upload(`k${pages}-${index}`, 'x'))
+      const own = pages === 1 ? upload('k', 'id') : ''
+      return new Response(uploadsResult(own + beside.join('') + TRUNCATED))
+    })
+    expect(await answering.listMultiparts(placeOf('k'))).toMatchObject([{ uploadId: 'id' }])
+    expect(pages).toBe(1)
   })
 
   it('503: pages of uploads without an end, after forty', async () => {
@@ -511,8 +538,8 @@ async function atOnce(count: number, work: (index: number) => Promise<unknown>):
   await Promise.all(Array.from({ length: 16 }, worker))
 }
 
-function answered(answer: () => Response) {
-  return createStoreClient({ fetch: () => Promise.resolve(answer()) })
+function answered(answer: (url: string) => Response) {
+  return createStoreClient({ fetch: (url) => Promise.resolve(answer(url)) })
 }
 
 /** A client whose requests are seen, and all answered with this body. */
