@@ -1,4 +1,5 @@
-// Uploads a file through Signet, in whatever form the gateway chooses: one PUT, or parts in parallel.
+// Uploads a file through Signet, in whatever form the gateway chooses: one PUT, a form, or parts in
+// parallel.
 //
 //   SIGNET=http://127.0.0.1:8080 KEY=signet_… node upload-file.mjs FILE CONTENT_TYPE [BUCKET]
 //
@@ -34,6 +35,13 @@ async function send({ method, url, headers }, bytes) {
   const response = await fetch(url, { method, headers, body: bytes })
   if (!response.ok) throw new Error(`The store said ${response.status}`)
   return response.headers.get('etag')
+}
+
+async function sendForm({ url, fields, fileField }, file) {
+  const data = new FormData()
+  for (const [name, value] of Object.entries(fields)) data.append(name, value)
+  data.append(fileField, file) // last
+  await send({ method: 'POST', url }, data)
 }
 
 async function sendPart(upload, part, file) {
@@ -73,7 +81,11 @@ async function sendParts(upload, file) {
       process.stderr.write(`part ${next.value.partNumber} of ${upload.multipart.partCount}\n`)
     }
   }
-  await Promise.all(Array.from({ length: PARTS_AT_ONCE }, worker))
+  try {
+    await Promise.all(Array.from({ length: PARTS_AT_ONCE }, worker))
+  } finally {
+    await queue.return() // after a failure the others stop as well
+  }
   return sent.sort((a, b) => a.partNumber - b.partNumber)
 }
 
@@ -86,6 +98,7 @@ const upload = await signet('POST', '/v1/uploads', {
 })
 let parts
 if (upload.multipart !== undefined) parts = await sendParts(upload, file)
+else if (upload.form !== undefined) await sendForm(upload.form, file)
 else await send(upload.request, file)
 const done = await signet('POST', `/v1/uploads/${upload.id}/complete`, parts && { parts })
 process.stdout.write(`${JSON.stringify(done)}\n`)

@@ -1,12 +1,15 @@
+const PARTS_AT_ONCE = 3
+const TRIES = 3
+
 /**
  * Uploads a File straight to the store by whatever grant the gateway gives: one PUT, a form, or parts,
- * three at a time. `signet`: `{ url, token }`; `wanted`: the other members of the request for a grant,
+ * some at a time. `signet`: `{ url, token }`; `wanted`: the other members of the request for a grant,
  * such as `bucket` and `mode`. Calls `onProgress(sentBytes, totalBytes)`; answers the completed upload.
  */
 export async function uploadFile(signet, file, wanted, onProgress) {
   const upload = await ask(signet, '/v1/uploads', {
     filename: file.name,
-    contentType: file.type, // a browser sends exactly this type, and the store checks it
+    contentType: file.type || 'application/octet-stream', // sent as it is, and the store checks it
     ...(wanted.maxSizeBytes === undefined && { sizeBytes: file.size }),
     ...wanted,
   })
@@ -34,24 +37,39 @@ export async function sendFile(signet, { id, request, form, multipart }, file, o
   }
   if (!multipart) return undefined
 
-  const { partSizeBytes, partCount, parts } = multipart
+  const { partSizeBytes, partCount, parts, partsExpireAt } = multipart
   const signed = new Map(parts.map((part) => [part.partNumber, part.request]))
   const done = []
   let next = 1
+  const grantOf = async (partNumber) => {
+    const grant = signed.get(partNumber)
+    signed.delete(partNumber)
+    if (grant && Date.now() < Date.parse(partsExpireAt)) return grant
+    // Signed when its turn comes, and again for another try: that costs nothing of the quota.
+    const again = { partNumbers: [partNumber] }
+    return (await ask(signet, `/v1/uploads/${id}/parts`, again)).parts[0].request
+  }
+  const sendPart = async (partNumber) => {
+    const start = (partNumber - 1) * partSizeBytes
+    const bytes = file.slice(start, start + partSizeBytes)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await sending(await grantOf(partNumber), bytes, partNumber)
+      } catch (error) {
+        if (tries < TRIES && next <= partCount + 1) continue
+        next = Number.POSITIVE_INFINITY // the others stop as well
+        throw error
+      }
+    }
+  }
   const worker = async () => {
     while (next <= partCount) {
       const partNumber = next++
-      // The first hundred came with the upload; later ones are signed when their turn comes.
-      const grant =
-        signed.get(partNumber) ??
-        (await ask(signet, `/v1/uploads/${id}/parts`, { partNumbers: [partNumber] })).parts[0]
-          .request
-      const start = (partNumber - 1) * partSizeBytes
-      const answer = await sending(grant, file.slice(start, start + partSizeBytes), partNumber)
+      const answer = await sendPart(partNumber)
       done.push({ partNumber, etag: answer.getResponseHeader('etag') }) // needs ExposeHeaders: ETag
     }
   }
-  await Promise.all([worker(), worker(), worker()])
+  await Promise.all(Array.from({ length: PARTS_AT_ONCE }, worker))
   return done.sort((a, b) => a.partNumber - b.partNumber)
 }
 

@@ -2,7 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { listenNode } from '../../src/runtime/listen-node.ts'
+import { gatewayOnStore, storeSettings } from '../gateway/gateway-on-store.ts'
 import { type Child, startChild } from '../support/gateway-process.ts'
+import { describeOnCeph } from '../support/stores/stores-under-test.ts'
 import {
   openTemporaryDirectory,
   type TemporaryDirectory,
@@ -68,6 +71,31 @@ describe('the example that uploads a file', () => {
     const done = JSON.parse(said)
     expect(done).toMatchObject({ status: 'completed', sizeBytes })
     expect(await download(done.key)).toBe(createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  describeOnCeph('with forms', (ceph) => {
+    it('uploads by a form, where the gateway chooses one', async () => {
+      const { capabilities } = storeSettings(ceph)
+      // Its PUT would not bind the size.
+      const store = { capabilities: { ...(capabilities as object), signedLength: 'no' } }
+      const keys = { template: '{tenant}/{user}/{uuid}' }
+      const gateway = await gatewayOnStore(ceph, { store, bucket: { keys } })
+      const { server } = gateway.context.config
+      const api = await listenNode(gateway.app.fetch, { host: '127.0.0.1', port: 0 }, server)
+      try {
+        const gatewayUrl = `http://127.0.0.1:${api.address.port}`
+        ready = { gatewayUrl, apiKey: gateway.key(), bucket: 'media' }
+        const bytes = randomBytes(300 * 1024)
+        const { said, told, code } = await run(bytes)
+        expect({ code, told }).toEqual({ code: 0, told: '' })
+        const done = JSON.parse(said)
+        expect(done).toMatchObject({ status: 'completed', sizeBytes: bytes.length })
+        expect(await download(done.key)).toBe(createHash('sha256').update(bytes).digest('hex'))
+      } finally {
+        await api.stop(0)
+        await gateway.close()
+      }
+    })
   })
 
   it('says in the gateway’s words why it cannot, and how it is used', async () => {

@@ -32,6 +32,13 @@ const FAST = 16 * 2 ** 20
 const NOT_ANSWERED = 'The store does not answer this page'
 const BLOCKED = expect.stringMatching(/CORS policy: No 'Access-Control-Allow-Origin' header/)
 const BLOCKED_BEFORE = expect.stringMatching(/CORS policy: Response to preflight request/)
+/** CORS headers of an answer that is made up. */
+const LETS_IN = {
+  'access-control-allow-origin': APP_ORIGIN,
+  'access-control-allow-headers': '*',
+  'access-control-allow-methods': 'PUT',
+  'access-control-expose-headers': 'etag',
+}
 const FREE = { used: 0, pending: 0 }
 
 describeInBrowser('a page of another origin', (open) => {
@@ -244,6 +251,71 @@ describeInBrowser('a page of another origin', (open) => {
     expect(await answer.json()).toMatchObject({ status: 'completed', sizeBytes: VIDEO_BYTES })
   })
 
+  it('200: signs a part again that has ended, or that the store would not take', async () => {
+    const store = embeddedStore()
+    gateway = await gatewayForPages(store)
+    await choose('cat.mp4')
+    const wanted = { key: KEY, sizeBytes: VIDEO_BYTES, contentType: 'video/mp4' }
+    const upload = await createParts(gateway, wanted)
+    // They would be refused: not one of them may be used.
+    const parts = upload.multipart.parts.map((part) => {
+      return { ...part, request: { ...part.request, url: `${part.request.url}&X-Amz-Expires=1` } }
+    })
+    const ended = { ...upload.multipart, parts, partsExpireAt: '2020-01-01T00:00:00Z' }
+    const refused = { times: 0 }
+    await page.route(`${store.endpoint}/**`, async (route) => {
+      const isFirst = /[?&]partNumber=1(?:&|$)/.test(route.request().url())
+      if (isFirst && refused.times++ < 2) await route.fulfill({ status: 403, headers: LETS_IN })
+      else await route.continue()
+    })
+    const answers = answersOf(page, store)
+    const sent = await gateway.send(page, { ...upload, multipart: ended })
+    await page.unrouteAll()
+    expect(sent.error).toBeUndefined()
+    expect(sorted(answers)).toEqual(['PUT 200', 'PUT 200', 'PUT 403', 'PUT 403'])
+    const told = { parts: sent.parts }
+    const answer = await gateway.call('POST', `/v1/uploads/${upload.id}/complete`, told)
+    expect(await answer.json()).toMatchObject({ status: 'completed', sizeBytes: VIDEO_BYTES })
+  })
+
+  it('begins no other part when one has failed for good', async () => {
+    const store = embeddedStore()
+    gateway = await gatewayForPages(store)
+    await choose('cat.mp4')
+    const upload = await createParts(gateway, { key: KEY, sizeBytes: VIDEO_BYTES })
+    const [first] = upload.multipart.parts
+    if (first === undefined) throw new Error('the upload has no parts')
+    const partSizeBytes = VIDEO_BYTES / 8
+    const parts = Array.from({ length: 8 }, (_, index) => {
+      const url = `${store.endpoint}/part?partNumber=${index + 1}`
+      return { partNumber: index + 1, sizeBytes: partSizeBytes, request: { ...first.request, url } }
+    })
+    const multipart = { ...upload.multipart, partSizeBytes, partCount: 8, parts }
+    const seen: string[] = []
+    const failed = Promise.withResolvers<void>()
+    await page.route(`${store.endpoint}/**`, async (route) => {
+      const url = new URL(route.request().url())
+      const part = url.searchParams.get('partNumber') ?? 'later'
+      seen.push(part)
+      if (part === '2' || part === '3') await failed.promise
+      const headers = { ...LETS_IN, etag: '"e"' }
+      await route.fulfill({ status: part === '1' ? 403 : 200, headers })
+    })
+    const { error } = await gateway.send(page, { ...upload, multipart })
+    const others = Promise.all(
+      ['2', '3'].map((part) =>
+        page.waitForResponse((answer) => answer.url().endsWith(`partNumber=${part}`)),
+      ),
+    )
+    failed.resolve()
+    await others
+    // Whatever the page had begun after those answers would have come before this.
+    await page.evaluate((url) => fetch(url), `${store.endpoint}/later`)
+    await page.unrouteAll()
+    expect(error).toBe('The store says 403')
+    expect(sorted(seen)).toEqual(['1', '1', '1', '2', '3', 'later'])
+  })
+
   describeOnCeph('with forms on Ceph', (ceph) => {
     it('201: sends a picture with progress; it counts as its own size once the form has ended', async () => {
       gateway = await gatewayForPages(ceph)
@@ -289,6 +361,10 @@ function expectToGrow(progress: readonly (readonly [number, number])[], sizeByte
   expect(sent.at(-1)).toBe(sizeBytes)
   expect(sent).toEqual([...sent].sort((a, b) => a - b))
   for (const [, total] of progress) expect(total).toBe(sizeBytes)
+}
+
+function sorted(texts: readonly string[]): string[] {
+  return [...texts].sort((a, b) => (a < b ? -1 : 1))
 }
 
 function sha256(bytes: Uint8Array): string {
