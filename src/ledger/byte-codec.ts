@@ -1,6 +1,7 @@
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const MAX_SAFE_DIGITS = 8
+const MAX_INT32 = 2 ** 31 - 1
 /** Enough for nearly every ticket; more is taken as it is needed. */
 const FIRST_CAPACITY_BYTES = 512
 
@@ -13,14 +14,20 @@ export class ByteWriter {
   number(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('Cannot write the number')
     this.#reserve(MAX_SAFE_DIGITS)
+    const bytes = this.#bytes
+    let at = this.#length
     let rest = value
-    while (rest >= 0x80) {
-      this.#bytes[this.#length] = (rest % 0x80) | 0x80
-      this.#length += 1
+    for (; rest > MAX_INT32; at += 1) {
+      bytes[at] = (rest % 0x80) | 0x80
       rest = Math.floor(rest / 0x80)
     }
-    this.#bytes[this.#length] = rest
-    this.#length += 1
+    // What is left takes whole numbers of 32 bits, which are several times as fast.
+    for (; rest >= 0x80; at += 1) {
+      bytes[at] = (rest & 0x7f) | 0x80
+      rest >>= 7
+    }
+    bytes[at] = rest
+    this.#length = at + 1
   }
 
   numbers(values: readonly number[]): void {
