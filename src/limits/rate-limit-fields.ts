@@ -37,17 +37,18 @@ export function rateLimitFields(
   waits: ReadonlyMap<string, number> = NO_WAITS,
 ): RateLimitFields {
   const { policies, names } = fixedPartsOf(set)
-  const levels: string[] = []
+  let levels = ''
   for (const status of all) {
     const { policy, remaining, resetsAt } = status
     if (status.shadow === true) continue
     const resetsAtMs = status[RESETS_AT_MS] ?? (resetsAt && Date.parse(resetsAt))
     const reset = waits.get(policy) ?? secondsUntil(resetsAtMs, nowMs)
-    const level = `${names.get(policy)};r=${integer(remaining)}`
-    levels.push(reset === undefined ? level : `${level};t=${reset}`)
+    if (levels !== '') levels += ', '
+    levels += `${names.get(policy)};r=${integer(remaining)}`
+    if (reset !== undefined) levels += `;t=${reset}`
   }
-  if (levels.length === 0) return {}
-  return { 'ratelimit-policy': policies, ratelimit: levels.join(', ') }
+  if (levels === '') return {}
+  return { 'ratelimit-policy': policies, ratelimit: levels }
 }
 
 /** What the fields of a set say in every answer. */
