@@ -1,4 +1,5 @@
 import { Hono, type MiddlewareHandler } from 'hono'
+import type { H, RouterRoute } from 'hono/types'
 import { GatewayError } from '../errors.ts'
 import { newUuid } from '../gateway/ids.ts'
 import { createRareLog } from '../rare-log.ts'
@@ -6,6 +7,7 @@ import type { AppContext } from './app-context.ts'
 import { frameHeaders } from './json-answer.ts'
 import { OUTAGE_LOG_MS, type ProblemContext, problemResponse } from './problem.ts'
 import type { HttpContext, Variables } from './route.ts'
+import { StaticPathRouter } from './static-path-router.ts'
 
 /** They are answered under any load: whoever asks decides whether the process lives. */
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
@@ -21,7 +23,8 @@ export function framedApp(
   context: AppContext,
   toldAs: (error: Error) => Error = (error) => error,
 ): Hono<{ Variables: Variables; Bindings: object }> {
-  const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true })
+  const router = new StaticPathRouter<[H, RouterRoute]>()
+  const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true, router })
   const { clock, log } = context
   const problems: ProblemContext = { log, outageLog: createRareLog(clock, OUTAGE_LOG_MS) }
   app.onError((error, http) => problemResponse(problems, toldAs(error), http.get('requestId')))
