@@ -105,7 +105,8 @@ function assertAllThere(
   if (wrong.length === 0) return
   const more = wrong.length > MAX_NAMED ? ` and ${wrong.length - MAX_NAMED} more` : ''
   const named = wrong.slice(0, MAX_NAMED).join(', ')
-  throw incomplete(`the store does not have part ${named}${more} in full`)
+  const noun = wrong.length === 1 ? 'part' : 'parts'
+  throw incomplete(`the store does not have ${noun} ${named}${more} in full`)
 }
 
 /** All of them, in their order, and of the same content. */

@@ -44,7 +44,9 @@ const multipartSchema = z
   .object({
     partSizeBytes: z.int().describe('Of every part but the last'),
     partCount: z.int(),
-    parts: z.array(partSchema).describe('The first ones, 100 at most; the rest by /parts'),
+    parts: z
+      .array(partSchema)
+      .describe('The first ones, 100 at most; the rest by /parts. None with partChecksums'),
     partsExpireAt: timestamp.describe('When these URLs end; the upload goes on until expiresAt'),
   })
   .meta({ id: 'Multipart' })
@@ -58,7 +60,9 @@ export const uploadSchema = z
     sizeBytes: z.int(),
     contentType: z.string(),
     createdAt: timestamp,
-    expiresAt: timestamp.describe('When the grant ends'),
+    expiresAt: timestamp.describe(
+      'When the grant ends; of parts, when the upload must be complete',
+    ),
     completedAt: timestamp.optional(),
     etag: z.string().optional(),
     versionId: z.string().optional(),
@@ -244,7 +248,10 @@ export const signCheckedPartsSchema = z
   .meta({ id: 'SignCheckedParts' })
 
 export const uploadPageSchema = z
-  .object({ uploads: z.array(uploadSchema), nextCursor: z.string().optional() })
+  .object({
+    uploads: z.array(uploadSchema).describe('May be empty on a page that is not the last'),
+    nextCursor: z.string().optional().describe('Absent on the last page'),
+  })
   .meta({ id: 'UploadPage' })
 
 export const listUploadsQuery = z.strictObject({

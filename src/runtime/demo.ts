@@ -8,7 +8,8 @@ import { run, runToEnd } from './run.ts'
 
 /**
  * `npm run demo`: an embedded store, a gateway on an embedded ledger, one tenant. `PORT` and
- * `ADMIN_PORT` move it, 0 picks a free port; `DATA_DIR` moves its data. The last line of its output is
+ * `ADMIN_PORT` move it, 0 picks a free port; `DATA_DIR` moves its data; `ORIGIN` lets a
+ * page of that origin call the API. The last line of its output is
  * `ready` and a JSON object.
  */
 async function demo(env: NodeJS.ProcessEnv): Promise<void> {
@@ -26,6 +27,7 @@ async function demo(env: NodeJS.ProcessEnv): Promise<void> {
       directory,
       store,
       keyHash: secrets.keyHash,
+      origins: env.ORIGIN === undefined || env.ORIGIN === '' ? [] : [env.ORIGIN],
     }),
     { mode: 0o600 },
   )

@@ -8,6 +8,8 @@ export interface DemoSettings {
   readonly store: Pick<EmbeddedStore, 'url' | 'accessKeyId' | 'secretAccessKey'>
   /** Hash of the demo's API key. */
   readonly keyHash: string
+  /** Pages that may call the API. */
+  readonly origins: readonly string[]
 }
 
 export const DEMO_BUCKET = 'media'
@@ -16,13 +18,14 @@ export const DEMO_BUCKET = 'media'
  * The demo's configuration, in YAML's JSON form. What the embedded store keeps is said by its profile:
  * signatures, lengths and types, but neither write-once nor checksums; that shows in `guarantees`.
  */
-export function demoConfig({ port, adminPort, directory, store, keyHash }: DemoSettings): string {
+export function demoConfig(settings: DemoSettings): string {
+  const { port, adminPort, directory, store, keyHash, origins } = settings
   return JSON.stringify(
     {
       server: {
         listen: `127.0.0.1:${port}`,
         admin: `127.0.0.1:${adminPort}`,
-        cors: { origins: [] },
+        cors: { origins },
       },
       state: `sqlite:${directory}/signet.db`,
       audit: { file: `${directory}/audit.jsonl` },
