@@ -64,7 +64,7 @@ export async function createUpload(
     const { reply } = admitted
     switch (reply.code) {
       case 'OK':
-        return await grantNew(context, { account, plan, request, admitted })
+        return await grantNew(context, { account, plan, request, admitted, reply })
       case 'EXISTS':
         return await replay(context, { account, plan, request, admitted, reply })
       case 'CONFLICT':
@@ -93,10 +93,12 @@ interface Step {
   readonly admitted: Reserved
 }
 
-async function grantNew(context: GatewayContext, step: Step): Promise<CreatedUpload> {
-  const { account, plan, request, admitted } = step
-  const { command, reply } = admitted
-  if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
+async function grantNew(
+  context: GatewayContext,
+  step: Step & { reply: Extract<AdmitReply, { code: 'OK' }> },
+): Promise<CreatedUpload> {
+  const { account, plan, request, admitted, reply } = step
+  const { command } = admitted
   const { nowMs, expMs } = reply
   let { note } = admitted
   const shadowPolicies = reportShadow(context, account, admitted.measured, reply)

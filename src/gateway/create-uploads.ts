@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import { toBase64Url } from '../hashing.ts'
-import type { Reservation, ReserveCommand } from '../ledger/port.ts'
+import type { AdmitReply, Reservation, ReserveCommand } from '../ledger/port.ts'
 import { newUploadId, uploadIdFor } from '../ledger/upload-id.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
 import type { Demand } from '../limits/limit-set.ts'
@@ -41,6 +41,8 @@ export interface CreatedUploads {
 /** Commands of one batch that wait at the ledger together, beside those of all others. */
 const AT_ONCE = 64
 
+type Allowed = Extract<AdmitReply, { code: 'OK' }>
+
 interface Step {
   readonly account: Account
   readonly items: readonly PlannedItem[]
@@ -67,7 +69,7 @@ export async function createUploads(
     const { reply } = admitted
     switch (reply.code) {
       case 'OK':
-        return await grantAll(context, step)
+        return await grantAll(context, { ...step, reply })
       case 'EXISTS':
         return await replayAll(context, step)
       case 'CONFLICT':
@@ -145,10 +147,8 @@ function demandOf(items: readonly PlannedItem[]): Demand {
 }
 
 /** The single reservations of a batch, as they were written. */
-function reservationsOf({ command, reply }: Admitted<ReserveCommand>): readonly Reservation[] {
-  if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
+function reservationsOf(command: ReserveCommand, expMs: number): readonly Reservation[] {
   const { partition, fingerprint, subjects, each = [] } = command
-  const { expMs } = reply
   const pending = { state: 'P' as const, actual: -1, over: 0 }
   return each.map((record) => ({
     ...pending,
@@ -160,11 +160,13 @@ function reservationsOf({ command, reply }: Admitted<ReserveCommand>): readonly 
   }))
 }
 
-async function grantAll(context: GatewayContext, step: Step): Promise<CreatedUploads> {
-  const { account, admitted } = step
-  const { measured, reply } = admitted
-  const reservations = reservationsOf(admitted)
-  if (reply.code !== 'OK') throw new GatewayError('InternalError', 'Cannot sign: nothing reserved')
+async function grantAll(
+  context: GatewayContext,
+  step: Step & { readonly reply: Allowed },
+): Promise<CreatedUploads> {
+  const { account, admitted, reply } = step
+  const { measured } = admitted
+  const reservations = reservationsOf(admitted.command, reply.expMs)
   const shadowPolicies = reportShadow(context, account, measured, reply)
   try {
     const items = await signAll(context, step, { reservations, shadowPolicies, isReplay: false })
