@@ -2,6 +2,7 @@ import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
+import { chargeRequests } from './charge-requests.ts'
 import { type ClaimedPart, putTogether } from './complete-multipart.ts'
 import type { GatewayContext } from './context.ts'
 import { rejectedError } from './end-multipart.ts'
@@ -22,16 +23,15 @@ export interface CompleteUploadRequest {
  * Looks at the store and settles; an upload of parts is put together first. Repeating it gives the same
  * answer. Throws what `ownUploadToFinish` throws, `UploadIncomplete` when the object or a part is not there (yet),
  * `UploadRejected` when it is larger than reserved or would replace what must stay, `UploadNotPending`
- * after an abort, `InvalidRequest` for a list of parts of an upload that has none, `StoreUnavailable`,
- * `LedgerUnavailable`.
+ * after an abort, `InvalidRequest` for a list of parts of an upload that has none, `SlowDown` and
+ * `QuotaExceeded` for one of parts, which is charged as one request each time that the store is asked,
+ * `StoreUnavailable`, `LedgerUnavailable`, `Overloaded`.
  */
 export async function completeUpload(
   context: GatewayContext,
   { principal, uploadId, parts }: CompleteUploadRequest,
 ): Promise<UploadView> {
-  const own = await ownUploadToFinish(context, principal, uploadId)
-  const { note } = own
-  let { reservation } = own
+  const { reservation, note } = await ownUploadToFinish(context, principal, uploadId)
   if (parts !== undefined && note.multipart === undefined) {
     throw invalidMember('parts', 'must be left out: the upload is not of parts')
   }
@@ -42,8 +42,20 @@ export async function completeUpload(
     throw new GatewayError('UploadNotPending', 'Cannot complete the upload: it was aborted')
   }
   if (note.multipart !== undefined && reservation.state === 'P') {
-    reservation = await putTogether(context, reservation, note, parts)
+    // Asks the store for up to 10,000 parts: a request of its own, and one at a time.
+    return context.completions.share({ rid: reservation.rid, parts }, async () => {
+      await chargeRequests(context, principal, 1)
+      return settled(context, await putTogether(context, reservation, note, parts), note)
+    })
   }
+  return settled(context, reservation, note)
+}
+
+async function settled(
+  context: GatewayContext,
+  reservation: Reservation,
+  note: UploadNote,
+): Promise<UploadView> {
   const settlement = await settle(context, reservation, note)
   switch (settlement.how) {
     case 'settled':

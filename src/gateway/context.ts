@@ -10,6 +10,7 @@ import type { Presigner } from '../signing/presigner.ts'
 import type { StoreClient } from '../stores/store-client.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
+import type { Completions } from './completions.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LocalLimiter } from './local-limiter.ts'
@@ -38,6 +39,8 @@ export interface GatewayContext {
   readonly localLimiter: LocalLimiter
   /** Told of requests that pass without the ledger. */
   readonly failOpenLog: FailOpenLog
+  /** Uploads of parts that are being completed in this process. */
+  readonly completions: Completions
   /** Told of what shadow limits would have refused, by tenant and policy. */
   readonly shadowLog: RareLog
   /** Current first; older ones still verify. */

@@ -133,8 +133,11 @@ const complete = route({
     'UploadRejected',
     'UploadNotPending',
     'EntityTooLarge',
+    'QuotaExceeded',
+    'SlowDown',
     'LedgerUnavailable',
     'StoreUnavailable',
+    'Overloaded',
   ],
   async handle({ context, principal, http, body }) {
     const { parts } = (body ?? {}) as z.output<typeof completeUploadSchema>

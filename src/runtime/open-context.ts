@@ -4,6 +4,7 @@ import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { createAccounts } from '../gateway/accounts.ts'
+import { createCompletions } from '../gateway/completions.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
@@ -80,6 +81,7 @@ export async function openContext(
     telemetry,
     accounts: createAccounts(config, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
+    completions: createCompletions(),
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),
     ticketKeys,

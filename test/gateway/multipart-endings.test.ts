@@ -4,6 +4,7 @@ import { GatewayError } from '../../src/errors.ts'
 import type { CompleteOutcome, StoreClient } from '../../src/stores/store-client.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { embeddedStore, realStores } from '../support/stores/stores-under-test.ts'
+import { uploadBody } from '../support/test-gateway.ts'
 import type { GatewayOnStore } from './gateway-on-store.ts'
 import {
   createParts,
@@ -104,6 +105,75 @@ describe('the condition of Complete is not met', () => {
     const refusal = { status: 409, code: 'UploadIncomplete' } as const
     await expectRefused(await gateway.complete(upload.id), refusal)
     expect(await gateway.status(upload.id)).toBe('pending')
+  })
+})
+
+describe('completing an upload of parts', () => {
+  let gateway: GatewayOnStore
+  let listings: number
+  afterEach(() => gateway.close())
+  const begin = async (requests: number) => {
+    listings = 0
+    const rate = { policy: 'r', per: 'user', requests, windowSeconds: 3_600, burst: requests }
+    gateway = await gatewayForParts(embeddedStore(), {
+      plan: { rates: [rate], quotas: [] },
+      onClient: (client) => ({
+        ...client,
+        listParts(place, id) {
+          listings += 1
+          return client.listParts(place, id)
+        },
+      }),
+    })
+    return createParts(gateway, { sizeBytes: 3 })
+  }
+
+  it('429: is one request each time that the store is asked, and none once it is settled', async () => {
+    const upload = await begin(3)
+    await expectRefused(await gateway.complete(upload.id), {
+      status: 409,
+      code: 'UploadIncomplete',
+    })
+    await putParts(upload.multipart.parts)
+    for (const _time of [1, 2, 3]) expect((await gateway.complete(upload.id)).status).toBe(200)
+    const other = await gateway.call('POST', '/v1/uploads', uploadBody())
+    await expectRefused(other, { status: 429, code: 'SlowDown' })
+    expect(listings).toBe(2)
+  })
+
+  it('429: without room for a request no store is asked', async () => {
+    const upload = await begin(1)
+    await putParts(upload.multipart.parts)
+    await expectRefused(await gateway.complete(upload.id), { status: 429, code: 'SlowDown' })
+    expect(listings).toBe(0)
+  })
+
+  it('200: calls at once ask the store once, and get one answer', async () => {
+    const upload = await begin(2)
+    const parts = await putParts(upload.multipart.parts)
+    const wanted = ['/complete', '/complete', '/complete'].map((path) =>
+      gateway.call('POST', `/v1/uploads/${upload.id}${path}`, { parts }),
+    )
+    const answers = await Promise.all(wanted)
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+    const bodies = await Promise.all(answers.map((answer) => answer.text()))
+    expect(new Set(bodies).size).toBe(1)
+    expect(listings).toBe(1)
+  })
+
+  it('503: a call with other parts does not get the answer of one that runs', async () => {
+    const upload = await begin(9)
+    const parts = await putParts(upload.multipart.parts)
+    const complete = (etag: string) =>
+      gateway.call('POST', `/v1/uploads/${upload.id}/complete`, {
+        parts: parts.map((part) => ({ ...part, etag })),
+      })
+    const [right, wrong] = await Promise.all([
+      complete(parts[0]?.etag ?? ''),
+      complete('0'.repeat(32)),
+    ])
+    expect(right.status).toBe(200)
+    await expectRefused(wrong, { status: 503, code: 'StoreUnavailable' })
   })
 })
 

@@ -2,6 +2,7 @@ import { metrics, trace } from '@opentelemetry/api'
 import type { Config } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createAccounts } from '../../src/gateway/accounts.ts'
+import { createCompletions } from '../../src/gateway/completions.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
@@ -80,6 +81,7 @@ export class SimulatedGateway {
       telemetry: { ...silentTelemetry, ledgerAlarmed: options.alarmed },
       accounts: createAccounts(config, ledger, nodeHashing),
       localLimiter: createLocalLimiter(clock),
+      completions: createCompletions(),
       failOpenLog: createFailOpenLog({ clock, log: silent }),
       shadowLog: { tell() {} },
       ticketKeys,
