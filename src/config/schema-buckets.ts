@@ -66,7 +66,9 @@ const uploadSchema = members({
     .describe('Longest lifetime that callers may ask for. Default: 3,600.'),
   writeOnce: flag()
     .optional()
-    .describe('true: write-once or refused; false: never. Default: where the store keeps it.'),
+    .describe(
+      'true: write-once or refused, and no forms; false: never. Default: where the store keeps it, never for forms.',
+    ),
   multipartThresholdBytes: integer(5 * 2 ** 20, MAX_AMOUNT)
     .optional()
     .describe('Mode auto cuts larger objects into parts, in bytes. Default: 67,108,864 (64 MiB).'),

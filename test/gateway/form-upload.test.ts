@@ -135,6 +135,19 @@ describeOnCeph('uploads by form', (store) => {
     expect(await list('pending')).toEqual([])
   })
 
+  it('201: replaces an object without the permission to, says so, and what was completed stays charged', async () => {
+    gateway = await gatewayForForms(store)
+    const exact = { maxSizeBytes: undefined, sizeBytes: 5 }
+    for (const upload of [await createForm(gateway, exact), await createForm(gateway, exact)]) {
+      expect(upload.guarantees).toMatchObject({ size: 'exact', writeOnce: false })
+      expect(await sendForm(upload, 5)).toBe(201)
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+    }
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect(await stored()).toEqual({ used: 10, pending: 0 })
+  })
+
   it('422: where the bucket demands write-once, which a form cannot carry', async () => {
     gateway = await gatewayForForms(store, { bucket: { upload: { writeOnce: true } } })
     const body = { bucket: 'media', key: 'acme/alice/x', contentType: 'image/jpeg', mode: 'post' }
