@@ -30,7 +30,7 @@ export interface LimitStatus {
   readonly [RESETS_AT_MS]?: number
 }
 
-/** A status while it is made: member by member, at half the cost of spreading what is not always there. */
+/** A status while it is made: member by member, which costs less than spreading what is not always there. */
 type Writable<T> = { -readonly [Member in keyof T]: T[Member] }
 
 /** What a refusal says, and how it is answered. */
