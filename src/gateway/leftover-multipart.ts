@@ -22,7 +22,7 @@ const GRACE_MS = 600_000
 /** The reservation of parts that is, or was, to be made at the store. */
 export type UnmadeReservation = Pick<
   Reservation,
-  'partition' | 'rid' | 'fingerprint' | 'subjects' | 'expMs'
+  'partition' | 'rid' | 'fingerprint' | 'subjects' | 'expMs' | 'note'
 >
 
 /** Whether a watch is new; of one that was there before, when it began, in ledger time. */
@@ -85,12 +85,37 @@ export async function giveUpUnmade(
   note: UploadNote,
 ): Promise<FinishReply> {
   await watchLeftover(context, reservation, note)
+  await markGivenUp(context, reservation, note)
   const { partition, rid, fingerprint, subjects } = reservation
   // Without a note: should somebody have recorded the store's id in this moment, it is not lost.
   const reply = await context.ledger.finish({ op: 'V', partition, rid, fingerprint, subjects })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') await nameLeftover(context, reservation)
   return reply
+}
+
+/**
+ * Marks it before it ends, so that no id of the store's is recorded in between that nobody would look
+ * for after a crash. One that was recorded already is named to the watch, before the end as well.
+ */
+async function markGivenUp(
+  context: GatewayContext,
+  reservation: UnmadeReservation,
+  note: UploadNote,
+): Promise<void> {
+  const { partition, rid, fingerprint, subjects } = reservation
+  const aborted = { ...note, aborted: true as const }
+  const reply = await context.ledger.finish({
+    op: 'M',
+    partition,
+    rid,
+    fingerprint,
+    subjects,
+    note: noteText(aborted),
+    ifNote: reservation.note,
+  })
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'EXISTS') await nameLeftover(context, reservation)
 }
 
 /** The store's id was recorded just before the end: URLs may be out, so it is aborted without delay. */

@@ -130,7 +130,7 @@ describe('uploads of parts beside each other', () => {
       const made = create(setting, key)
       await making.reached
       const { uploads } = await (await gateway.call('GET', '/v1/uploads')).json()
-      const ending = faults.pauseAt('V')
+      const ending = faults.pauseAt('M')
       const aborted = gateway.call('DELETE', `/v1/uploads/${uploads[0].id}`)
       await ending.reached
       const [one, other] = abortFirst ? [ending, making] : [making, ending]
@@ -143,6 +143,29 @@ describe('uploads of parts beside each other', () => {
       await gateway.sweepAll()
       expect(await openAtStore(gateway)).toEqual([])
       expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+      await expectAtRest(setting)
+    }
+  })
+
+  it('an abort that dies with its end, while the upload is being made, leaves nothing open', async () => {
+    // One of them is the end.
+    for (const at of [0, 1, 2, 3, 4, 5]) {
+      const setting = await open(store)
+      const { gateway, faults } = setting
+      const making = faults.pauseAt('M')
+      const made = create(setting, key)
+      await making.reached
+      const { uploads } = await (await gateway.call('GET', '/v1/uploads')).json()
+      const marking = faults.pauseAt('M')
+      const aborted = gateway.call('DELETE', `/v1/uploads/${uploads[0].id}`)
+      await marking.reached
+      making.go()
+      const upload = (await (await made).json()) as CreatedParts
+      await putParts(upload.multipart.parts)
+      faults.plan({ at, fault: 'lost', once: true, of: 'V' })
+      marking.go()
+      await aborted
+      faults.plan()
       await expectAtRest(setting)
     }
   })
