@@ -66,7 +66,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'gateway that ignores whose ticket an object carries',
-    breaks: ['I7'],
+    breaks: ['I7', 'alarm'],
     defects: () => ({
       storeClient: (client, world) => ({
         ...client,
@@ -147,6 +147,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'gateway that does not look whether an abort has left parts',
     breaks: ['I6', 'I11'],
+    maxSeeds: 60,
     defects: () => ({ storeClient: (client) => withAborts(client, 1) }),
   },
   {
