@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
-import { GatewayError } from '../errors.ts'
 import { MAX_AMOUNT } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
+import { aboutItem } from './about-item.ts'
 import type { GatewayContext } from './context.ts'
 import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 
@@ -57,17 +57,6 @@ function planItem(
     // that the batch is known again, also where another threshold holds.
     return { wanted, plan: planUpload(context, principal, { ...wanted, mode: 'put' }) }
   } catch (error) {
-    throw error instanceof GatewayError ? aboutItem(error, index) : error
+    throw aboutItem(error, index)
   }
-}
-
-function aboutItem(error: GatewayError, index: number): GatewayError {
-  const { fields, ...details } = error.details
-  return new GatewayError(error.code, `${error.message} (items.${index})`, {
-    ...details,
-    ...(fields !== undefined && {
-      fields: fields.map(({ path, message }) => ({ path: `items.${index}.${path}`, message })),
-    }),
-    cause: error,
-  })
 }

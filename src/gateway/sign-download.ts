@@ -10,6 +10,7 @@ import type { Grant } from '../signing/grant.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { assertDownloadEnforceable } from '../stores/enforceable.ts'
 import { placeNew } from '../stores/place-object.ts'
+import { aboutItem } from './about-item.ts'
 import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
@@ -55,8 +56,8 @@ export async function signDownloads(
   const [first] = wanted
   try {
     // What is malformed is told first, so that it never depends on what the caller may do.
-    const named = wanted.map((item) => ({ wanted: item, key: keyOf(item) }))
-    const planned = named.map((item) => planDownload(context, principal, item))
+    const named = eachOf(wanted, (item) => ({ wanted: item, key: keyOf(item) }))
+    const planned = eachOf(named, (item) => planDownload(context, principal, item))
     await chargeRequests(context, principal, planned.length)
     const nowMs = context.ledgerTime.nowMs()
     const grants = await Promise.all(planned.map((plan) => sign(context, plan, nowMs)))
@@ -80,6 +81,17 @@ export async function signDownloads(
     auditRefusal(context, 'download.refused', { principal, requestId, wanted: first }, error)
     throw error
   }
+}
+
+/** Does something for each; of several, an error names the one that it is about. */
+function eachOf<Item, Result>(items: readonly Item[], plan: (item: Item) => Result): Result[] {
+  return items.map((item, index) => {
+    try {
+      return plan(item)
+    } catch (error) {
+      throw items.length > 1 ? aboutItem(error, index) : error
+    }
+  })
 }
 
 function keyOf({ key, filename }: WantedDownload): ObjectKey {

@@ -115,7 +115,8 @@ describe('many at once', () => {
     gateway = await openWatchedGateway()
     for (const at of [0, 500, 999]) {
       const mixed = items(1_000).with(at, { bucket: 'media', key: 'acme/bob/x' })
-      await gateway.refuse('POST', '/v1/downloads', { items: mixed }, DENIED)
+      const problem = await gateway.refuse('POST', '/v1/downloads', { items: mixed }, DENIED)
+      expect(problem.detail).toContain(`(items.${at})`)
       const elsewhere = items(1_000).with(at, { bucket: 'other', key: 'acme/alice/x' })
       await gateway.refuse('POST', '/v1/downloads', { items: elsewhere }, DENIED)
     }
