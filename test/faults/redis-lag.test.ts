@@ -53,6 +53,10 @@ describeOnRedis('a master that dies while its replica lags', () => {
     if (replica === undefined || link === undefined) throw new Error('no replica')
     const load = keepAsking([gateway.call])
     await untilCount(load, 201, GRANTS)
+    // Nobody waits for it here: its first copy of the ledger may still be on the way.
+    await until('the replica has the canaries', async () => {
+      return ((await replica.command('KEYS', 'e:*')) as string[]).length > 0
+    })
     await link.setMode('hold')
     await untilCount(load, 201, GRANTS)
     await master.kill()

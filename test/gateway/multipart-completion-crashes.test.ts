@@ -37,7 +37,10 @@ function endsOf({ gateway }: Setting, id: string): unknown[] {
     .map(({ event }) => event)
 }
 
-describe.each(realStores())('on $kind', (store) => {
+// The gateway's own faults: a third store shows nothing more, and takes its time.
+const STORES = realStores().filter(({ kind }) => kind !== 'swift')
+
+describe.each(STORES)('on $kind', (store) => {
   describe.each(waysOn(store))('%s', (_, fault, once) => {
     const way = { fault, once }
 

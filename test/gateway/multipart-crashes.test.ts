@@ -20,7 +20,10 @@ const SAME = { 'idempotency-key': 'same' }
 
 afterEach(closeSettings)
 
-describe.each(realStores())('on $kind', (store) => {
+// The gateway's own faults: a third store shows nothing more, and takes its time.
+const STORES = realStores().filter(({ kind }) => kind !== 'swift')
+
+describe.each(STORES)('on $kind', (store) => {
   describe.each(waysOn(store))('%s', (_, fault, once) => {
     const way = { fault, once }
 

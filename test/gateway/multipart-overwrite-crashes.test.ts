@@ -21,7 +21,10 @@ async function keepOld(setting: Setting): Promise<void> {
   expect((await setting.gateway.complete(old.id)).status).toBe(200)
 }
 
-describe.each(realStores())('on $kind', (store) => {
+// The gateway's own faults: a third store shows nothing more, and takes its time.
+const STORES = realStores().filter(({ kind }) => kind !== 'swift')
+
+describe.each(STORES)('on $kind', (store) => {
   describe.each(waysOn(store))('%s', (_, fault, once) => {
     const way = { fault, once }
 

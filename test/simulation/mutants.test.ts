@@ -10,9 +10,11 @@ const STEPS = 5_000
 
 describe('the simulation finds', async () => {
   const config = await simulatedConfig()
-  it.each(MUTANTS)('a $name', async ({ breaks, defects, maxSeeds = MAX_SEEDS }) => {
+  it.each(MUTANTS)('a $name', async (mutant) => {
+    const { breaks, defects, firstSeed = 1, maxSeeds = MAX_SEEDS } = mutant
     let found: unknown
-    for (let seed = 1; seed <= maxSeeds && found === undefined; seed += 1) {
+    const end = firstSeed + maxSeeds
+    for (let seed = firstSeed; seed < end && found === undefined; seed += 1) {
       try {
         await simulateRun({ seed, config, steps: STEPS, defects: defects() })
       } catch (error) {
