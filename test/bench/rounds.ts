@@ -36,14 +36,21 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
+/** Acts between two looks at the clock. */
+const TURNS = 16
+
 /** Repeats `act` one after another for `durationMs`; how many times a second it was done. */
 export async function perSecond(act: () => unknown, durationMs: number): Promise<number> {
   const startMs = performance.now()
   let done = 0
   let elapsedMs = 0
   while (elapsedMs < durationMs) {
-    await act()
-    done += 1
+    // The clock is read now and then, and only a promise is waited for: neither is what is measured.
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      const result = act()
+      if (result instanceof Promise) await result
+    }
+    done += TURNS
     elapsedMs = performance.now() - startMs
   }
   return (done * 1000) / elapsedMs
