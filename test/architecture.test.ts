@@ -12,6 +12,7 @@ const STAGES = [
   'policy',
   'stores',
   'limits',
+  'state',
   'ledger',
   'signing',
   'audit',

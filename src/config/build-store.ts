@@ -3,6 +3,7 @@ import { type Capabilities, NOTHING_KNOWN } from '../stores/capabilities.ts'
 import type { Profile } from '../stores/profile.ts'
 import { PROVIDERS, profileOf } from '../stores/profile-of.ts'
 import type { Store, StoreCredential } from '../stores/store.ts'
+import { NO_TRAITS } from '../stores/traits.ts'
 import { type Origin, parseOrigin } from './address.ts'
 import { isPlaceholder } from './build-secrets.ts'
 import type { Environment } from './config.ts'
@@ -54,6 +55,7 @@ export function buildStore(
     maxTransferSeconds: input.maxTransferSeconds,
     timeoutMs: input.timeoutMs,
     capabilities: capabilitiesFor(input, profile),
+    traits: profile?.traits ?? NO_TRAITS,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Capabilities } from './capabilities.ts'
 import { NOTHING_KNOWN } from './capabilities.ts'
+import { NO_TRAITS, type StoreTraits } from './traits.ts'
 
 /** How a store lists objects. Default: version 2, escaped as XML asks. */
 export interface ListingDialect {
@@ -20,6 +21,7 @@ export const USUAL_LISTING: ListingDialect = { version: 2, escapedTwice: false }
  */
 export interface Profile {
   readonly capabilities: Capabilities
+  readonly traits: StoreTraits
   /** Styles that the store serves; the first is preferred. */
   readonly addressing: readonly ('path' | 'virtual')[]
   /** Region to sign with: the bucket's own, whatever the store is configured with, or this name. */
@@ -34,6 +36,7 @@ export interface Profile {
 /** A provider's own part of a profile; the rest is as for a store that nothing is known of. */
 export interface ProfileDifference {
   readonly capabilities?: Partial<Capabilities>
+  readonly traits?: Partial<StoreTraits>
   readonly addressing?: Profile['addressing']
   readonly region?: Profile['region']
   readonly endpoint?: string
@@ -51,5 +54,6 @@ export function defineProfile(own: ProfileDifference): Profile {
     listing: USUAL_LISTING,
     ...own,
     capabilities: Object.freeze({ ...NOTHING_KNOWN, ...own.capabilities }),
+    traits: Object.freeze({ ...NO_TRAITS, ...own.traits }),
   }
 }

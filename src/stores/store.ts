@@ -1,5 +1,6 @@
 import type { Secret } from '../secret.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { StoreTraits } from './traits.ts'
 
 /** A key pair of a store. */
 export interface StoreCredential {
@@ -32,6 +33,7 @@ export interface Store {
   /** How long one call of the gateway may take, in milliseconds. Default 5,000. */
   readonly timeoutMs: number
   readonly capabilities: Capabilities
+  readonly traits: StoreTraits
 }
 
 /** Where objects of a gateway bucket live. */

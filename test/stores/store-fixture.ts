@@ -4,6 +4,7 @@ import type { Bucket } from '../../src/stores/bucket.ts'
 import { type Capabilities, NOTHING_KNOWN } from '../../src/stores/capabilities.ts'
 import type { Placement, Store, StoreCredential } from '../../src/stores/store.ts'
 import type { ObjectPlace } from '../../src/stores/store-client.ts'
+import { NO_TRAITS } from '../../src/stores/traits.ts'
 
 /** AWS's own example credential, as all of its published vectors use it. */
 export const EXAMPLE_CREDENTIAL: StoreCredential = {
@@ -53,6 +54,7 @@ export function exampleStore(overrides: Partial<Store> = {}): Store {
     maxTransferSeconds: 3600,
     timeoutMs: 5000,
     capabilities: ABLE,
+    traits: NO_TRAITS,
     ...overrides,
   }
 }

@@ -1,7 +1,7 @@
+import { createCircuitBreaker } from '../../circuit-breaker.ts'
 import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../log.ts'
-import { createCircuitBreaker } from '../circuit-breaker.ts'
 import { appendfsyncOf, infoOf, replyOf, timeOf, UnfitServer } from './ask-server.ts'
 import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer, REPLICA } from './check-server.ts'

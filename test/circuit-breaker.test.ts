@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createCircuitBreaker } from '../../src/ledger/circuit-breaker.ts'
-import { TestClock } from '../support/test-clock.ts'
+import { createCircuitBreaker } from '../src/circuit-breaker.ts'
+import { TestClock } from './support/test-clock.ts'
 
 function fixture(options: { failuresToOpen?: number; trialEveryMs?: number } = {}) {
   const clock = new TestClock()

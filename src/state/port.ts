@@ -1,0 +1,44 @@
+/** A document of the state store. */
+export interface StateDocument {
+  /** 1 to 512 characters of `a-z A-Z 0-9 . _ : / -`; what stands before the first `/` is its kind. */
+  readonly name: string
+  /** 1 when it was made, and one more with every change. */
+  readonly version: number
+  /** JSON or any other text, at most `MAX_DOCUMENT_BYTES` as UTF-8. */
+  readonly value: string
+}
+
+/** UTF-8 bytes of one document's value. */
+export const MAX_DOCUMENT_BYTES = 262_144
+
+/** Documents of one page of a list, at most. */
+export const MAX_DOCUMENTS = 1_000
+
+/**
+ * Small documents that all gateways of an installation share, kept where the ledger is: what probes have
+ * seen, how far a reconciliation came. Not on the way of a request. Every method throws
+ * `LedgerUnavailable` when there is no answer.
+ */
+export interface StateStore {
+  /** The document of a name, or undefined. */
+  get(name: string): Promise<StateDocument | undefined>
+  /**
+   * Writes a document and answers its new version; with `ifVersion` only over that version, 0 for "not
+   * there", and undefined when it is another one by now.
+   */
+  put(document: {
+    readonly name: string
+    readonly value: string
+    readonly ifVersion?: number
+  }): Promise<number | undefined>
+  /** Removes a document, with `ifVersion` only that version of it. False: it was not there, or not so. */
+  remove(name: string, ifVersion?: number): Promise<boolean>
+  /** Documents of one kind by ascending name (code units), after a name. `limit`: 1 to `MAX_DOCUMENTS`. */
+  list(request: {
+    readonly kind: string
+    readonly after?: string
+    readonly limit: number
+  }): Promise<readonly StateDocument[]>
+  /** Lets go of files and connections. */
+  close(): Promise<void>
+}
