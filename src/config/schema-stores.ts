@@ -15,6 +15,11 @@ const knownSchema = oneOf(['yes', 'no', 'probe'])
 
 /** `stores.*.capabilities`: what the operator knows better than the profile. */
 export const capabilitiesSchema = members({
+  signatures: knownSchema.describe(
+    'Requests without a signature, or with a forged one, are refused.',
+  ),
+  methodBound: knownSchema.describe('A URL is refused for every method but its own.'),
+  expiry: knownSchema.describe('A URL is refused once it has expired.'),
   signedLength: knownSchema.describe('A signed content-length binds the size of the body.'),
   signedType: knownSchema.describe('A signed content-type binds the type.'),
   writeOnce: oneOf(['if-none-match', 'ignored', 'refused', 'probe']).describe(

@@ -6,6 +6,12 @@ export type Known = 'yes' | 'no' | 'probe'
  * What is not known is not relied upon.
  */
 export interface Capabilities {
+  /** Requests without a signature, or with a forged one, are refused. */
+  readonly signatures: Known
+  /** A URL that was signed for one method is refused for every other. */
+  readonly methodBound: Known
+  /** A URL is refused once it has expired. */
+  readonly expiry: Known
   /** A signed `content-length` binds the size of the body. */
   readonly signedLength: Known
   /** A signed `content-type` binds the type. */
@@ -74,6 +80,9 @@ export interface Capabilities {
 
 /** Assumes nothing: the profile `generic`, and what every other one starts from. */
 export const NOTHING_KNOWN: Capabilities = Object.freeze({
+  signatures: 'probe',
+  methodBound: 'probe',
+  expiry: 'probe',
   signedLength: 'probe',
   signedType: 'probe',
   writeOnce: 'probe',

@@ -44,7 +44,7 @@ export interface EnforceableDownload {
 /**
  * Refuses an upload of which the store would not keep something that was asked for in this form, or
  * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
- * the `capability`: `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
+ * the `capability`: `signatures`, `methodBound`, `expiry`, `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
  * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
  * `multipartTagging`, `encryption`, `formHeaders`, `keys` or `maxExpires`. How many parts there may be,
  * the plan of parts decides.
@@ -57,6 +57,7 @@ export function assertUploadEnforceable(
   const { store } = place.placement
   const { capabilities } = store
   const { form, bindings } = wanted
+  assertUrlsBound(store)
   // Only a policy has a range; a signed length is one size.
   if (!wanted.exactSize && form !== 'post') {
     throw unsupported('postPolicy', 'only a form can leave the size open')
@@ -176,10 +177,12 @@ function signedNames({ storageClass, tags, encryption }: EnforceableUpload['bind
 
 /**
  * Refuses a GET whose disposition the store would drop, where that matters. Throws
- * `UnsupportedByStore` with the `capability`: `responseOverrides`, `keys` or `maxExpires`.
+ * `UnsupportedByStore` with the `capability`: `signatures`, `methodBound`, `expiry`,
+ * `responseOverrides`, `keys` or `maxExpires`.
  */
 export function assertDownloadEnforceable(place: ObjectPlace, wanted: EnforceableDownload): void {
   const { store } = place.placement
+  assertUrlsBound(store)
   const matters = wanted.disposition === 'attachment' || wanted.filename !== undefined
   if (matters && store.capabilities.responseOverrides !== 'yes') {
     throw unsupported('responseOverrides', 'the disposition would not be kept')
@@ -187,6 +190,22 @@ export function assertDownloadEnforceable(place: ObjectPlace, wanted: Enforceabl
   assertKeyKept(place)
   if (wanted.expiresInSeconds !== undefined) assertLifetime(store, wanted.expiresInSeconds)
 }
+
+/**
+ * Refuses where a signed URL was seen to open more than it names. What nobody has looked at passes:
+ * every probe looks, and a start must not wait for one.
+ */
+function assertUrlsBound({ capabilities }: Store): void {
+  for (const [capability, why] of URLS_BIND) {
+    if (capabilities[capability] === 'no') throw unsupported(capability, why)
+  }
+}
+
+const URLS_BIND = [
+  ['signatures', 'it takes requests that nobody signed'],
+  ['methodBound', 'a URL works for other methods than its own'],
+  ['expiry', 'a URL works after it has expired'],
+] as const
 
 function assertKeyKept(place: ObjectPlace): void {
   const key = placedKey(place)

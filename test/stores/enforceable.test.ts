@@ -316,3 +316,36 @@ describe('a download that the store would keep', () => {
     )
   })
 })
+
+describe('a store that was seen to', () => {
+  const SEEN = [
+    ['signatures', 'take requests that nobody signed'],
+    ['methodBound', 'take a URL for other methods'],
+    ['expiry', 'take a URL that has expired'],
+  ] as const
+  const FORMS = ['put', 'post', 'multipart'] as const
+
+  it.each(SEEN)('422 %s: %s: signs neither uploads nor downloads', (capability) => {
+    const place = placeOf('k', { store: storeWith({ [capability]: 'no' }) })
+    const refused = expect.objectContaining({
+      code: 'UnsupportedByStore',
+      details: { capability },
+    })
+    for (const form of FORMS) {
+      expect(() => assertUploadEnforceable(exampleBucket(), place, { ...UPLOAD, form })).toThrow(
+        refused,
+      )
+    }
+    expect(() => assertDownloadEnforceable(place, { disposition: 'inline' })).toThrow(refused)
+  })
+
+  it.each(SEEN)('is not one that nobody has looked at: %s', (capability) => {
+    const place = placeOf('k', { store: storeWith({ [capability]: 'probe' }) })
+    for (const form of FORMS) {
+      expect(() =>
+        assertUploadEnforceable(exampleBucket(), place, { ...UPLOAD, form }),
+      ).not.toThrow()
+    }
+    expect(() => assertDownloadEnforceable(place, { disposition: 'inline' })).not.toThrow()
+  })
+})

@@ -15,6 +15,9 @@ export const EXAMPLE_CREDENTIAL: StoreCredential = {
 /** A store that keeps everything which a grant may promise. */
 export const ABLE: Capabilities = {
   ...NOTHING_KNOWN,
+  signatures: 'yes',
+  methodBound: 'yes',
+  expiry: 'yes',
   signedLength: 'yes',
   signedType: 'yes',
   writeOnce: 'if-none-match',
