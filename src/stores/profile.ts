@@ -17,7 +17,8 @@ export const USUAL_LISTING: ListingDialect = { version: 2, escapedTwice: false }
  * What is expected of a provider before anybody has looked (`providers.md` section 2): the probe has
  * the last word. Marks in the profiles say where an expectation comes from: d, the vendor's
  * documentation; s, the server's source or the vendor's tests; r, reports by users and other
- * clients; m, measured on a real server (`stores.md`).
+ * clients; m, measured on a real server (`stores.md`); ?, nobody has verified it. What the named
+ * version was measured to do stands, where something else was expected of the provider.
  */
 export interface Profile {
   readonly capabilities: Capabilities

@@ -3,6 +3,15 @@ import type { Known } from './capabilities.ts'
 /** Checksums that S3 knows as `x-amz-checksum-*` (S3 User Guide, checking object integrity). */
 export type ChecksumName = 'CRC64NVME' | 'CRC32' | 'CRC32C' | 'SHA1' | 'SHA256'
 
+/** All of them, for stores that check every one. */
+export const ALL_CHECKSUMS: readonly ChecksumName[] = Object.freeze([
+  'CRC64NVME',
+  'CRC32',
+  'CRC32C',
+  'SHA1',
+  'SHA256',
+])
+
 /** Shape of a provider's object-created events (`providers.md` section 5). */
 export type EventShape =
   | 'aws'

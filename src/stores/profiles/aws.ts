@@ -1,4 +1,5 @@
 import { defineProfile } from '../profile.ts'
+import { ALL_CHECKSUMS } from '../traits.ts'
 
 /** Amazon S3. */
 export const aws = defineProfile({
@@ -22,5 +23,15 @@ export const aws = defineProfile({
     multipartTagging: 'yes', // d
     encryption: 'yes', // d
     contentMd5: 'yes', // d: 400 BadDigest
+  },
+  traits: {
+    regionChecked: 'yes', // d
+    writeOnceConflict: [412, 409], // d: 409 on a race
+    checksums: ALL_CHECKSUMS, // d
+    corsApi: 'yes', // d
+    abortRule: 'yes', // d
+    customDomain: 'no', // d: CloudFront signs in its own way
+    sessionToken: 'sts', // d
+    events: { shape: 'aws', auth: 'sns', keys: 'form', etag: true, size: 'always' }, // d
   },
 })

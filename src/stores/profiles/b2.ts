@@ -10,10 +10,16 @@ export const b2 = defineProfile({
     ifMatch: 'refused', // r: 501
     checksumSha256: 'no', // r: 400 "Unsupported header"
     postPolicy: 'no', // d: not listed
-    formHeaders: 'no',
+    formHeaders: 'no', // d: no forms
     multipart: 'yes', // r
     writeOnceMultipart: 'no', // r: conditions are 501
     tagging: 'no', // d
     contentMd5: 'yes', // r
+  },
+  traits: {
+    checksums: [], // r: one newer report says that CRC32 works
+    acl: 'no', // d
+    sessionToken: 'none', // d
+    events: { shape: 'b2', auth: 'hmac', keys: 'raw', etag: false, size: 'always' }, // d
   },
 })

@@ -24,4 +24,16 @@ export const ceph = defineProfile({
     // x-amz-tagging would keep tags out, but curl sends no empty header, and gets 403.
     fixedHeaders: { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' },
   },
+  traits: {
+    regionChecked: 'no', // s, m
+    futureSkewSeconds: 'unchecked', // s, m
+    checksums: 'probe', // s: main checks them; m: 16.2.15 does not look
+    acl: 'yes', // m
+    corsApi: 'yes', // s, m
+    abortRule: 'yes', // s, m
+    customDomain: 'yes', // s: rgw_dns_name, or hostnames of the zone group
+    equalParts: false, // m
+    sessionToken: 'sts', // s, m
+    events: { shape: 'ceph', auth: 'opaque', keys: 'raw', etag: true, size: 'always' }, // d, m
+  },
 })

@@ -6,7 +6,13 @@ export const digitalocean = defineProfile({
   addressing: ['virtual', 'path'], // d
   capabilities: {
     ifMatch: 'bare', // r: the ETag without quotes
-    checksumSha256: 'no', // unverified, so not relied upon
+    checksumSha256: 'no', // ?: not relied upon
     tagging: 'yes', // d
+  },
+  traits: {
+    checksums: [], // ?: not relied upon
+    corsApi: 'yes', // d
+    abortRule: 'yes', // d
+    sessionToken: 'none', // d
   },
 })

@@ -20,7 +20,7 @@ export const embedded = defineProfile({
     payloadHash: 'no', // m: ignored
     responseOverrides: 'yes', // m: but 403 for any of ! ' ( ) * in the value
     postPolicy: 'no', // m: a form is taken whatever its policy says
-    formHeaders: 'no',
+    formHeaders: 'no', // m: no policy, no form
     multipart: 'yes', // m: by the guard, which lists and aborts
     abortEndsParts: 'yes', // m: by the guard, 404 to a part that was under way
     writeOnceMultipart: 'no', // m: overwritten
@@ -29,5 +29,15 @@ export const embedded = defineProfile({
     encryption: 'no', // m: dropped in silence
     contentMd5: 'no', // m: ignored
     brokenKeys: ['//'], // m: k//d and k/d are one object
+  },
+  traits: {
+    regionChecked: 'no', // m
+    futureSkewSeconds: 'unchecked', // m
+    writeOnceConflict: [], // m: nothing ever conflicts
+    checksums: [], // m: ignored
+    corsApi: 'yes', // m
+    abortRule: 'no', // m: there is no lifecycle
+    equalParts: false, // m
+    sessionToken: 'none', // m: a bogus token is ignored
   },
 })

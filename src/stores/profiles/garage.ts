@@ -21,4 +21,13 @@ export const garage = defineProfile({
     multipartTagging: 'no', // s: no tags at all
     encryption: 'no', // s: dropped in silence
   },
+  traits: {
+    regionChecked: 'yes', // s
+    futureSkewSeconds: 'unchecked', // s
+    checksums: ['CRC32', 'CRC32C', 'SHA1', 'SHA256'], // s
+    acl: 'no', // s
+    corsApi: 'yes', // s
+    abortRule: 'yes', // s
+    sessionToken: 'none', // s
+  },
 })

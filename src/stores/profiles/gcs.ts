@@ -13,10 +13,18 @@ export const gcs = defineProfile({
     writeOnce: 'refused', // d: not by if-none-match
     ifMatch: 'refused', // d: not by if-match
     responseOverrides: 'yes', // r: an object's own Content-Disposition wins
-    // d: forms work with GOOG4 names; with AWS4 ones nobody has looked.
-    postPolicy: 'probe',
+    postPolicy: 'probe', // d: works with GOOG4 names; with AWS4 ones nobody has looked
     multipart: 'yes', // d
     writeOnceMultipart: 'no', // d: not by if-none-match
     tagging: 'no', // r
+  },
+  traits: {
+    regionChecked: 'no', // r
+    putSizeRange: false, // d: by x-goog-content-length-range, and so not before GOOG4
+    corsApi: 'no', // r: by an API of its own
+    abortRule: 'no', // ?: by a lifecycle of its own
+    customDomain: 'yes', // d
+    sessionToken: 'none', // d: none for HMAC keys
+    events: { shape: 'gcs', auth: 'oidc', keys: 'raw', etag: true, size: 'always' }, // d
   },
 })

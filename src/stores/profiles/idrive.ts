@@ -5,6 +5,9 @@ export const idrive = defineProfile({
   endpoint: 'https://s3.{region}.idrivee2.com', // d
   addressing: ['path'], // r
   capabilities: {
-    checksumSha256: 'no', // unverified, so not relied upon
+    checksumSha256: 'no', // ?: not relied upon
+  },
+  traits: {
+    checksums: [], // ?: not relied upon
   },
 })

@@ -1,4 +1,5 @@
 import { defineProfile } from '../profile.ts'
+import { ALL_CHECKSUMS } from '../traits.ts'
 
 /** MinIO, last upstream state: the repository is archived, and so its copy hole stays. */
 export const minio = defineProfile({
@@ -18,5 +19,15 @@ export const minio = defineProfile({
     multipart: 'yes', // s
     writeOnceMultipart: 'yes', // s
     tagging: 'yes', // s
+  },
+  traits: {
+    regionChecked: 'yes', // s: when the server has one
+    futureSkewSeconds: 900, // s
+    checksums: ALL_CHECKSUMS, // s
+    corsApi: 'no', // s: server-wide, MINIO_API_CORS_ALLOW_ORIGIN
+    abortRule: 'no', // s: api stale_uploads_expiry
+    customDomain: 'yes', // s: if the proxy keeps Host
+    sessionToken: 'sts', // s
+    events: { shape: 'minio', auth: 'bearer', keys: 'form', etag: true, size: 'unless-zero' }, // s
   },
 })

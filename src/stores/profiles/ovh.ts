@@ -9,4 +9,8 @@ export const ovh = defineProfile({
     postPolicy: 'yes', // d
     tagging: 'yes', // d: not in Local Zones
   },
+  traits: {
+    writeOnceConflict: [412, 409], // d: 409 on a race
+    corsApi: 'yes', // d
+  },
 })

@@ -1,4 +1,5 @@
 import { defineProfile } from '../profile.ts'
+import { ALL_CHECKSUMS } from '../traits.ts'
 
 /** RustFS 1.0.0-rc. The copy hole was open in older builds (r), so the probe decides. */
 export const rustfs = defineProfile({
@@ -16,5 +17,14 @@ export const rustfs = defineProfile({
     postPolicy: 'yes', // s, r
     multipart: 'yes', // s
     tagging: 'yes', // s
+  },
+  traits: {
+    regionChecked: 'yes', // s: when the server has one
+    futureSkewSeconds: 900, // s
+    checksums: ALL_CHECKSUMS, // s
+    corsApi: 'yes', // s
+    customDomain: 'yes', // s
+    sessionToken: 'sts', // ?
+    events: { shape: 'rustfs', auth: 'bearer', keys: 'form', etag: true, size: 'always' }, // s
   },
 })

@@ -10,4 +10,8 @@ export const scaleway = defineProfile({
     tagging: 'yes', // d
     maxParts: 1_000, // d
   },
+  traits: {
+    corsApi: 'yes', // d
+    abortRule: 'yes', // d
+  },
 })

@@ -1,4 +1,5 @@
 import { defineProfile } from '../profile.ts'
+import { ALL_CHECKSUMS } from '../traits.ts'
 
 /** SeaweedFS 4.44, builds from 2026-04-17. Without identities configured, signatures mean nothing. */
 export const seaweedfs = defineProfile({
@@ -17,5 +18,15 @@ export const seaweedfs = defineProfile({
     postPolicy: 'yes', // s
     multipart: 'yes', // s
     tagging: 'yes', // s
+  },
+  traits: {
+    regionChecked: 'no', // s
+    futureSkewSeconds: 'unchecked', // s
+    checksums: ALL_CHECKSUMS, // s, r
+    corsApi: 'yes', // s
+    abortRule: 'yes', // s
+    customDomain: 'yes', // s
+    sessionToken: 'sts', // s
+    events: { shape: 'seaweedfs', auth: 'bearer', keys: 'path', etag: false, size: 'never' }, // s
   },
 })

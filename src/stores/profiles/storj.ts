@@ -11,10 +11,19 @@ export const storj = defineProfile({
     writeOnce: 'if-none-match', // s: only *
     ifMatch: 'refused', // s: 501
     checksumSha256: 'no', // s: any checksum header is refused on PutObject
-    // s: a handler for forms exists; nobody has looked what it keeps.
-    postPolicy: 'probe',
+    postPolicy: 'probe', // s: a handler exists; nobody has looked what it keeps
     multipart: 'yes', // s
     tagging: 'yes', // d
     preferredPartBytes: 64 * 2 ** 20, // d: its segments
+  },
+  traits: {
+    regionChecked: 'no', // s
+    futureSkewSeconds: 0, // s
+    checksums: [], // s
+    corsApi: 'no', // d: always *
+    abortRule: 'no', // d: objects have a time to live instead
+    customDomain: 'no', // d
+    sessionToken: 'none', // d
+    events: { shape: 'storj', auth: 'oidc', keys: 'raw', etag: false, size: 'always' }, // d
   },
 })

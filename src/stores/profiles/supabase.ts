@@ -20,4 +20,11 @@ export const supabase = defineProfile({
     tagging: 'no', // s: dropped in silence
     encryption: 'no', // s: dropped in silence
   },
+  traits: {
+    futureSkewSeconds: 'unchecked', // s
+    checksums: [], // s, d: ignored in silence
+    corsApi: 'no', // d
+    abortRule: 'no', // d
+    sessionToken: 'jwt', // d, s: the user's own, whose row rules apply
+  },
 })

@@ -18,7 +18,7 @@ export const swift = defineProfile({
     ifMatch: 'refused', // s, m: 501
     responseOverrides: 'yes', // s, m
     postPolicy: 'no', // d, m: 412
-    formHeaders: 'no',
+    formHeaders: 'no', // d, m: no forms
     multipart: 'yes', // s, m
     // m: 200 to a part that was under way, 404 to a new one. Its bytes stay in <bucket>+segments, where
     // neither ListParts nor an abort finds them: only Swift's own API removes them. A part that is sent
@@ -36,5 +36,14 @@ export const swift = defineProfile({
       'x-amz-storage-class': 'STANDARD',
       'x-detect-content-type': 'false',
     },
+  },
+  traits: {
+    regionChecked: 'yes', // s, m
+    futureSkewSeconds: 'unchecked', // s, m
+    checksums: 'probe', // s: all five; m: a wrong one is 200
+    corsApi: 'no', // d, m: 501
+    abortRule: 'no', // d
+    equalParts: false, // m
+    sessionToken: 'none', // d, m: a bogus token is ignored
   },
 })

@@ -14,4 +14,10 @@ export const tigris = defineProfile({
     tagging: 'yes', // r
     maxExpiresSeconds: 7_776_000, // d: 90 days
   },
+  traits: {
+    checksums: ['SHA256'], // r
+    corsApi: 'yes', // r
+    customDomain: 'yes', // d
+    events: { shape: 'tigris', auth: 'basic-or-bearer', keys: 'raw', etag: true, size: 'always' }, // d
+  },
 })

@@ -6,4 +6,9 @@ export const wasabi = defineProfile({
   capabilities: {
     checksumSha256: 'no', // r: checksum headers were refused, 400
   },
+  traits: {
+    checksums: [], // r: the new CRC defaults were refused, 400
+    sessionToken: 'sts', // d
+    events: { shape: 'aws', auth: 'sns', keys: 'form', etag: true, size: 'always' }, // d
+  },
 })
