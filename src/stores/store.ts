@@ -1,5 +1,6 @@
 import type { Secret } from '../secret.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { EventSettings } from './events/event-settings.ts'
 import type { StoreTraits } from './traits.ts'
 
 /** A key pair of a store. */
@@ -34,6 +35,8 @@ export interface Store {
   readonly timeoutMs: number
   readonly capabilities: Capabilities
   readonly traits: StoreTraits
+  /** How its events come in; absent: none are taken. */
+  readonly events?: EventSettings
 }
 
 /** Where objects of a gateway bucket live. */

@@ -10,7 +10,7 @@ export interface StoreEvent {
   readonly bucket: string
   /**
    * Keys that it may mean, the likelier first: two where nobody knows whether the provider encodes keys.
-   * As text; they pass the parser of keys like those of a request.
+   * Each has passed the parser of keys; none is left of a key that nobody could have signed here.
    */
   readonly keys: readonly string[]
   readonly type: 'created' | 'removed' | 'other'
@@ -24,6 +24,6 @@ export interface StoreEvent {
   readonly eventTime?: string
   /** `x-amz-meta-signet` as the event tells it: sealed, so that it can be checked. */
   readonly ticket?: string
-  /** Two deliveries of one event have the same, within one store. */
+  /** Two deliveries of one event have the same, within one store: 32 hexadecimal digits. */
   readonly id: string
 }
