@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import type { RareLog } from '../rare-log.ts'
 import type { Presigner } from '../signing/presigner.ts'
 import type { StoreClient } from '../stores/store-client.ts'
+import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
 import type { Completions } from './completions.ts'
@@ -31,6 +32,8 @@ export interface GatewayContext {
   readonly ledger: Ledger
   readonly presigner: Presigner
   readonly storeClient: StoreClient
+  /** How the stores do, by what the gateway's own calls have seen. */
+  readonly storeHealth: StoreHealth
   readonly audit: Audit
   readonly log: Logger
   readonly telemetry: Telemetry

@@ -18,6 +18,7 @@ import { createRareLog } from '../rare-log.ts'
 import { choosePresigner } from '../signing/choose-presigner.ts'
 import { countedStoreClient } from '../stores/counted-store-client.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
+import { createStoreHealth } from '../stores/store-health.ts'
 import { openAudit } from './audit-sink.ts'
 import { openTelemetry } from './metrics.ts'
 import { nodeHashing } from './node-hashing.ts'
@@ -58,6 +59,7 @@ export async function openContext(
   closing.defer(() => ledger.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
+  const storeHealth = createStoreHealth({ clock, log, telemetry })
   const ticketKeys = ticketKeysOf(secrets.ticketKey)
   const [{ key: currentKey }] = ticketKeys
   return {
@@ -76,6 +78,7 @@ export async function openContext(
       createStoreClient({ fetch: (url, init) => fetch(url, init) }),
       telemetry,
     ),
+    storeHealth,
     audit,
     log,
     telemetry,

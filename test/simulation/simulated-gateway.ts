@@ -15,6 +15,7 @@ import type { Logger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
+import { createStoreHealth } from '../../src/stores/store-health.ts'
 import { createTelemetry } from '../../src/telemetry.ts'
 import type { Faults } from './faults.ts'
 import type { Life } from './ledger-link.ts'
@@ -65,6 +66,7 @@ export class SimulatedGateway {
       ledger,
       presigner,
       storeClient,
+      storeHealth: createStoreHealth({ clock, log: silent }),
       audit: {
         append: () =>
           new Promise((resolve, reject) => {
