@@ -7,6 +7,7 @@ import type { TicketKey } from '../ledger/ticket.ts'
 import type { Logger } from '../log.ts'
 import type { RareLog } from '../rare-log.ts'
 import type { Presigner } from '../signing/presigner.ts'
+import type { StateStore } from '../state/port.ts'
 import type { StoreClient } from '../stores/store-client.ts'
 import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
@@ -30,6 +31,8 @@ export interface GatewayContext {
   /** Cryptographically random bytes. */
   readonly random: (length: number) => Uint8Array<ArrayBuffer>
   readonly ledger: Ledger
+  /** Small documents that all gateways share; kept where the ledger is. */
+  readonly state: StateStore
   readonly presigner: Presigner
   readonly storeClient: StoreClient
   /** How the stores do, by what the gateway's own calls have seen. */

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { SqlDatabase } from './sql-database.ts'
+import type { SqlDatabase } from '../sql-database.ts'
 
 /** Records of one transaction; an item that has more of them is alone in its own. */
 const MAX_BATCH = 64

@@ -1,7 +1,7 @@
+import type { SqlDatabase, SqlRow } from '../sql-database.ts'
 import type { AuditRequest, PartitionAudit } from './audit.ts'
 import { createPartitionAuditor, type PartitionAuditor } from './audit-partition.ts'
 import { decoded } from './readable.ts'
-import type { SqlDatabase, SqlRow } from './sql-database.ts'
 import type { Rows } from './sqlite-rows.ts'
 
 // Numbers are read as text: one beyond 2^53, which must not be there, would fail the whole query.

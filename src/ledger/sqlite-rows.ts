@@ -1,8 +1,8 @@
 import { GatewayError } from '../errors.ts'
+import type { SqlDatabase, SqlRow } from '../sql-database.ts'
 import type { LedgerRecord } from './decision.ts'
 import type { Hold, Reservation, ReservationState, SubjectState } from './port.ts'
 import { decoded, readableRecord, readableState } from './readable.ts'
-import type { SqlDatabase, SqlRow } from './sql-database.ts'
 
 const COLUMNS = 'rid, state, fp, exp, hold, subjects, note, actual, over'
 

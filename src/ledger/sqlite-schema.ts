@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { SqlDatabase } from './sql-database.ts'
+import type { SqlDatabase } from '../sql-database.ts'
 
 const SCHEMA_VERSION = 2
 /** How long another process may hold the file before an error, in milliseconds. */

@@ -7,23 +7,15 @@ import {
   type InitTarget,
   initLedger,
 } from '../ledger/redis/init-ledger.ts'
-import { type LinkTarget, nameOf, type RedisLink } from '../ledger/redis/redis-link.ts'
+import { type LinkTarget, nameOf } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
-import { addressText, readSlotMap, type SlotMap } from '../ledger/redis/slot-map.ts'
+import { addressText, type SlotMap } from '../ledger/redis/slot-map.ts'
 import { PARTITIONS } from '../ledger/redis/tags.ts'
 import { ioredisConnector } from './ioredis-link.ts'
 import { redisAccess, redisSettings } from './open-ledger.ts'
+import { type Reach, reachSlotMap, untilReady } from './reach-redis.ts'
 
 const ALL: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition)
-/** How long a server may take to let us in, in milliseconds. */
-const CONNECT_MS = 5_000
-/** Until nobody there counts, in milliseconds: one more attempt, and a look whether it speaks TLS. */
-const REFUSED_MS = 600
-const STEP_MS = 20
-
-/** Connects to a server. Throws `LedgerUnavailable`. */
-type Reach = (target: LinkTarget) => Promise<RedisLink>
-
 /**
  * Initialises the configured ledger on Redis. Throws `LedgerUnavailable` when a server cannot be
  * reached, must not hold a ledger as it is set up, has one already, or another driver is configured:
@@ -90,38 +82,10 @@ async function mastersOf(
 
 /** The map of the seeds that answer. Throws, when there is none, what one of them says. */
 async function slotMapOf(nodes: RedisLedgerSettings['nodes'], reach: Reach): Promise<SlotMap> {
-  const tries = await Promise.allSettled(
-    nodes.map(async (address) => ({
-      host: address.host,
-      link: await reach({ kind: 'server', ...address }),
-    })),
-  )
-  const reached = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  const { map, problems } = await readSlotMap(reached)
+  const { map, problems } = await reachSlotMap(nodes, reach)
   if (map !== undefined) return map
   if (problems.length > 0) throw refusal([...new Set(problems)].join('; '))
-  const failed = tries.find(({ status }) => status === 'rejected')
-  if (failed?.status === 'rejected') throw failed.reason
   throw refusal('no node of the cluster tells who has which slots')
-}
-
-/** Waits for a server that may still come up, not for one that has said no. */
-async function untilReady(link: RedisLink, target: LinkTarget): Promise<void> {
-  const startMs = performance.now()
-  let refusedAtMs: number | undefined
-  while (!link.ready) {
-    const nowMs = performance.now()
-    const { trouble } = link
-    if (trouble !== undefined) refusedAtMs ??= nowMs
-    const isOver = nowMs - startMs > CONNECT_MS || nowMs - (refusedAtMs ?? nowMs) > REFUSED_MS
-    if (trouble?.kind === 'rejected' || isOver) {
-      const why = trouble?.message ?? 'it does not answer'
-      throw new GatewayError('LedgerUnavailable', `Cannot reach ${nameOf(target)}: ${why}`)
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, STEP_MS)
-    })
-  }
 }
 
 function refusal(why: string, cause?: unknown): GatewayError {

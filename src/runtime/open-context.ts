@@ -23,6 +23,7 @@ import { openAudit } from './audit-sink.ts'
 import { openTelemetry } from './metrics.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { openLedger } from './open-ledger.ts'
+import { openState } from './open-state.ts'
 import { createPooledRandom } from './pooled-random.ts'
 
 /**
@@ -57,6 +58,8 @@ export async function openContext(
       { clock: stopwatch, ledgerTime, onHit },
     )
   closing.defer(() => ledger.close())
+  const state = overrides.state ?? (await openState(config))
+  closing.defer(() => state.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
   const storeHealth = createStoreHealth({ clock, log, telemetry })
@@ -73,6 +76,7 @@ export async function openContext(
     hashing: nodeHashing,
     random: createPooledRandom(),
     ledger,
+    state,
     presigner: choosePresigner({ wanted: config.signing.presigner, hashing: nodeHashing }),
     storeClient: countedStoreClient(
       createStoreClient({ fetch: (url, init) => fetch(url, init) }),

@@ -78,7 +78,8 @@ function openJournalAt(path: string, retentionMs: number): Journal {
   }
 }
 
-function openDatabase(path: string): DatabaseSync {
+/** Opens a file that only its owner may read, and makes it and its folder. */
+export function openDatabase(path: string): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   // Owner only; SQLite gives the files beside it the same mode.
   closeSync(openSync(path, 'a', 0o600))

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, it } from 'vitest'
 import { type Journal, type JournalEntry, openJournal } from '../../src/ledger/redis/journal.ts'
-import type { SqlDatabase } from '../../src/ledger/sql-database.ts'
+import type { SqlDatabase } from '../../src/sql-database.ts'
 
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { SqlDatabase } from '../../src/ledger/sql-database.ts'
+import type { SqlDatabase } from '../../src/sql-database.ts'
 import { reserveBatch, ridsOf } from '../contract/batch-commands.ts'
 import { countersOf, reserve, stored, TENANT, USER } from '../contract/reservation-commands.ts'
 import { openSqliteFixture, removeSqliteFiles } from './sqlite-fixture.ts'

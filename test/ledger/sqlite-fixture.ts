@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../../src/ledger/port.ts'
-import type { SqlDatabase } from '../../src/ledger/sql-database.ts'
 import { openSqliteLedger, type SqliteLedgerOptions } from '../../src/ledger/sqlite.ts'
+import type { SqlDatabase } from '../../src/sql-database.ts'
 import { TestClock } from '../support/test-clock.ts'
 
 /** An SQLite ledger in a file of its own. */

@@ -14,6 +14,7 @@ import type { Ledger } from '../../src/ledger/port.ts'
 import type { Logger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { createNativePresigner } from '../../src/signing/native-presigner.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { createStoreHealth } from '../../src/stores/store-health.ts'
 import { createTelemetry } from '../../src/telemetry.ts'
@@ -64,6 +65,7 @@ export class SimulatedGateway {
       hashing: nodeHashing,
       random: (length) => random.bytes(length),
       ledger,
+      state: openMemoryState(),
       presigner,
       storeClient,
       storeHealth: createStoreHealth({ clock, log: silent }),

@@ -1,6 +1,6 @@
+import type { SqlDatabase, SqlRow } from '../../sql-database.ts'
 import { createGroupCommit } from '../group-commit.ts'
 import type { Hold } from '../port.ts'
-import type { SqlDatabase, SqlRow } from '../sql-database.ts'
 
 /** A reservation as the gateway that made it can put it back. */
 export interface JournalEntry {

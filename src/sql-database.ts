@@ -12,7 +12,7 @@ export interface SqlStatement {
   iterate(...values: SqlValue[]): Iterable<SqlRow>
 }
 
-/** A synchronous SQLite database, as far as the ledger needs it; `node:sqlite` is one. */
+/** A synchronous SQLite database, as far as a driver needs it; `node:sqlite` is one. */
 export interface SqlDatabase {
   exec(sql: string): void
   prepare(sql: string): SqlStatement

@@ -1,0 +1,48 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Config } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
+import { openMemoryState } from '../state/memory.ts'
+import type { StateStore } from '../state/port.ts'
+import { openRedisState } from '../state/redis.ts'
+import { openSqliteState } from '../state/sqlite.ts'
+import { ioredisConnector } from './ioredis-link.ts'
+import { openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
+import { openPartitionServer } from './partition-server.ts'
+
+/** Beside what the ledger is as a whole. */
+const HOME_PARTITION = 0
+
+/**
+ * Opens the state store where the ledger is. Open a ledger in SQLite first: a file with tables and
+ * none of the ledger's is refused. On Redis nothing is asked of a server before the first call.
+ * Throws `LedgerUnavailable` for a file that cannot be used.
+ */
+export async function openState({
+  state,
+  ledger,
+}: Pick<Config, 'state' | 'ledger'>): Promise<StateStore> {
+  switch (state.kind) {
+    case 'memory':
+      return openMemoryState()
+    case 'sqlite':
+      return openSqlite(state.path)
+    case 'redis': {
+      const server = openPartitionServer(HOME_PARTITION, {
+        settings: redisSettings(state, ledger),
+        connect: ioredisConnector(redisAccess(state, ledger)),
+      })
+      return openRedisState(server, { tag: PARTITION_TAGS[HOME_PARTITION] ?? '' })
+    }
+  }
+}
+
+function openSqlite(path: string): StateStore {
+  let database: DatabaseSync
+  try {
+    database = openDatabase(path)
+  } catch (cause) {
+    throw new GatewayError('LedgerUnavailable', `Cannot open the state "${path}"`, { cause })
+  }
+  return openSqliteState(database)
+}

@@ -1,0 +1,115 @@
+import { GatewayError } from '../errors.ts'
+import { isMoved } from '../ledger/redis/not-executed.ts'
+import type { ConnectLink, LinkTarget, RedisLink, RedisResult } from '../ledger/redis/redis-link.ts'
+import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
+import { SIDE_TIMEOUT_MS } from '../ledger/redis/side-link.ts'
+import type { StateServer } from '../state/redis.ts'
+import { reachSlotMap, untilReady } from './reach-redis.ts'
+
+interface Reached {
+  readonly target: LinkTarget
+  readonly link: RedisLink
+}
+
+/**
+ * The master of a partition, over a connection of its own that is made at the first command. Commands
+ * are sent once; only one that another master should have had, and which has not run, goes to that one.
+ */
+export function openPartitionServer(
+  partition: number,
+  { settings, connect }: { readonly settings: RedisLedgerSettings; readonly connect: ConnectLink },
+): StateServer {
+  const isCluster = settings.topology === 'cluster'
+  let home: Promise<Reached> | undefined
+  let closed = false
+
+  function open(target: LinkTarget): RedisLink {
+    const events = { onReady: () => {}, onLost: () => {} }
+    return connect(target, events, { timeoutMs: SIDE_TIMEOUT_MS })
+  }
+
+  /** Connects to the master that the nodes of a cluster name, over connections for that alone. */
+  async function findMaster(): Promise<LinkTarget> {
+    await using asked = new AsyncDisposableStack()
+    const { map, problems } = await reachSlotMap(settings.nodes, async (target) => {
+      const link = open(target)
+      asked.defer(() => link.close())
+      await untilReady(link, target)
+      return link
+    })
+    const master = map?.masters[partition]
+    if (master !== undefined) return { kind: 'server', ...master }
+    throw new Error(problems[0] ?? 'no node of the cluster tells who has the slot')
+  }
+
+  async function reach(): Promise<Reached> {
+    const { topology, nodes, masterName = '' } = settings
+    const [first] = nodes
+    if (isCluster) {
+      const target = await findMaster()
+      return { target, link: open(target) }
+    }
+    const target: LinkTarget =
+      topology === 'sentinel'
+        ? { kind: 'sentinel', nodes, name: masterName }
+        : { kind: 'server', ...first }
+    return { target, link: open(target) }
+  }
+
+  /** Whom a cluster names next time may be another one; elsewhere the link finds back by itself. */
+  async function forget(own: Promise<Reached>): Promise<void> {
+    if (home !== own) return
+    home = undefined
+    await own.then(
+      ({ link }) => link.close(),
+      () => {},
+    )
+  }
+
+  /** The link when it can be used; throws `LedgerUnavailable`, which names no address. */
+  async function ready(own: Promise<Reached>): Promise<RedisLink> {
+    try {
+      const { link, target } = await own
+      await untilReady(link, target)
+      return link
+    } catch (cause) {
+      if (isCluster) await forget(own)
+      throw noState(cause instanceof Error ? cause.message : String(cause), cause)
+    }
+  }
+
+  async function sendOnce(name: string, args: readonly (string | number)[]) {
+    if (closed) throw noState('the connection is closed')
+    home ??= reach()
+    const own = home
+    const link = await ready(own)
+    const [result = SILENCE] = await link.send([{ name, args }])
+    if (result.kind === 'reply') return result
+    if (isCluster && result.kind !== 'error') await forget(own)
+    if (!isMoved(result)) throw noState(result.message)
+    await forget(own)
+    return result
+  }
+
+  return {
+    async run(name, args) {
+      const first = await sendOnce(name, args)
+      const result = first.kind === 'reply' ? first : await sendOnce(name, args)
+      if (result.kind === 'reply') return result.reply
+      throw noState(result.message)
+    },
+    async close() {
+      closed = true
+      if (home !== undefined) await forget(home)
+    },
+  }
+}
+
+const SILENCE: RedisResult = { kind: 'unanswered', message: 'no answer' }
+
+function noState(why: string, cause?: unknown): GatewayError {
+  return new GatewayError('LedgerUnavailable', 'Cannot use the shared state: no answer', {
+    cause,
+    facts: { why },
+  })
+}

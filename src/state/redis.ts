@@ -1,0 +1,54 @@
+import { checkDocument, checkName, checkPage, checkVersion, kindOf } from './check-document.ts'
+import type { StateDocument, StateStore } from './port.ts'
+import { CHANGE_LUA, LIST_LUA } from './state-lua.ts'
+
+/** The server that has the documents. */
+export interface StateServer {
+  /** Runs a command once, and answers its reply. Throws `LedgerUnavailable` for all else. */
+  run(name: string, args: readonly (string | number)[]): Promise<unknown>
+  close(): Promise<void>
+}
+
+/**
+ * The state store on Redis 7 or newer: a hash and a sorted set of names for each kind, all in the slot
+ * of one `tag`, changed by one script at once. Letters of the keys are not the ledger's. Never retries:
+ * after `LedgerUnavailable` a change may have been made or not.
+ */
+export function openRedisState(server: StateServer, { tag }: { readonly tag: string }): StateStore {
+  const keysOf = (kind: string) => [`d:{${tag}}:${kind}`, `n:{${tag}}:${kind}`] as const
+  const change = async (name: string, ...args: readonly (string | number)[]) =>
+    Number(await server.run('EVAL', [CHANGE_LUA, 2, ...keysOf(kindOf(name)), name, ...args]))
+  return {
+    async get(name) {
+      checkName(name)
+      const [documents] = keysOf(kindOf(name))
+      const stored = await server.run('HGET', [documents, name])
+      return typeof stored === 'string' ? documentOf(name, stored) : undefined
+    },
+    async put(document) {
+      checkDocument(document)
+      const { name, value, ifVersion } = document
+      const version = await change(name, ifVersion ?? '', value)
+      return version === 0 ? undefined : version
+    },
+    async remove(name, ifVersion) {
+      checkName(name)
+      checkVersion(ifVersion)
+      return (await change(name, ifVersion ?? '')) === 1
+    },
+    async list(request) {
+      checkPage(request)
+      const { kind, after, limit } = request
+      const from = after === undefined ? '-' : `(${after}`
+      const reply = await server.run('EVAL', [LIST_LUA, 2, ...keysOf(kind), from, limit])
+      const [names, stored] = reply as [string[], string[]]
+      return names.map((name, index) => documentOf(name, stored[index] ?? ''))
+    },
+    close: () => server.close(),
+  }
+}
+
+function documentOf(name: string, stored: string): StateDocument {
+  const colon = stored.indexOf(':')
+  return { name, version: Number(stored.slice(0, colon)), value: stored.slice(colon + 1) }
+}
