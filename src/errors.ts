@@ -24,6 +24,7 @@ export const ERRORS = {
   QuotaExceeded: { status: 403, statusIfWaitingHeals: 429, title: 'Quota exceeded' },
   NoSuchUpload: { status: 404, title: 'No such upload' },
   NoSuchKey: { status: 404, title: 'No such object' },
+  NoSuchStore: { status: 404, title: 'No such store' },
   NoSuchRoute: { status: 404, title: 'No such route' },
   UploadIncomplete: { status: 409, title: 'Upload incomplete' },
   UploadRejected: { status: 409, title: 'Upload rejected' },

@@ -24,6 +24,7 @@ export interface Telemetry {
   /** A limit that only counts and reports would have refused. Policies are the operator's names. */
   limitShadowRefused(facts: { policy: string }): void
   storeCalled(facts: { store: string; call: string; outcome: 'ok' | 'failed' }): void
+  storeProbed(facts: { store: string; outcome: 'complete' | 'incomplete' | 'failed' }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
@@ -51,6 +52,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const open = count('signet.failed_open', 'Requests let through by a fail policy')
   const shadow = count('signet.limits.shadow_refused', 'What shadow limits would have refused')
   const calls = count('signet.store.calls', 'Calls of the gateway to a store, by outcome')
+  const probes = count('signet.store.probes', 'Probes of a store, by outcome')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
 
   return {
@@ -70,6 +72,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     failedOpen: (labels) => open.add(1, labels),
     limitShadowRefused: (labels) => shadow.add(1, labels),
     storeCalled: (labels) => calls.add(1, labels),
+    storeProbed: (labels) => probes.add(1, labels),
     sweepFinished: ({ claimed, ended: done, failed }) => {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })

@@ -36,23 +36,30 @@ export async function findAdmin(
   return { url: found, token: access.token }
 }
 
+/** One call of the admin API. */
+export interface AdminCall {
+  readonly path: string
+  /** JSON. */
+  readonly body?: unknown
+}
+
 /**
- * One call of the admin API, JSON both ways. Writes why to stderr and gives `undefined` when there is
- * no good answer.
+ * One call of the admin API, JSON both ways: POST with a body, GET without. Writes why to stderr and
+ * gives `undefined` when there is no good answer.
  */
-export async function postAdmin(
+export async function callAdmin(
   { url, token }: AdminTarget,
-  { path, body }: { path: string; body: unknown },
+  { path, body }: AdminCall,
   io: CliIo,
 ): Promise<unknown> {
   try {
     const answer = await io.fetch(`${url}${path}`, {
-      method: 'POST',
+      method: body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${token.reveal()}`,
-        'content-type': 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      body: JSON.stringify(body),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       // A token must not follow wherever a stranger on this port may point.
       redirect: 'error',
     })

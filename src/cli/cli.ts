@@ -5,6 +5,8 @@ import { configSchemaCommand } from './config-schema.ts'
 import { keysCreate } from './keys-create.ts'
 import { ledgerAudit, ledgerRepair } from './ledger-audit.ts'
 import { ledgerInit } from './ledger-init.ts'
+import { storesList } from './stores-list.ts'
+import { storesProbe } from './stores-probe.ts'
 
 const COMMANDS: readonly Command[] = [
   configCheck,
@@ -13,6 +15,8 @@ const COMMANDS: readonly Command[] = [
   ledgerInit,
   ledgerAudit,
   ledgerRepair,
+  storesList,
+  storesProbe,
 ]
 
 /**

@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../gateway/ledger-report.ts'
-import { findAdmin, postAdmin } from './admin-call.ts'
+import { callAdmin, findAdmin } from './admin-call.ts'
 import type { CliIo, Command, ExitCode } from './cli-io.ts'
 import { ledgerTable } from './ledger-table.ts'
 import { parseArguments } from './parse-arguments.ts'
@@ -55,7 +55,7 @@ async function audit(args: readonly string[], io: CliIo, repairs: boolean): Prom
   if (target === undefined) return 1
   const repair = repairs || ('repair' in values && values.repair === true)
   const body = { repair, stored: values.stored === true }
-  const report = await postAdmin(target, { path: '/admin/v1/ledger/audit', body }, io)
+  const report = await callAdmin(target, { path: '/admin/v1/ledger/audit', body }, io)
   if (report === undefined) return 1
   const { clean } = report as LedgerReport
   io.stdout(

@@ -1,6 +1,5 @@
 import type { LedgerReport } from '../gateway/ledger-report.ts'
-
-type Line = readonly (string | number)[]
+import { columns, type Line } from './columns.ts'
 
 /** A report for people: what was looked at, one table for each kind of fault, and what to do. */
 export function ledgerTable(report: LedgerReport): string {
@@ -46,24 +45,6 @@ function section(title: string, found: number, head: string, lines: readonly Lin
   if (found === 0) return []
   const shown = lines.length < found ? `, the first ${lines.length} of them` : ''
   return [`\n${title}: ${found}${shown}\n`, ...columns([head.split(' '), ...lines])]
-}
-
-// A name that a stranger chose for a key must not talk to the terminal.
-function cellText(cell: string | number): string {
-  return String(cell).replace(/\p{C}/gu, '?')
-}
-
-function columns(lines: readonly Line[]): string[] {
-  const widths: number[] = []
-  for (const line of lines) {
-    for (const [at, cell] of line.entries()) {
-      widths[at] = Math.max(widths[at] ?? 0, cellText(cell).length)
-    }
-  }
-  return lines.map((line) => {
-    const cells = line.map((cell, at) => cellText(cell).padEnd(widths[at] ?? 0))
-    return `  ${cells.join('  ').trimEnd()}\n`
-  })
 }
 
 function who(each: {

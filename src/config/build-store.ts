@@ -54,6 +54,7 @@ export function buildStore(
     allowReadableWriteCredential: input.allowReadableWriteCredential,
     maxTransferSeconds: input.maxTransferSeconds,
     timeoutMs: input.timeoutMs,
+    probe: input.probe,
     capabilities: capabilitiesFor(input, profile),
     traits: profile?.traits ?? NO_TRAITS,
   }

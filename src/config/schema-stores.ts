@@ -132,6 +132,11 @@ export const storeSchema = members({
   timeoutMs: integer(100, 60_000)
     .default(5_000)
     .describe("How long one of the gateway's own calls may take, in milliseconds."),
+  probe: oneOf(['auto', 'manual'])
+    .default('auto')
+    .describe(
+      'auto looks at what the store enforces at start and once a day; manual only when asked to.',
+    ),
   capabilities: capabilitiesSchema
     .optional()
     .describe('What you know this store to do; it replaces what the profile expects.'),

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import type { RareLog } from '../rare-log.ts'
 import type { Presigner } from '../signing/presigner.ts'
 import type { StateStore } from '../state/port.ts'
+import type { SendRequest } from '../stores/signed-call.ts'
 import type { StoreClient } from '../stores/store-client.ts'
 import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
@@ -37,6 +38,8 @@ export interface GatewayContext {
   readonly storeClient: StoreClient
   /** How the stores do, by what the gateway's own calls have seen. */
   readonly storeHealth: StoreHealth
+  /** HTTP to a store as its clients speak it, by URLs that were signed: for probes. */
+  readonly send: SendRequest
   readonly audit: Audit
   readonly log: Logger
   readonly telemetry: Telemetry

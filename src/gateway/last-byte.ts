@@ -1,4 +1,5 @@
 import type { Reservation } from '../ledger/port.ts'
+import { storeAt } from '../stores/place-object.ts'
 import type { GatewayContext } from './context.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
 
@@ -32,7 +33,8 @@ export function lastPartMs(
 ): number {
   const { abortedMs, bucket, completingMs, place } = note
   const completeMs = completingMs === undefined ? 0 : completingMs + COMPLETE_MAY_LAST_MS
-  if (context.config.stores.get(place[0])?.capabilities.abortEndsParts === 'yes') return completeMs
+  const store = storeAt(context.config, place[0], place[1])
+  if (store?.capabilities.abortEndsParts === 'yes') return completeMs
   const lastMs = lastByteMs(context, reservation, note)
   const rules = context.config.buckets.get(bucket)?.upload
   if (abortedMs === undefined || rules === undefined) return Math.max(completeMs, lastMs)

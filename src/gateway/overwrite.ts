@@ -58,7 +58,7 @@ async function prepareOverwrite(
   command: ReserveCommand,
   note: UploadNote,
 ): Promise<PreparedOverwrite> {
-  const place = placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+  const place = placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
   const head = await context.storeClient.head(place)
   const { ifMatch, writeOnce } = place.placement.store.capabilities
   if (!head.found) {

@@ -30,7 +30,7 @@ export function placeOf(
   context: Pick<GatewayContext, 'config'>,
   note: Pick<UploadNote, 'place' | 'key'>,
 ): ObjectPlace {
-  return placeRecorded(context.config.stores, note.place, ObjectKey.parse(note.key))
+  return placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
 }
 
 /**

@@ -1,34 +1,84 @@
 import type { Config, ConfiguredBucket } from '../config/config.ts'
 import type { Logger } from '../log.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
+import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement, Store } from '../stores/store.ts'
+import type { StoreTraits } from '../stores/traits.ts'
 
-/** The configuration in force; what a probe sees replaces what was expected of a store. */
+/** The configuration in force; what probes see replaces what was expected of a store. */
 export interface StoreTruth {
   readonly config: Config
-  /** Takes what was seen of a store; a contradiction to what was expected is logged. */
-  adopt(storeName: string, seen: Partial<Capabilities>): void
+  /** As the operator and the profiles have it, before anybody looked. */
+  readonly configured: Config
+  /**
+   * Takes what was seen of a store in one of its buckets. What this report concludes wins over
+   * everything; what it does not, over the profile, if it was concluded before and the store still calls
+   * itself the same. What has changed is logged.
+   */
+  adopt(report: ProbeReport): void
+  /** The newest report that was adopted. */
+  reportOf(storeName: string, bucket: string): ProbeReport | undefined
+}
+
+/** What was concluded of a store in one bucket. */
+interface Seen {
+  readonly report: ProbeReport
+  readonly capabilities: Partial<Capabilities>
+  readonly traits: Partial<StoreTraits>
 }
 
 /** Starts with what profiles and operator say. Each adoption makes a new, frozen configuration. */
-export function createStoreTruth(initial: Config, log: Logger): StoreTruth {
-  let config = initial
+export function createStoreTruth(configured: Config, log: Logger): StoreTruth {
+  let config = configured
+  const all = new Map<string, Seen>()
   return {
+    configured,
     get config() {
       return config
     },
-    adopt(storeName, seen) {
-      const store = config.stores.get(storeName)
+    adopt(report) {
+      const { store: storeName, bucket } = report
+      const store = configured.stores.get(storeName)
       if (store === undefined) return
-      for (const [name, value] of Object.entries(seen)) {
-        const expected = store.capabilities[name as keyof Capabilities]
-        if (expected === value) continue
-        const level = expected === 'probe' ? 'info' : 'warn'
-        log[level]('store.capability_seen', { store: storeName, capability: name, expected, value })
-      }
-      const capabilities = Object.freeze({ ...store.capabilities, ...seen })
-      config = withStore(config, Object.freeze({ ...store, capabilities }))
+      const name = nameOf(storeName, bucket)
+      const before = all.get(name)
+      const same = before !== undefined && before.report.server === report.server
+      const seen = same ? joined(before, report) : report
+      all.set(name, { report, capabilities: seen.capabilities, traits: seen.traits })
+      const expected = currentOf(config, storeName, bucket) ?? store
+      tellChanges(log, expected, { bucket, seen: seen.capabilities })
+      const known: Store = Object.freeze({
+        ...store,
+        capabilities: Object.freeze({ ...store.capabilities, ...seen.capabilities }),
+        traits: Object.freeze({ ...store.traits, ...seen.traits }),
+      })
+      config = withStore(config, bucket, known)
     },
+    reportOf: (storeName, bucket) => all.get(nameOf(storeName, bucket))?.report,
+  }
+}
+
+function nameOf(storeName: string, bucket: string): string {
+  return `${storeName}/${bucket}`
+}
+
+function joined(before: Seen, report: ProbeReport): Pick<Seen, 'capabilities' | 'traits'> {
+  return {
+    capabilities: { ...before.capabilities, ...report.capabilities },
+    traits: { ...before.traits, ...report.traits },
+  }
+}
+
+function tellChanges(
+  log: Logger,
+  { name: store, capabilities }: Store,
+  { bucket, seen }: { bucket: string; seen: Partial<Capabilities> },
+): void {
+  for (const [name, value] of Object.entries(seen)) {
+    const expected = capabilities[name as keyof Capabilities]
+    if (JSON.stringify(expected) === JSON.stringify(value)) continue
+    const level = expected === 'probe' ? 'info' : 'warn'
+    log[level]('store.capability_seen', { store, bucket, capability: name, expected, value })
   }
 }
 
@@ -49,28 +99,40 @@ const RELIED_UPON: readonly (keyof Capabilities)[] = [
 ]
 
 /** True when signing depends on something about the store that nobody has looked at. */
-export function needsProbe({ capabilities }: Store): boolean {
+export function needsProbe({ capabilities }: Pick<Store, 'capabilities'>): boolean {
   return RELIED_UPON.some((name) => capabilities[name] === 'probe')
 }
 
-/** Where a store can be probed: the first placement in it; `undefined` when no bucket uses it. */
-export function placementIn(config: Config, storeName: string): Placement | undefined {
-  for (const { placements } of config.buckets.values()) {
-    const found = placements.find(({ store }) => store.name === storeName)
-    if (found !== undefined) return found
+/** Where stores can be probed: one placement for each bucket of a store that is in use. */
+export function probePlacements(config: Config, storeName?: string): readonly Placement[] {
+  const found = new Map<string, Placement>()
+  for (const placement of [...config.buckets.values()].flatMap(({ placements }) => placements)) {
+    const { store, bucket } = placement
+    const name = nameOf(store.name, bucket)
+    if ((storeName ?? store.name) === store.name && !found.has(name)) found.set(name, placement)
   }
-  return undefined
+  return [...found.values()]
 }
 
-function withStore(config: Config, store: Store): Config {
+function currentOf(config: Config, storeName: string, bucket: string): Store | undefined {
+  const placements = probePlacements(config, storeName)
+  return placements.find((placement) => placement.bucket === bucket)?.store
+}
+
+/** `stores` shows a store as it was seen in the first bucket that uses it. */
+function withStore(config: Config, storeBucket: string, store: Store): Config {
   const replaced = (placement: Placement) =>
-    placement.store.name === store.name ? Object.freeze({ ...placement, store }) : placement
+    placement.store.name === store.name && placement.bucket === storeBucket
+      ? Object.freeze({ ...placement, store })
+      : placement
   const buckets = new Map<string, ConfiguredBucket>()
   for (const [name, bucket] of config.buckets) {
     const [first, ...others] = bucket.placements
     const placements: ConfiguredBucket['placements'] = [replaced(first), ...others.map(replaced)]
     buckets.set(name, Object.freeze({ ...bucket, placements: Object.freeze(placements) }))
   }
-  const stores = new Map(config.stores).set(store.name, store)
+  const [first] = probePlacements(config, store.name)
+  const stores = new Map(config.stores)
+  if (first === undefined || first.bucket === storeBucket) stores.set(store.name, store)
   return Object.freeze({ ...config, stores, buckets })
 }

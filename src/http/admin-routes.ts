@@ -2,32 +2,11 @@ import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
-import { bucketsSchema, plansSchema, storesSchema, tenantsSchema } from './admin-schemas.ts'
+import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
-
-const stores = route<Call>({
-  method: 'GET',
-  path: '/admin/v1/stores',
-  operationId: 'listStores',
-  summary: 'Stores and what each one enforces; no credentials',
-  responses: { 200: { description: 'The stores', schema: storesSchema } },
-  errors: [],
-  async handle({ context }) {
-    const shown = [...context.config.stores.values()].map((store) => ({
-      name: store.name,
-      provider: store.provider,
-      endpoint: store.endpoint,
-      publicEndpoint: store.publicEndpoint,
-      region: store.region,
-      addressing: store.addressing,
-      allowReadableWriteCredential: store.allowReadableWriteCredential,
-      capabilities: store.capabilities,
-    }))
-    return Response.json({ stores: shown })
-  },
-})
+import { STORE_ROUTES } from './store-routes.ts'
 
 const buckets = route<Call>({
   method: 'GET',
@@ -133,7 +112,7 @@ const sweepNow = route<Call>({
 
 /** Routes of the admin API. */
 export const ADMIN_ROUTES: readonly Route<Call>[] = [
-  stores,
+  ...STORE_ROUTES,
   buckets,
   plans,
   tenants,

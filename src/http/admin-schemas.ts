@@ -2,22 +2,6 @@ import * as z from 'zod'
 
 const seconds = z.int().describe('In seconds')
 
-/** Answer of `GET /admin/v1/stores`. */
-export const storesSchema = z.object({
-  stores: z.array(
-    z.object({
-      name: z.string(),
-      provider: z.string(),
-      endpoint: z.string(),
-      publicEndpoint: z.string(),
-      region: z.string(),
-      addressing: z.enum(['path', 'virtual']),
-      allowReadableWriteCredential: z.boolean(),
-      capabilities: z.record(z.string(), z.unknown()).describe('What it enforces, by capability'),
-    }),
-  ),
-})
-
 const algorithm = z.enum(['AES256', 'aws:kms'])
 
 const keysSchema = z.union([

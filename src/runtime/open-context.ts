@@ -78,6 +78,7 @@ export async function openContext(
     ledger,
     state,
     presigner: choosePresigner({ wanted: config.signing.presigner, hashing: nodeHashing }),
+    send: (url, init) => fetch(url, init),
     storeClient: countedStoreClient(
       createStoreClient({ fetch: (url, init) => fetch(url, init) }),
       telemetry,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
-import { probeAtStart } from '../gateway/probe-at-start.ts'
+import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
@@ -43,9 +43,9 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   await using closing = new AsyncDisposableStack()
   const context = await open(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
-  const probing = probeAtStart(context, (url, init) => fetch(url, init))
-  closing.defer(() => probing.stop())
-  await probing.settled
+  const truth = keepStoreTruth(context)
+  closing.defer(() => truth.stop())
+  await truth.settled
   closing.defer(startSweeper(context))
   closing.defer(startAuditor(context))
   const { server } = config

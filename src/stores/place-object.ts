@@ -14,20 +14,46 @@ export function placeNew(bucket: Bucket, key: ObjectKey): ObjectPlace {
   return { placement, key }
 }
 
+/** Where stores and placements are known: the configuration in force. */
+export interface KnownPlacements {
+  readonly stores: ReadonlyMap<string, Store>
+  readonly buckets: ReadonlyMap<string, Pick<Bucket, 'placements'>>
+}
+
 /**
  * Where an object was placed before, whatever the configuration of its bucket says now. Throws
  * `StoreUnavailable` when that store is not configured any more.
  */
 export function placeRecorded(
-  stores: ReadonlyMap<string, Store>,
+  known: KnownPlacements,
   [storeName, bucket, prefix]: readonly [store: string, bucket: string, prefix: string],
   key: ObjectKey,
 ): ObjectPlace {
-  const store = stores.get(storeName)
+  const store = storeAt(known, storeName, bucket)
   if (store === undefined) {
     throw new GatewayError('StoreUnavailable', 'Cannot reach the object: its store is not there', {
       facts: { store: storeName },
     })
   }
   return { placement: { store, bucket, prefix }, key }
+}
+
+/**
+ * A store as it was seen to be in one of its buckets; what is known of it in general for a bucket
+ * that is in no placement, `undefined` for a store that is not configured.
+ */
+export function storeAt(known: KnownPlacements, name: string, bucket: string): Store | undefined {
+  return seenIn(known).get(`${name}/${bucket}`) ?? known.stores.get(name)
+}
+
+/** By configuration: each is asked for all the time, and never changes. */
+const indexes = new WeakMap<KnownPlacements, ReadonlyMap<string, Store>>()
+
+function seenIn(known: KnownPlacements): ReadonlyMap<string, Store> {
+  const index = indexes.get(known)
+  if (index !== undefined) return index
+  const placements = [...known.buckets.values()].flatMap((bucket) => bucket.placements)
+  const made = new Map(placements.map(({ store, bucket }) => [`${store.name}/${bucket}`, store]))
+  indexes.set(known, made)
+  return made
 }

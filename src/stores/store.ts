@@ -33,6 +33,8 @@ export interface Store {
   readonly maxTransferSeconds: number
   /** How long one call of the gateway may take, in milliseconds. Default 5,000. */
   readonly timeoutMs: number
+  /** When it is probed: whenever what is known is missing or old, or on demand only. Default `auto`. */
+  readonly probe: 'auto' | 'manual'
   readonly capabilities: Capabilities
   readonly traits: StoreTraits
   /** How its events come in; absent: none are taken. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
-import { probeAtStart } from '../../src/gateway/probe-at-start.ts'
+import { keepStoreTruth } from '../../src/gateway/keep-store-truth.ts'
 import { createApp } from '../../src/http/create-app.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import { createLogger } from '../../src/log.ts'
@@ -73,9 +73,9 @@ async function openFeed(ceph: SharedCeph, clock: TestClock) {
     audit: { append: async () => {}, close: async () => {} },
     log: createLogger({ write: () => {}, clock }),
   })
-  const probing = probeAtStart(context, fetch)
-  closing.defer(() => probing.stop())
-  await probing.settled
+  const truth = keepStoreTruth(context)
+  closing.defer(() => truth.stop())
+  await truth.settled
   const app = createApp(context)
   const call = async (who: string, method: string, path: string, body?: unknown) =>
     app.request(path, {

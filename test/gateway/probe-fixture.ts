@@ -1,5 +1,5 @@
 import type { Send } from '../../src/gateway/probe-run.ts'
-import { probeStore } from '../../src/gateway/probe-store.ts'
+import { type ProbeOptions, probeStore } from '../../src/gateway/probe-store.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import { createTestBucket, type StoreUnderTest } from '../support/stores/stores-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'
@@ -34,6 +34,7 @@ export async function gatewayOn(real: StoreUnderTest, options: ProbedOptions = {
     ({ placements }) => placements[0],
   )
   if (placement === undefined) throw new Error('no placement')
-  const probe = () => probeStore(gateway.context, send, placement)
-  return { gateway, placement, probe, [Symbol.asyncDispose]: () => gateway.close() }
+  const report = (options?: ProbeOptions) => probeStore(gateway.context, send, placement, options)
+  const probe = async () => (await report()).capabilities
+  return { gateway, placement, probe, report, [Symbol.asyncDispose]: () => gateway.close() }
 }

@@ -69,6 +69,7 @@ export class SimulatedGateway {
       presigner,
       storeClient,
       storeHealth: createStoreHealth({ clock, log: silent }),
+      send: () => Promise.reject(new Error('nobody probes here')),
       audit: {
         append: () =>
           new Promise((resolve, reject) => {

@@ -23,15 +23,28 @@ describe('placing an object', () => {
 
   it('finds a recorded place again', () => {
     const store = exampleStore({ name: 'old' })
-    const stores = new Map([['old', store]])
-    expect(placeRecorded(stores, ['old', 'media', 'eu/'], key)).toEqual({
+    const known = { stores: new Map([['old', store]]), buckets: new Map() }
+    expect(placeRecorded(known, ['old', 'media', 'eu/'], key)).toEqual({
       placement: { store, bucket: 'media', prefix: 'eu/' },
       key,
     })
   })
 
+  it('finds the store as it was seen in the bucket, where that is in use', () => {
+    const store = exampleStore({ name: 'old' })
+    const seen = exampleStore({ name: 'old', region: 'seen' })
+    const placements = [examplePlacement({ store: seen, bucket: 'media' })] as const
+    const known = {
+      stores: new Map([['old', store]]),
+      buckets: new Map([['media', exampleBucket({ placements: [placements[0]] })]]),
+    }
+    expect(placeRecorded(known, ['old', 'media', 'eu/'], key).placement.store).toBe(seen)
+    expect(placeRecorded(known, ['old', 'other', 'eu/'], key).placement.store).toBe(store)
+  })
+
   it('503: the recorded store is gone', () => {
-    expect(() => placeRecorded(new Map(), ['old', 'media', ''], key)).toThrow(
+    const known = { stores: new Map(), buckets: new Map() }
+    expect(() => placeRecorded(known, ['old', 'media', ''], key)).toThrow(
       expect.objectContaining({ code: 'StoreUnavailable', details: { facts: { store: 'old' } } }),
     )
   })

@@ -56,6 +56,7 @@ export function exampleStore(overrides: Partial<Store> = {}): Store {
     allowReadableWriteCredential: false,
     maxTransferSeconds: 3600,
     timeoutMs: 5000,
+    probe: 'auto',
     capabilities: ABLE,
     traits: NO_TRAITS,
     ...overrides,

@@ -1,0 +1,87 @@
+import * as z from 'zod'
+
+const signed = z.union([
+  z.object({
+    signed: z.literal(true),
+    guarantees: z.record(z.string(), z.unknown()).optional().describe('As in a grant'),
+  }),
+  z.object({
+    signed: z.literal(false),
+    capability: z.string().describe('What is missing, as in the 422'),
+    detail: z.string(),
+  }),
+])
+
+const finding = z.object({
+  step: z.int().describe('Of the procedure, 1 to 27'),
+  name: z.string().describe('Capability, trait or other fact'),
+  value: z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))]),
+  seen: z.string().describe('Requests and answers in a few words'),
+})
+
+const capabilities = z.record(z.string(), z.unknown()).describe('What it enforces, by capability')
+const traits = z.record(z.string(), z.unknown()).describe('What else is known of it')
+
+const storeBucket = z.object({
+  bucket: z.string().describe("The store's own bucket name"),
+  capabilities,
+  traits,
+  signed: z
+    .array(
+      z.object({
+        bucket: z.string().describe('Gateway bucket'),
+        put: signed,
+        post: signed,
+        multipart: signed,
+        download: signed,
+      }),
+    )
+    .describe('What a plain request gets, for every gateway bucket whose new objects go here'),
+  lastProbe: z
+    .object({
+      startedAt: z.string().describe('RFC 3339, UTC'),
+      endedAt: z.string().describe('RFC 3339, UTC'),
+      fresh: z.boolean().describe('Complete, and not older than a day'),
+      complete: z.boolean().describe('Every step came to an end'),
+      requests: z.int(),
+      bytes: z.int().describe('Sent as bodies'),
+      server: z.string().optional().describe('The Server header'),
+      clockOffsetSeconds: z.number().optional().describe("The store's clock less the gateway's"),
+      findings: z.array(finding),
+      leftovers: z.array(z.string()).describe('Keys of the probe that could not be removed'),
+    })
+    .optional()
+    .describe('Absent: nobody has looked'),
+})
+
+const health = z.object({
+  breaker: z.enum(['closed', 'open']).describe('open: the gateway does not call the store now'),
+  inFlight: z.int().describe("The gateway's own calls under way"),
+  waiting: z.int().describe('Calls that wait for their turn'),
+  lastFailureAt: z.string().optional().describe('RFC 3339, UTC'),
+  clockOffsetSeconds: z.number().optional().describe("The store's clock less the gateway's"),
+  clockMeasuredAt: z.string().optional().describe('RFC 3339, UTC'),
+})
+
+/** Answer of `GET /admin/v1/stores`. */
+export const storesSchema = z.object({
+  stores: z.array(
+    z.object({
+      name: z.string(),
+      provider: z.string(),
+      endpoint: z.string(),
+      publicEndpoint: z.string(),
+      region: z.string(),
+      addressing: z.enum(['path', 'virtual']),
+      allowReadableWriteCredential: z.boolean(),
+      probe: z.enum(['auto', 'manual']),
+      capabilities,
+      traits,
+      health,
+      buckets: z.array(storeBucket),
+    }),
+  ),
+})
+
+/** Answer of `POST /admin/v1/stores/{store}/probe`. */
+export const probedSchema = z.object({ store: z.string(), buckets: z.array(storeBucket) })
