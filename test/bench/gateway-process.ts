@@ -56,6 +56,8 @@ function settings({ state, port, hash }: { state: string; port: number; hash: st
           accessKeyId: 'AKIAEXAMPLEBENCH0001',
           secretAccessKey: 'bench+secret/012345',
         },
+        // Nobody listens there.
+        probe: 'manual',
         capabilities: {
           signedLength: 'yes',
           signedType: 'yes',
