@@ -20,7 +20,31 @@ const finding = z.object({
 })
 
 const capabilities = z.record(z.string(), z.unknown()).describe('What it enforces, by capability')
-const traits = z.record(z.string(), z.unknown()).describe('What else is known of it')
+const known = z.enum(['yes', 'no', 'probe'])
+
+const traits = z
+  .object({
+    regionChecked: known,
+    futureSkewSeconds: z.union([z.int(), z.enum(['unchecked', 'unknown'])]),
+    writeOnceConflict: z.array(z.int()).describe('Statuses of a write-once PUT that came second'),
+    checksums: z.union([z.array(z.string()), z.literal('probe')]),
+    corsApi: known,
+    abortRule: known,
+    customDomain: known,
+    acl: known,
+    equalParts: z.boolean(),
+    checksumAtCreate: z.boolean(),
+    putSizeRange: z.boolean(),
+    sessionToken: z.enum(['sts', 'r2', 'jwt', 'none', 'probe']),
+    events: z.object({
+      shape: z.string(),
+      auth: z.string(),
+      keys: z.enum(['form', 'raw', 'path']),
+      etag: z.boolean(),
+      size: z.enum(['always', 'unless-zero', 'never']),
+    }),
+  })
+  .describe('What else is known of it')
 
 const storeBucket = z.object({
   bucket: z.string().describe("The store's own bucket name"),
