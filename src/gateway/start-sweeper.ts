@@ -1,4 +1,4 @@
-import { createChangeLog } from './change-log.ts'
+import { createChangeLog } from '../change-log.ts'
 import type { GatewayContext } from './context.ts'
 import { sweep } from './sweep.ts'
 

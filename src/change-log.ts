@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts'
-import type { LogFields, Logger } from '../log.ts'
+import type { Clock } from './clock.ts'
+import type { LogFields, Logger } from './log.ts'
 
 /** Tells the log when something begins to fail, and when it works again. */
 export interface ChangeLog {
   /** It did not work this time. */
   failed(fields: LogFields): void
-  /** It did. */
-  worked(): void
+  /** It did; the fields are of the line that says so. */
+  worked(fields?: LogFields): void
 }
 
 export interface ChangeLogOptions {
@@ -32,11 +32,11 @@ export function createChangeLog(options: ChangeLogOptions): ChangeLog {
       if (failing === undefined) log.warn(began, fields)
       failing = { sinceMs: failing?.sinceMs ?? nowMs, lastMs: nowMs }
     },
-    worked() {
+    worked(fields = {}) {
       if (failing === undefined) return
       const nowMs = clock.nowMs()
       if (Math.abs(nowMs - failing.lastMs) < quietMs) return
-      log.info(ended, { afterMs: nowMs - failing.sinceMs })
+      log.info(ended, { ...fields, afterMs: nowMs - failing.sinceMs })
       failing = undefined
     },
   }
