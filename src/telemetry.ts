@@ -25,6 +25,13 @@ export interface Telemetry {
   limitShadowRefused(facts: { policy: string }): void
   storeCalled(facts: { store: string; call: string; outcome: 'ok' | 'failed' }): void
   storeProbed(facts: { store: string; outcome: 'complete' | 'incomplete' | 'failed' }): void
+  /** Calls of the gateway that run and wait, as they come and go: changes. */
+  storeCallsChanged(facts: { store: string; inFlight: number; waiting: number }): void
+  /** A call was not made: the store is away, or too many calls wait for it. */
+  storeCallRefused(facts: { store: string; why: 'away' | 'overload' }): void
+  storeBreakerMoved(facts: { store: string; state: 'closed' | 'open' }): void
+  /** The store's clock minus ours. */
+  storeClockMeasured(facts: { store: string; offsetSeconds: number }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
@@ -35,6 +42,9 @@ const SPAN_ERROR = 2 // SpanStatusCode.ERROR; a value import would pull the API'
 /** Telemetry on the OpenTelemetry API; without an SDK behind it every call does nothing. */
 export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const count = (name: string, description: string) => meter.createCounter(name, { description })
+  const gauge = (name: string, description: string) => meter.createGauge(name, { description })
+  const level = (name: string, description: string) =>
+    meter.createUpDownCounter(name, { description })
   const duration = meter.createHistogram('signet.http.duration', {
     description: 'Time to answer a request',
     unit: 'ms',
@@ -53,6 +63,11 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const shadow = count('signet.limits.shadow_refused', 'What shadow limits would have refused')
   const calls = count('signet.store.calls', 'Calls of the gateway to a store, by outcome')
   const probes = count('signet.store.probes', 'Probes of a store, by outcome')
+  const running = level('signet.store.in_flight', 'Calls of the gateway to a store under way')
+  const waiting = level('signet.store.waiting', 'Calls of the gateway that wait for a turn')
+  const unmade = count('signet.store.refused', 'Calls to a store that were not made, by why')
+  const breaker = gauge('signet.store.breaker', '1 while a store is away and calls fail at once')
+  const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
 
   return {
@@ -73,6 +88,13 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     limitShadowRefused: (labels) => shadow.add(1, labels),
     storeCalled: (labels) => calls.add(1, labels),
     storeProbed: (labels) => probes.add(1, labels),
+    storeCallsChanged: ({ store, ...by }) => {
+      if (by.inFlight !== 0) running.add(by.inFlight, { store })
+      if (by.waiting !== 0) waiting.add(by.waiting, { store })
+    },
+    storeCallRefused: (labels) => unmade.add(1, labels),
+    storeBreakerMoved: ({ store, state }) => breaker.record(state === 'open' ? 1 : 0, { store }),
+    storeClockMeasured: ({ store, offsetSeconds }) => clock.record(offsetSeconds, { store }),
     sweepFinished: ({ claimed, ended: done, failed }) => {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })

@@ -55,6 +55,7 @@ export function buildStore(
     maxTransferSeconds: input.maxTransferSeconds,
     timeoutMs: input.timeoutMs,
     probe: input.probe,
+    maxConcurrentCalls: input.maxConcurrentCalls,
     capabilities: capabilitiesFor(input, profile),
     traits: profile?.traits ?? NO_TRAITS,
   }

@@ -137,6 +137,9 @@ export const storeSchema = members({
     .describe(
       'auto looks at what the store enforces at start and once a day; manual only when asked to.',
     ),
+  maxConcurrentCalls: integer(1, 1_000)
+    .default(64)
+    .describe("The gateway's own calls to this store at once; ten times as many may wait."),
   capabilities: capabilitiesSchema
     .optional()
     .describe('What you know this store to do; it replaces what the profile expects.'),

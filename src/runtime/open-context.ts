@@ -62,7 +62,8 @@ export async function openContext(
   closing.defer(() => state.close())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
-  const storeHealth = createStoreHealth({ clock, log, telemetry })
+  const storeHealth =
+    overrides.storeHealth ?? createStoreHealth({ clock, log, telemetry, stopwatch })
   const ticketKeys = ticketKeysOf(secrets.ticketKey)
   const [{ key: currentKey }] = ticketKeys
   return {
@@ -80,7 +81,7 @@ export async function openContext(
     presigner: choosePresigner({ wanted: config.signing.presigner, hashing: nodeHashing }),
     send: (url, init) => fetch(url, init),
     storeClient: countedStoreClient(
-      createStoreClient({ fetch: (url, init) => fetch(url, init) }),
+      createStoreClient({ fetch: (url, init) => fetch(url, init), health: storeHealth }),
       telemetry,
     ),
     storeHealth,

@@ -17,6 +17,8 @@ export function countedStoreClient(client: StoreClient, telemetry: Telemetry): S
   return {
     head: (place, versionId) => counted(at(place), 'head', client.head(place, versionId)),
     remove: (place) => counted(at(place), 'remove', client.remove(place)),
+    headBucket: (placement) =>
+      counted(placement.store.name, 'head-bucket', client.headBucket(placement)),
     list: (placement, request) =>
       counted(placement.store.name, 'list', client.list(placement, request)),
     createMultipart: (place, headers) =>

@@ -197,6 +197,7 @@ async function listMultiparts(
     verb: 'list the multipart uploads',
     method: 'GET',
     location: bucketLocation(store, 'endpoint', bucket),
+    background: place.background,
     accepts: ({ status }: Response) => status === 200,
   } as const
   let after: ListedUpload | undefined
@@ -239,11 +240,12 @@ async function usablePage(call: SignedCall, wanted: StoreCall) {
 function ofObject(
   place: ObjectPlace,
   query: readonly (readonly [string, string])[],
-): Pick<StoreCall, 'store' | 'location' | 'query'> {
+): Pick<StoreCall, 'store' | 'location' | 'query' | 'background'> {
   const { store, bucket } = place.placement
   return {
     store,
     location: objectLocation(store, 'endpoint', bucket, placedKey(place)),
     query: new Map(query),
+    background: place.background,
   }
 }

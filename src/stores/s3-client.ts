@@ -14,6 +14,7 @@ import {
 } from './signed-call.ts'
 import type { Placement } from './store.ts'
 import type { HeadResult, ListPage, ObjectPlace, StoreClient } from './store-client.ts'
+import type { StoreHealth } from './store-health.ts'
 import { usableAnswer } from './usable-answer.ts'
 
 /** What the gateway's own calls need of the world. */
@@ -21,6 +22,8 @@ export interface StoreClientOptions {
   readonly fetch: SendRequest
   /** Dates the signatures. Default: the machine's clock. */
   readonly clock?: Clock
+  /** Sees every call, and says which ones may be made. Default: nobody does. */
+  readonly health?: StoreHealth
 }
 
 // 1,000 keys of 1,024 bytes, each byte percent-encoded, and their surroundings, twice over.
@@ -30,11 +33,16 @@ const MAX_LIST_BYTES = 8 * 1024 * 1024
 const AFTER = { 1: 'marker', 2: 'continuation-token' } as const
 
 /** The S3 API as the gateway itself uses it, for stores of any provider. */
-export function createStoreClient({ fetch, clock = systemClock }: StoreClientOptions): StoreClient {
-  const call = createSignedCall(fetch, clock)
+export function createStoreClient({
+  fetch,
+  clock = systemClock,
+  health,
+}: StoreClientOptions): StoreClient {
+  const call = createSignedCall({ send: fetch, clock, health })
   return {
     head: (place, versionId) => headObject(call, place, versionId),
     remove: (place) => removeObject(call, place),
+    headBucket: (placement) => headBucket(call, placement),
     list: (placement, request) => listObjects(call, placement, request),
     ...createMultipartCalls(call, clock),
   }
@@ -51,6 +59,7 @@ async function headObject(
     method: 'HEAD',
     location: locationOf(place),
     query: new Map(versionId === undefined ? [] : [['versionId', versionId]]),
+    background: place.background,
     accepts: (response) => response.status === 200 || isAbsent(response),
   }
   const response = await call(wanted)
@@ -70,15 +79,28 @@ async function removeObject(call: SignedCall, place: ObjectPlace): Promise<void>
     method: 'DELETE',
     location: locationOf(place),
     query: new Map(),
+    background: place.background,
     accepts: ({ status }) => status === 204 || status === 200 || status === 404,
   })
   await response.body?.cancel()
 }
 
+async function headBucket(call: SignedCall, { store, bucket }: Placement): Promise<void> {
+  await call({
+    store,
+    verb: 'look at the bucket',
+    method: 'HEAD',
+    location: bucketLocation(store, 'endpoint', bucket),
+    query: new Map(),
+    background: true,
+    accepts: ({ status }) => status < 500,
+  })
+}
+
 async function listObjects(
   call: SignedCall,
   { store, bucket, prefix }: Placement,
-  request: { prefix: string; limit: number; after?: string },
+  request: Parameters<StoreClient['list']>[1],
 ): Promise<ListPage> {
   const listing = profileOf(store.provider)?.listing ?? USUAL_LISTING
   const wanted: StoreCall = {
@@ -93,6 +115,7 @@ async function listObjects(
       ['prefix', prefix + request.prefix],
       ...(request.after === undefined ? [] : [[AFTER[listing.version], request.after] as const]),
     ]),
+    background: request.background,
     accepts: ({ status }) => status === 200,
   }
   const response = await call(wanted)

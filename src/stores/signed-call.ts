@@ -3,10 +3,13 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { encodeSegment } from '../object-key.ts'
 import { toAmzDate } from './amz-date.ts'
+import { storeTime } from './head-answer.ts'
 import type { StoreLocation } from './object-url.ts'
 import { readCapped } from './read-capped.ts'
 import { createSigningKeys, type SigningKeysOf } from './signing-keys.ts'
 import type { Store } from './store.ts'
+import type { StoreHealth } from './store-health.ts'
+import { watchedBody } from './watched-body.ts'
 
 /** Sends one request; the global `fetch` fits. */
 export type SendRequest = (url: string, init: RequestInit) => Promise<Response>
@@ -24,6 +27,8 @@ export interface StoreCall {
   readonly body?: string
   /** How long this call may take, in milliseconds. Default: the store's own `timeoutMs`. */
   readonly timeoutMs?: number
+  /** Nobody waits for it: it leaves room for calls that somebody waits for. Default false. */
+  readonly background?: true | undefined
   readonly accepts: (response: Response) => boolean
 }
 
@@ -32,32 +37,67 @@ export type SignedCall = (call: StoreCall) => Promise<Response>
 
 const MAX_ERROR_BYTES = 64 * 1024
 
+/** What calls need of the world. */
+export interface SignedCallOptions {
+  readonly send: SendRequest
+  /** Dates the signatures. */
+  readonly clock: Clock
+  /** Sees every call, and says which ones may be made. */
+  readonly health?: StoreHealth | undefined
+}
+
 /**
  * Calls to stores, signed in headers by aws4fetch with the `manage` credential, for `endpoint`. One
- * attempt each, within its `timeoutMs` including the body; redirects are not followed. The
- * call throws `StoreUnavailable` for a timeout, a refused connection and every answer that is not
- * accepted, with its status and S3 code in `facts` and never the URL.
+ * attempt each, within its `timeoutMs` including the wait for its turn and the body; redirects are not
+ * followed. The call throws `StoreUnavailable` for a timeout, a refused connection and every answer
+ * that is not accepted, with its status and S3 code in `facts` and never the URL; and what `health`
+ * throws.
  */
-export function createSignedCall(send: SendRequest, clock: Clock): SignedCall {
+export function createSignedCall({ send, clock, health }: SignedCallOptions): SignedCall {
   const signingKeysOf = createSigningKeys()
   return async function callStore(call) {
     const url = urlOf(call)
+    const { store, method, background = false } = call
     const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
+    const signal = AbortSignal.timeout(call.timeoutMs ?? store.timeoutMs)
+    const visit = await health?.visit(store, { background, signal })
+    const sentAtMs = clock.nowMs()
     let response: Response
     try {
       response = await send(url, {
-        method: call.method,
+        method,
         headers,
         redirect: 'manual',
         ...(call.body !== undefined && { body: call.body }),
-        signal: AbortSignal.timeout(call.timeoutMs ?? call.store.timeoutMs),
+        signal,
       })
     } catch (cause) {
+      visit?.ended({ failed: true })
       throw unavailable(call, { reason: reasonOf(cause) })
     }
-    if (call.accepts(response)) return response
-    throw unavailable(call, { status: response.status, code: await errorCodeOf(response) })
+    const { storeNowMs: dateMs } = storeTime(response.headers)
+    if (dateMs !== undefined) visit?.dated({ dateMs, sentAtMs, receivedAtMs: clock.nowMs() })
+    const isAway = saysAway(response)
+    const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke })
+    const watched = method === 'HEAD' ? response : watchedBody(response, { signal, onEnd })
+    if (method === 'HEAD') onEnd(false)
+    if (call.accepts(response)) return watched
+    throw unavailable(call, {
+      status: response.status,
+      code: await errorCodeOf(watched),
+      ...clockFact(health?.clockOffsetMs(store.name)),
+    })
   }
+}
+
+/** It answers for a store that cannot, or has too much to do: 501 says that it never will. */
+function saysAway({ status }: Response): boolean {
+  return status === 429 || (status >= 500 && status !== 501)
+}
+
+/** A clock that is off explains many a refusal: S3 takes 15 minutes (`RequestTimeTooSkewed`). */
+function clockFact(offsetMs = 0): { clockOffsetSeconds?: number } {
+  return Math.abs(offsetMs) > 60_000 ? { clockOffsetSeconds: Math.round(offsetMs / 1000) } : {}
 }
 
 /** The error of a call without a usable answer. `facts` are for the log. */

@@ -5,6 +5,8 @@ import type { Placement } from './store.ts'
 export interface ObjectPlace {
   readonly placement: Placement
   readonly key: ObjectKey
+  /** Nobody waits for calls about it: they leave room for those that somebody waits for. */
+  readonly background?: true
 }
 
 /** What HEAD says. `storeNowMs` is the store's own `Date`, absent when it sent none. */
@@ -73,16 +75,18 @@ export type CompleteOutcome = 'completed' | 'conflict' | 'busy' | 'gone' | 'inva
 /**
  * The gateway's own calls to a store, signed in headers, one attempt each. Every method throws
  * `StoreUnavailable` when the store gives no usable answer: a timeout, a refused connection, a 5xx,
- * or a 403 to the gateway's own credential.
+ * or a 403 to the gateway's own credential; and `Overloaded` when too many calls wait for it.
  */
 export interface StoreClient {
   head(place: ObjectPlace, versionId?: string): Promise<HeadResult>
   /** Deletes the object; one that is not there is no error. */
   remove(place: ObjectPlace): Promise<void>
+  /** Looks whether the bucket answers, whatever it says, in the background: its `Date` is noted. */
+  headBucket(placement: Placement): Promise<void>
   /** One page of ListObjectsV2 below `prefix` (the caller's, without the placement's). */
   list(
     placement: Placement,
-    request: { prefix: string; limit: number; after?: string },
+    request: { prefix: string; limit: number; after?: string; background?: true },
   ): Promise<ListPage>
   /**
    * Begins a multipart upload and answers the store's id for it: 1 to 1,024 visible ASCII characters.

@@ -1,6 +1,10 @@
-import { type Clock, toTimestamp } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Telemetry } from '../telemetry.ts'
+import type { DatedAnswer } from './clock-estimate.ts'
+import { KnownStore } from './known-store.ts'
+import type { Store } from './store.ts'
 
 /** How a store does, as this process has seen it. */
 export interface StoreHealthView {
@@ -17,7 +21,7 @@ export interface StoreHealthView {
   readonly clockMeasuredAt?: string
 }
 
-/** What one call has shown of a store. */
+/** What one request has shown of a store. */
 export interface SeenAnswer {
   /** The answer's `Date`, where it had one that is a date. */
   readonly dateMs?: number | undefined
@@ -27,46 +31,69 @@ export interface SeenAnswer {
   readonly failed: boolean
 }
 
-/** What is known of how the stores do, by name. */
+/** One call that may be made, until it has ended. */
+export interface Visit {
+  /** An answer has begun; how it ends is told later. */
+  dated(answer: DatedAnswer): void
+  /** The call is over; only the first time counts. */
+  ended(how: { readonly failed: boolean }): void
+}
+
+/** What is known of how the stores do, by name, and what follows for the gateway's own calls. */
 export interface StoreHealth {
   of(storeName: string): StoreHealthView
-  answered(storeName: string, seen: SeenAnswer): void
+  /** The store's clock minus ours, in milliseconds; absent while nobody has looked. */
+  clockOffsetMs(storeName: string): number | undefined
+  /** How long the store has not answered, in milliseconds; absent while it does. */
+  awayMs(storeName: string): number | undefined
+  /** Takes what a request has shown that was not made by `visit`: one of a probe. */
+  answered(store: Store, seen: SeenAnswer): void
+  /**
+   * Waits until a call may be made. Throws `StoreUnavailable` while the store does not answer, and
+   * `Overloaded` when too many calls wait for it; nothing was sent then (`isUnsent`).
+   */
+  visit(store: Store, call: { background: boolean; signal: AbortSignal }): Promise<Visit>
+  /** Throws what `visit` would throw of a store that does not answer, and takes no turn. */
+  assertAnswers(store: Store): void
+  /** Runs `look` unless one has run in the last ten seconds or is running; its errors are dropped. */
+  lookAgain(store: Store, look: () => Promise<void>): void
 }
 
 export interface StoreHealthOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly telemetry?: Telemetry
+  /** Measures pauses. Default `clock`. */
+  readonly stopwatch?: Clock
 }
 
-interface Known {
-  lastFailureMs?: number
-  offsetMs?: number
-  measuredAtMs?: number
-}
+const UNSEEN: StoreHealthView = { breaker: 'closed', inFlight: 0, waiting: 0 }
 
 /** Starts without knowing anything of any store. */
-export function createStoreHealth({ clock }: StoreHealthOptions): StoreHealth {
-  const stores = new Map<string, Known>()
-  return {
-    of(storeName) {
-      const { lastFailureMs, offsetMs, measuredAtMs } = stores.get(storeName) ?? {}
-      return {
-        breaker: 'closed',
-        inFlight: 0,
-        waiting: 0,
-        ...(lastFailureMs !== undefined && { lastFailureAt: toTimestamp(lastFailureMs) }),
-        ...(offsetMs !== undefined && { clockOffsetSeconds: Math.round(offsetMs / 1000) }),
-        ...(measuredAtMs !== undefined && { clockMeasuredAt: toTimestamp(measuredAtMs) }),
-      }
-    },
-    answered(storeName, { dateMs, sentAtMs, receivedAtMs, failed }) {
-      const known = stores.get(storeName) ?? {}
-      stores.set(storeName, known)
-      if (failed) known.lastFailureMs = clock.nowMs()
-      if (dateMs === undefined) return
-      known.offsetMs = dateMs - (sentAtMs + receivedAtMs) / 2
-      known.measuredAtMs = receivedAtMs
-    },
+export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
+  const stores = new Map<string, KnownStore>()
+  const known = (store: Store): KnownStore => {
+    const before = stores.get(store.name)
+    if (before !== undefined) return before
+    const first = new KnownStore(store, options)
+    stores.set(store.name, first)
+    return first
   }
+  return {
+    of: (storeName) => stores.get(storeName)?.view() ?? UNSEEN,
+    clockOffsetMs: (storeName) => stores.get(storeName)?.clockOffsetMs,
+    awayMs: (storeName) => stores.get(storeName)?.awayMs,
+    answered(store, { dateMs, failed, ...times }) {
+      if (dateMs !== undefined) known(store).dated({ dateMs, ...times })
+      known(store).ended(failed)
+    },
+    visit: (store, call) => known(store).visit(call),
+    assertAnswers: (store) => stores.get(store.name)?.assertAnswers(),
+    lookAgain: (store, look) => known(store).lookAgain(look),
+  }
+}
+
+/** True of an error that says that a store was not even called. */
+export function isUnsent(error: unknown): boolean {
+  return error instanceof GatewayError && error.details.facts?.sent === false
 }

@@ -35,6 +35,8 @@ export interface Store {
   readonly timeoutMs: number
   /** When it is probed: whenever what is known is missing or old, or on demand only. Default `auto`. */
   readonly probe: 'auto' | 'manual'
+  /** Calls of the gateway at once. Default 64. */
+  readonly maxConcurrentCalls: number
   readonly capabilities: Capabilities
   readonly traits: StoreTraits
   /** How its events come in; absent: none are taken. */

@@ -127,6 +127,7 @@ export class SimulatedStore {
     return {
       head: (place) => this.#call(life, () => this.#head(place)),
       remove: (place) => this.#call(life, () => this.#remove(place)),
+      headBucket: () => this.#call(life, () => undefined),
       list: () => this.#call(life, () => ({ objects: [] })),
       createMultipart: (place, headers) =>
         this.#call(life, () => this.multiparts.create(keyOf(place), headers, this.nowMs())),

@@ -57,6 +57,7 @@ export function exampleStore(overrides: Partial<Store> = {}): Store {
     maxTransferSeconds: 3600,
     timeoutMs: 5000,
     probe: 'auto',
+    maxConcurrentCalls: 64,
     capabilities: ABLE,
     traits: NO_TRAITS,
     ...overrides,

@@ -1,11 +1,12 @@
 import type { StoreClient } from '../../src/stores/store-client.ts'
 
 async function unexpected(): Promise<never> {
-  throw new Error('Cannot answer: this store of a test takes no multipart uploads')
+  throw new Error('Cannot answer: this store of a test takes no such call')
 }
 
-/** The multipart calls of a store client made for a test that never makes them. */
+/** The multipart calls, and the one for a bucket, of a store client made for a test that never makes them. */
 export const NO_MULTIPART = {
+  headBucket: unexpected,
   createMultipart: unexpected,
   listParts: unexpected,
   completeMultipart: unexpected,
