@@ -12,6 +12,8 @@ export interface CircuitBreakerOptions {
 export interface CircuitBreaker {
   /** Whether to call at all; `false`: fail at once. Whoever got `true` tells how the call ended. */
   allow(): boolean
+  /** What `allow` would say now; takes no turn. */
+  readonly wouldAllow: boolean
   /** The server answered. A refusal is an answer. */
   succeeded(): void
   /** No answer: a timeout, a closed connection. */
@@ -36,15 +38,23 @@ export function createCircuitBreaker({
   /** When it opened, or when the last trial passed; `undefined` while closed. */
   let pausedAtMs: number | undefined
 
+  function mayCall(nowMs: number): boolean {
+    if (pausedAtMs === undefined) return true
+    const pausedMs = nowMs - pausedAtMs
+    // A clock that stepped back must not keep trials away for as long as it stepped.
+    return pausedMs < 0 || pausedMs >= trialEveryMs
+  }
+
   return {
     allow() {
       if (pausedAtMs === undefined) return true
       const nowMs = clock.nowMs()
-      const pausedMs = nowMs - pausedAtMs
-      // A clock that stepped back must not keep trials away for as long as it stepped.
-      if (pausedMs >= 0 && pausedMs < trialEveryMs) return false
+      if (!mayCall(nowMs)) return false
       pausedAtMs = nowMs
       return true
+    },
+    get wouldAllow() {
+      return mayCall(clock.nowMs())
     },
     succeeded() {
       failures = 0

@@ -9,7 +9,8 @@ import { rejectedError } from './end-multipart.ts'
 import { ownUploadToFinish } from './own-upload.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf } from './reservation-note.ts'
-import { settle } from './settle.ts'
+import { placeOf, settle } from './settle.ts'
+import { assertCallable } from './store-fitness.ts'
 import { statusOf, type UploadView, uploadView } from './upload-view.ts'
 
 export interface CompleteUploadRequest {
@@ -44,6 +45,7 @@ export async function completeUpload(
   if (note.multipart !== undefined && reservation.state === 'P') {
     // Asks the store for up to 10,000 parts: a request of its own, and one at a time.
     return context.completions.share({ rid: reservation.rid, parts }, async () => {
+      assertCallable(context, placeOf(context, note).placement.store)
       await chargeRequests(context, principal, 1)
       return settled(context, await putTogether(context, reservation, note, parts), note)
     })

@@ -40,6 +40,8 @@ export interface GatewayContext {
   readonly storeHealth: StoreHealth
   /** HTTP to a store as its clients speak it, by URLs that were signed: for probes. */
   readonly send: SendRequest
+  /** Nobody waits for what is done with it (`inBackground`). */
+  readonly background?: true
   readonly audit: Audit
   readonly log: Logger
   readonly telemetry: Telemetry

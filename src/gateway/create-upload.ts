@@ -11,6 +11,7 @@ import type { GatewayContext } from './context.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
 import {
+  asksStore,
   assertFormEnforceable,
   planAsReserved,
   planUpload,
@@ -23,6 +24,7 @@ import { type Reserved, reserveUpload } from './reserve-upload.ts'
 import { placeOf } from './settle.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
+import { assertCallable, assertClockFits } from './store-fitness.ts'
 import { takeOver } from './take-over.ts'
 import type { UploadGrant } from './upload-grant.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
@@ -50,7 +52,7 @@ export const MIN_GRANT_MS = 1_000
 /**
  * Reserves what the upload will take and signs it: policy, then one decision of the ledger, then the
  * audit record, then the grant. Throws the policy's errors, `SlowDown`, `QuotaExceeded`,
- * `IdempotencyMismatch`, `LedgerUnavailable`, `Overloaded`. Repeatable with an idempotency key.
+ * `IdempotencyMismatch`, `StoreUnavailable`, `LedgerUnavailable`, `Overloaded`. Repeatable with an idempotency key.
  */
 export async function createUpload(
   context: GatewayContext,
@@ -59,6 +61,7 @@ export async function createUpload(
   const { principal, wanted } = request
   try {
     const plan = planUpload(context, principal, wanted)
+    if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
     const account = context.accounts.of(principal.tenant, principal.user)
     const admitted = await reserveUpload(context, account, { ...request, plan })
     const { reply } = admitted
@@ -176,6 +179,7 @@ async function replay(
   }
   const plan = planAsReserved({ ...step.plan, place: placeOf(context, note) }, wanted, note)
   assertFormEnforceable(plan, wanted)
+  assertClockFits(context, plan.place.placement)
   const { nowMs, expMs } = reply
   const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
   const latest = isUnmade ? await takeOver(context, reservation, note, nowMs) : note

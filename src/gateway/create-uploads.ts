@@ -21,6 +21,7 @@ import { placeOf } from './settle.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { signUpload } from './sign-upload.ts'
 import { someAtATime } from './some-at-a-time.ts'
+import { assertClockFits } from './store-fitness.ts'
 import { uploadView } from './upload-view.ts'
 
 /** Who asks for which uploads. */
@@ -252,7 +253,10 @@ async function signAll(
       const standing = isReplay ? planAsReserved(placed, wanted, note) : placed
       const { guarantees } = standing
       if (isOver) return { upload, guarantees }
-      if (isReplay) assertFormEnforceable(standing, wanted)
+      if (isReplay) {
+        assertFormEnforceable(standing, wanted)
+        assertClockFits(context, standing.place.placement)
+      }
       const command = { ...admitted.command, rid, hold: reservation.hold }
       const conditions = undefined
       const signing = { command, plan: standing, wanted, nowMs, expMs, expiresAtMs, conditions }

@@ -8,6 +8,7 @@ import { chargeRequests } from './charge-requests.ts'
 import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { postCreditIfDead, reserveCredit } from './credit.ts'
+import { assertCallable } from './store-fitness.ts'
 
 export interface DeleteObjectRequest {
   readonly principal: Principal
@@ -29,8 +30,9 @@ export async function deleteObject(
   authorize(principal, { operation: 'delete', bucket: name, key })
   const bucket = context.config.buckets.get(name)
   if (bucket === undefined) throw accessDenied()
-  await chargeRequests(context, principal, 1)
   const place = placeNew(bucket, key)
+  assertCallable(context, place.placement.store)
+  await chargeRequests(context, principal, 1)
   const head = await context.storeClient.head(place)
   if (!head.found) return
   const ticket = await chargedTicket(context, place, head)

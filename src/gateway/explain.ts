@@ -8,8 +8,9 @@ import type { GatewayContext } from './context.ts'
 import type { CreateUploadRequest } from './create-upload.ts'
 import { slowDown } from './local-limiter.ts'
 import { lockOf } from './overwrite.ts'
-import { planUpload } from './plan-upload.ts'
+import { asksStore, planUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
+import { assertCallable } from './store-fitness.ts'
 
 /** What would have been decided, and why. */
 export interface Explanation {
@@ -42,6 +43,7 @@ export async function explainUpload(
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
   const plan = planUpload(context, principal, wanted)
+  if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
   const account = context.accounts.of(principal.tenant, principal.user)
   const { reply, measured } = await admit(context, account, uploadDemand(wanted.sizeBytes), {
     lock: wanted.overwrite ? lockOf(context, plan.place) : undefined,

@@ -1,6 +1,6 @@
+import { createChangeLog } from '../change-log.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { createChangeLog } from './change-log.ts'
 
 /** Tells the log when requests begin to pass without the ledger, and when they are counted again. */
 export interface FailOpenLog {

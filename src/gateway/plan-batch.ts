@@ -2,8 +2,7 @@ import type { Principal } from '../auth/principal.ts'
 import { MAX_AMOUNT } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { aboutItem } from './about-item.ts'
-import type { GatewayContext } from './context.ts'
-import { planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
+import { type PlanContext, planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 
 /**
  * An upload of a batch as a caller wants it: a single PUT or a form. What has to ask the store first (an
@@ -26,7 +25,7 @@ export interface PlannedItem {
  * it. Throws what `planUpload` throws, `InvalidRequest` for the rest.
  */
 export function planBatch(
-  context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
+  context: PlanContext,
   principal: Principal,
   items: readonly WantedBatchUpload[],
 ): readonly PlannedItem[] {
@@ -46,7 +45,7 @@ export function planBatch(
 }
 
 function planItem(
-  context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
+  context: PlanContext,
   principal: Principal,
   { wanted, index }: { readonly wanted: WantedBatchUpload; readonly index: number },
 ): PlannedItem {

@@ -26,6 +26,7 @@ import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 import { newUuid } from './ids.ts'
 import type { UploadNote } from './reservation-note.ts'
+import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
 /** What the sealed ticket takes of the 2 KiB of metadata, its name included. */
 const TICKET_METADATA_BYTES = 1_030
@@ -67,13 +68,16 @@ export interface UploadPlan {
   readonly guarantees: Guarantees
 }
 
+/** What planning needs of the gateway. */
+export type PlanContext = Pick<GatewayContext, 'config' | 'random'> & FitnessContext
+
 /**
  * Decides all that needs neither ledger nor store. Throws, in this order: `InvalidRequest` or
  * `InvalidKey` for what is malformed, `AccessDenied`, `InvalidKey`, `EntityTooLarge`,
- * `UnsupportedMediaType`, `UnsupportedByStore`.
+ * `UnsupportedMediaType`, `UnsupportedByStore`, and `StoreUnavailable` for a clock that is far off.
  */
 export function planUpload(
-  context: Pick<GatewayContext, 'config' | 'ledgerTime' | 'random'>,
+  context: PlanContext,
   principal: Principal,
   wanted: WantedUpload,
 ): UploadPlan {
@@ -102,11 +106,14 @@ export function planUpload(
   const chosen = { bucket, place, form, bindings }
   assertFormEnforceable(chosen, wanted)
   const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
+  const multipart = form === 'multipart' ? planMultipart(capabilities, sizeBytes) : undefined
+  const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.upload)
+  assertClockFits(context, place.placement)
   return {
     ...chosen,
-    ...(form === 'multipart' && { multipart: planMultipart(capabilities, sizeBytes) }),
+    ...(multipart !== undefined && { multipart }),
     contentType: contentType.text,
-    expiresInSeconds: lifetimeOf(wanted.expiresInSeconds, bucket.upload),
+    expiresInSeconds,
     writeOnce,
     guarantees: guaranteesOfForm({ ...chosen, writeOnce }, wanted),
   }
@@ -138,6 +145,14 @@ export function planAsReserved(
     ...(multipart !== undefined && { multipart }),
   } as const
   return { ...reserved, guarantees: guaranteesOfForm(reserved, wanted) }
+}
+
+/** Whether the store has to be asked before this upload can be granted. */
+export function asksStore(
+  { form }: Pick<UploadPlan, 'form'>,
+  { overwrite }: WantedUpload,
+): boolean {
+  return form === 'multipart' || overwrite
 }
 
 type ChosenForm = Pick<UploadPlan, 'bucket' | 'place' | 'form' | 'bindings'>

@@ -8,6 +8,7 @@ import type { HeadResult, ListedObject } from '../stores/store-client.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { openCursor, sealCursor } from './cursor.ts'
+import { assertCallable } from './store-fitness.ts'
 
 /**
  * HEAD of an object below what the caller may read, or of one of its versions, which needs a permission
@@ -24,8 +25,10 @@ export async function headObject(
     authorize(principal, { operation: 'versions', bucket: target.bucket, key })
   }
   const bucket = bucketOf(context, target.bucket)
+  const place = placeNew(bucket, key)
+  assertCallable(context, place.placement.store)
   await chargeRequests(context, principal, 1)
-  const head = await context.storeClient.head(placeNew(bucket, key), versionId)
+  const head = await context.storeClient.head(place, versionId)
   if (!head.found) throw new GatewayError('NoSuchKey', 'Cannot find the object: no such key')
   return head
 }
@@ -60,8 +63,10 @@ export async function listObjects(
     cursor === undefined ? { prefix: 0 } : parsePosition(openCursor(context, scope, cursor))
   const within = prefixes[position.prefix]
   if (within === undefined) return { objects: [] }
+  const [placement] = bucket.placements
+  assertCallable(context, placement.store)
   await chargeRequests(context, principal, 1)
-  const page = await context.storeClient.list(bucket.placements[0], {
+  const page = await context.storeClient.list(placement, {
     prefix: within,
     limit,
     ...(position.after !== undefined && { after: position.after }),

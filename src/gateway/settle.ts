@@ -27,10 +27,11 @@ export type Settlement =
 
 /** Where the object of a reservation lies, or would. */
 export function placeOf(
-  context: Pick<GatewayContext, 'config'>,
+  context: Pick<GatewayContext, 'config' | 'background'>,
   note: Pick<UploadNote, 'place' | 'key'>,
 ): ObjectPlace {
-  return placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
+  const place = placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
+  return context.background === true ? { ...place, background: true } : place
 }
 
 /**

@@ -16,6 +16,7 @@ import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { lifetimeOf } from './plan-upload.ts'
 import { guardSigner } from './sign-upload.ts'
+import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
 /** A download as a caller wants it. */
 export interface WantedDownload {
@@ -47,7 +48,8 @@ interface PlannedDownload {
 
 /**
  * Signs GETs: each one authorised, all charged in one step, none signed when one is refused. Asks no
- * store. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`.
+ * store. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and
+ * `StoreUnavailable` for a store whose clock is far off.
  */
 export async function signDownloads(
   context: GatewayContext,
@@ -100,7 +102,7 @@ function keyOf({ key, filename }: WantedDownload): ObjectKey {
 }
 
 function planDownload(
-  context: Pick<GatewayContext, 'config'>,
+  context: Pick<GatewayContext, 'config'> & FitnessContext,
   principal: Principal,
   { wanted, key }: { wanted: WantedDownload; key: ObjectKey },
 ): PlannedDownload {
@@ -118,6 +120,7 @@ function planDownload(
   const place = placeNew(bucket, key)
   assertDownloadEnforceable(place, { disposition, filename: wanted.filename })
   const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
+  assertClockFits(context, place.placement)
   return { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }
 }
 

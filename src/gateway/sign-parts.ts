@@ -14,6 +14,7 @@ import { type OwnUpload, ownUploadToFinish } from './own-upload.ts'
 import { lifetimeOf } from './plan-upload.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
 import { placeOf } from './settle.ts'
+import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 import { statusOf } from './upload-view.ts'
 
 /** Which parts of which upload. */
@@ -37,7 +38,8 @@ export interface SignedParts {
  * Signs parts of a multipart upload, the first time or again: what was reserved covers them however
  * often. Charged as one request; asks no store. Throws what `ownUploadToFinish` throws,
  * `UploadNotPending`, `InvalidRequest` for a number that was not planned and for a checksum that is
- * missing or not expected, `SlowDown`, `Overloaded`, `LedgerUnavailable`.
+ * missing or not expected, `StoreUnavailable` for a store whose clock is far off, `SlowDown`,
+ * `Overloaded`, `LedgerUnavailable`.
  */
 export async function signMoreParts(
   context: GatewayContext,
@@ -120,14 +122,15 @@ function assertPlanned(
 
 /** What a probe has learnt meanwhile counts, as for a new upload. Answers the lifetime of the URLs. */
 function assertStillAllowed(
-  context: Pick<GatewayContext, 'config'>,
+  context: Pick<GatewayContext, 'config'> & FitnessContext,
   note: UploadNote,
   { expiresInSeconds }: SignPartsRequest,
 ): number {
   const bucket = context.config.buckets.get(note.bucket)
   if (bucket === undefined) throw accessDenied()
   const lifetime = lifetimeOf(expiresInSeconds, bucket.upload)
-  assertUploadEnforceable(bucket, placeOf(context, note), {
+  const place = placeOf(context, note)
+  assertUploadEnforceable(bucket, place, {
     form: 'multipart',
     sizeBytes: note.sizeBytes,
     exactSize: true,
@@ -137,6 +140,7 @@ function assertStillAllowed(
     expiresInSeconds: lifetime,
     bindings: {},
   })
+  assertClockFits(context, place.placement)
   return lifetime
 }
 

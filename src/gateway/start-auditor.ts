@@ -1,5 +1,5 @@
+import { createChangeLog } from '../change-log.ts'
 import { auditOne } from './audit-ledger.ts'
-import { createChangeLog } from './change-log.ts'
 import type { GatewayContext } from './context.ts'
 
 /** The partitions of this gateway's share take at least this long together, in milliseconds. */

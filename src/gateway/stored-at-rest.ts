@@ -93,6 +93,7 @@ async function sumPlacement(
     const page = await context.storeClient.list(placement, {
       prefix: '',
       limit: PAGE,
+      background: true,
       ...(after !== undefined && { after }),
     })
     for (let at = 0; at < page.objects.length; at += HEADS_AT_ONCE) {
@@ -124,7 +125,7 @@ async function chargedOf(
 ): Promise<Charged | undefined> {
   const parsed = keyOrNone(key)
   if (parsed === undefined) return undefined
-  const place = { placement, key: parsed }
+  const place = { placement, key: parsed, background: true } as const
   const head = await context.storeClient.head(place)
   const ticket = head.found ? ownTicket(context, place, head) : undefined
   if (!head.found || ticket === undefined) return undefined

@@ -1,8 +1,10 @@
 import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
+import { isUnsent } from '../stores/store-health.ts'
 import type { GatewayContext } from './context.ts'
 import { postCredit } from './credit.ts'
 import { finishAdjustment } from './finish-adjustment.ts'
+import { inBackground } from './in-background.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { lookAtUpload, type Outcome } from './look-at-upload.ts'
 import { type DeleteNote, noteText, parseNote } from './reservation-note.ts'
@@ -42,6 +44,7 @@ export async function sweep(
   let claimed = 0
   let ended = 0
   let failed = 0
+  const background = inBackground(context)
   const share = await context.ledger.share()
   for (let first = 0; first < share.length && !isStopped(); first += CLAIMS_AT_ONCE) {
     const partitions = share.slice(first, first + CLAIMS_AT_ONCE)
@@ -50,7 +53,7 @@ export async function sweep(
     // Some at a time: a store that hangs must not keep the others waiting for long.
     for (let at = 0; at < due.length && !isStopped(); at += LOOKS_AT_ONCE) {
       const some = due.slice(at, at + LOOKS_AT_ONCE)
-      const outcomes = await Promise.all(some.map((each) => lookAt(context, each)))
+      const outcomes = await Promise.all(some.map((each) => lookAt(background, each)))
       ended += outcomes.filter((outcome) => outcome === 'ended').length
       failed += outcomes.filter((outcome) => outcome === 'failed').length
     }
@@ -101,9 +104,14 @@ async function lookAt(context: GatewayContext, { reservation, nowMs }: Due): Pro
         return 'ended'
     }
   } catch (error) {
-    context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
-    if (error instanceof GatewayError && error.code === 'LedgerUnavailable') return 'failed'
-    await backOff(context, reservation)
+    const code = error instanceof GatewayError ? error.code : undefined
+    const awayMs = storeAwayMs(context, reservation)
+    // Of a store that is away the log has a line already, and not one for each look.
+    const isKnown = awayMs !== undefined && code === 'StoreUnavailable'
+    if (!isKnown) context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
+    if (code === 'LedgerUnavailable') return 'failed'
+    if (isUnsent(error)) await postpone(context, reservation, awayMs)
+    else await backOff(context, reservation)
     return 'failed'
   }
 }
@@ -121,6 +129,34 @@ async function lookAtDeletion(
   const next = waitMs > 0 ? waitMs + AGAIN_MS : MAX_BACK_OFF_MS
   await lookAgain(context, reservation, next)
   return 'waiting'
+}
+
+/** How long the store of a reservation has been away, in milliseconds; absent while it answers. */
+function storeAwayMs(context: GatewayContext, { note }: Reservation): number | undefined {
+  try {
+    const parsed = parseNote(note)
+    return parsed.kind === 'adjust' ? undefined : context.storeHealth.awayMs(parsed.place[0])
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * After a look that the store was spared: later, the longer it is away. It says nothing of this
+ * reservation, so it does not count as a look without an answer.
+ */
+async function postpone(
+  context: GatewayContext,
+  reservation: Reservation,
+  awayMs = 0,
+): Promise<void> {
+  try {
+    const waitMs = Math.min(MAX_BACK_OFF_MS, Math.max(BACK_OFF_MS, awayMs))
+    await lookAgain(context, reservation, waitMs)
+  } catch (error) {
+    // The lease ends by itself, and another sweep looks again.
+    context.log.warn('sweep.back_off_failed', { uploadId: reservation.rid, error })
+  }
 }
 
 /** After a look without an answer: later, and with an alarm when it goes on. Never a release. */

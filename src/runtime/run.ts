@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
+import { startClockWatch } from '../gateway/start-clock-watch.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
@@ -46,6 +47,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   const truth = keepStoreTruth(context)
   closing.defer(() => truth.stop())
   await truth.settled
+  closing.defer(startClockWatch(context))
   closing.defer(startSweeper(context))
   closing.defer(startAuditor(context))
   const { server } = config
