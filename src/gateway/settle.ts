@@ -14,6 +14,9 @@ import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
+/** Of a version, in characters, that a record keeps. */
+const MAX_VERSION_ID = 256
+
 type Found = Extract<HeadResult, { found: true }>
 
 /** What a look at the store showed about an upload, and what came of it. */
@@ -80,11 +83,16 @@ export async function settle(
 function seen(
   context: Pick<GatewayContext, 'ledgerTime'>,
   note: UploadNote,
-  { sizeBytes, etag, versionId }: Found,
+  { sizeBytes, etag, ...head }: Found,
 ): Settlement {
   const atMs = Math.floor(context.ledgerTime.nowMs())
-  const object = { sizeBytes, etag, ...(versionId !== undefined && { versionId }), atMs }
+  const object = { sizeBytes, etag, ...shortVersion(head), atMs }
   return { how: 'seen', note: { ...note, seen: object }, sizeBytes }
+}
+
+/** A version as a record has room for it: all that are known are much shorter than S3 says they may be. */
+function shortVersion({ versionId }: Pick<Found, 'versionId'>): { versionId?: string } {
+  return versionId !== undefined && versionId.length <= MAX_VERSION_ID ? { versionId } : {}
 }
 
 /** An object that carries the reservation's own ticket. */
@@ -104,7 +112,7 @@ async function record(
     ...note,
     ...(rejected && { rejected }),
     etag: head.etag,
-    ...(head.versionId !== undefined && { versionId: head.versionId }),
+    ...shortVersion(head),
     settledMs: Math.floor(context.ledgerTime.nowMs()),
   }
   // All of it, also of an overwrite: what it replaced has a credit of its own, for its own owner.

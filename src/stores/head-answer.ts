@@ -2,6 +2,12 @@ import { toTimestamp } from '../clock.ts'
 import type { HeadResult } from './store-client.ts'
 
 const META = 'x-amz-meta-'
+// As in listings of parts: what is longer, or no text, no record could keep.
+const ETAG = /^[\x20-\x7e]{1,256}$/
+// S3 User Guide, versioning: at most 1,024 bytes.
+const VERSION_ID = /^[\x21-\x7e]{1,1024}$/
+/** What a timestamp of four digits can say. */
+const MAX_DATE_MS = Date.UTC(9999, 11, 31)
 
 /** The store's own time by its `Date` header, or an empty object when it sent none that is a date. */
 export function storeTime(headers: Headers): { storeNowMs?: number } {
@@ -11,7 +17,7 @@ export function storeTime(headers: Headers): { storeNowMs?: number } {
 
 /**
  * Reads the headers of a successful HEAD. Throws `TypeError` when the size or the ETag is missing or
- * malformed: such an answer proves nothing.
+ * malformed, or the version is: such an answer proves nothing.
  */
 export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: true }> {
   const length = headers.get('content-length') ?? ''
@@ -19,9 +25,12 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
   if (!/^[0-9]+$/.test(length) || !Number.isSafeInteger(sizeBytes)) {
     throw new TypeError('Cannot read the answer: no size')
   }
-  const etag = headers.get('etag')
-  if (etag === null || etag === '') throw new TypeError('Cannot read the answer: no ETag')
-  const versionId = headers.get('x-amz-version-id')
+  const etag = headers.get('etag') ?? ''
+  if (!ETAG.test(etag)) throw new TypeError('Cannot read the answer: no ETag')
+  const versionId = headers.get('x-amz-version-id') ?? ''
+  if (versionId !== '' && !VERSION_ID.test(versionId)) {
+    throw new TypeError('Cannot read the answer: odd version')
+  }
   const lastModifiedMs = dateMs(headers.get('last-modified'))
   return {
     found: true,
@@ -29,7 +38,7 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
     // RFC 9110 section 8.3: what a recipient may assume when nothing is said.
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     etag,
-    ...(versionId !== null && versionId !== '' && { versionId }),
+    ...(versionId !== '' && { versionId }),
     ...(lastModifiedMs !== undefined && { lastModified: toTimestamp(lastModifiedMs) }),
     metadata: metadataOf(headers),
     ...storeTime(headers),
@@ -46,5 +55,5 @@ function metadataOf(headers: Headers): ReadonlyMap<string, string> {
 
 function dateMs(text: string | null): number | undefined {
   const ms = text === null ? Number.NaN : Date.parse(text)
-  return Number.isNaN(ms) ? undefined : ms
+  return ms >= 0 && ms <= MAX_DATE_MS ? ms : undefined
 }

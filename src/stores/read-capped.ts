@@ -3,7 +3,10 @@
  * the connection up; whatever breaks the transfer is thrown as it comes. Ill-formed UTF-8 throws
  * `TypeError`.
  */
-export async function readCapped(response: Response, maxBytes: number): Promise<string> {
+export async function readCapped(
+  response: Pick<Response, 'body'>,
+  maxBytes: number,
+): Promise<string> {
   if (response.body === null) return ''
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
   const reader = response.body.getReader()

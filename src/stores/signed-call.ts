@@ -79,15 +79,19 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
     if (dateMs !== undefined) visit?.dated({ dateMs, sentAtMs, receivedAtMs: clock.nowMs() })
     const isAway = saysAway(response)
     const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke })
-    const watched = method === 'HEAD' ? response : watchedBody(response, { signal, onEnd })
-    if (method === 'HEAD') onEnd(false)
-    if (call.accepts(response)) return watched
+    // Nobody reads what comes after the head of a HEAD, whatever it is.
+    const body = watchedBody(method === 'HEAD' ? null : response.body, { signal, onEnd })
+    if (call.accepts(response)) return withBody(response, body)
     throw unavailable(call, {
       status: response.status,
-      code: await errorCodeOf(watched),
+      code: await errorCodeOf({ body }),
       ...clockFact(health?.clockOffsetMs(store.name)),
     })
   }
+}
+
+function withBody({ status, statusText, headers }: Response, body: Response['body']): Response {
+  return new Response(body, { status, statusText, headers })
 }
 
 /** It answers for a store that cannot, or has too much to do: 501 says that it never will. */
@@ -155,7 +159,7 @@ function reasonOf(cause: unknown): string {
 }
 
 /** S3's code in the body of an error; `none` when it has none, `unreadable` when it cannot be read. */
-export async function errorCodeOf(response: Response): Promise<string> {
+export async function errorCodeOf(response: Pick<Response, 'body'>): Promise<string> {
   try {
     const text = await readCapped(response, MAX_ERROR_BYTES)
     const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? ''

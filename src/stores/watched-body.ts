@@ -1,16 +1,16 @@
 /**
- * The same answer, which tells once how its body ended: read or given up, or broken off on the way.
- * Without a body it tells at once. A body that nobody reads ends with `signal`. Giving up never throws.
+ * The same body, which tells once how it ended: read or given up, or broken off on the way. Where there
+ * is none it tells at once. A body that nobody reads ends with `signal`. Giving up never throws.
  */
 export function watchedBody(
-  response: Response,
+  body: Response['body'],
   { signal, onEnd }: { readonly signal: AbortSignal; readonly onEnd: (broke: boolean) => void },
-): Response {
-  if (response.body === null) {
+): Response['body'] {
+  if (body === null) {
     onEnd(false)
-    return response
+    return null
   }
-  const reader = response.body.getReader()
+  const reader = body.getReader()
   let isReading = false
   const end = (broke: boolean) => {
     signal.removeEventListener('abort', runOut)
@@ -19,7 +19,7 @@ export function watchedBody(
   // Whoever is reading is told by the stream itself; there is no need to wait for that.
   const runOut = () => end(isReading)
   signal.addEventListener('abort', runOut)
-  const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         isReading = true
@@ -43,6 +43,4 @@ export function watchedBody(
     },
     { highWaterMark: 0 },
   )
-  const { status, statusText, headers } = response
-  return new Response(body, { status, statusText, headers })
 }
