@@ -2,6 +2,7 @@ import { MAX_KEY_BYTES, ObjectKey } from '../object-key.ts'
 import { isActiveType, isEssence } from '../policy/content-type.ts'
 import { keepsOwnersApart, templateProblems, usesVariable } from '../policy/key-template.ts'
 import type { DownloadRules, KeyRule } from '../stores/bucket.ts'
+import { mayReplaceUnsaid } from '../stores/replaceable.ts'
 import type { Placement, Store } from '../stores/store.ts'
 import { buildUpload } from './build-upload.ts'
 import type { ConfiguredBucket } from './config.ts'
@@ -49,7 +50,8 @@ export function buildBucket(
   })
   const keys = keyRule(input, [...path, 'keys'], report)
   checkTypes(input, path, report)
-  checkWriteOnce(input, { placements, path, report })
+  checkWriteOnce(input, keys, { placements, path, report })
+  checkDisposition(input, { placements, path, report })
   const download = expiries(input.download, [...path, 'download'], { placements, report })
   const { disposition, stableForSeconds } = input.download
   if (stableForSeconds > 0 && stableForSeconds >= download.expiresInSeconds) {
@@ -138,18 +140,19 @@ function checkTypes({ upload, download }: BucketInput, path: Path, report: Repor
   })
 }
 
+interface PlacementScope {
+  readonly placements: readonly Placement[]
+  readonly path: Path
+  readonly report: Report
+}
+
 function checkWriteOnce(
-  { upload, keys }: BucketInput,
-  { placements, path, report }: { placements: readonly Placement[]; path: Path; report: Report },
+  { upload }: BucketInput,
+  keys: KeyRule | undefined,
+  { placements, path, report }: PlacementScope,
 ): void {
   if (upload.writeOnce !== true) {
-    const { template } = keys
-    if (template !== undefined && !usesVariable(template, 'uuid')) {
-      report.warn(
-        [...path, 'keys', 'template'],
-        'has no {uuid}, so uploads can replace each other: set upload.writeOnce: true',
-      )
-    }
+    if (keys !== undefined) warnOfReplacing({ keys, upload }, { placements, path, report })
     return
   }
   for (const { store } of placements) {
@@ -163,6 +166,40 @@ function checkWriteOnce(
       `cannot be kept by store ${quote(store.name)}: the condition is ${writeOnce}`,
     )
   }
+}
+
+function warnOfReplacing(
+  bucket: { readonly keys: KeyRule; readonly upload: BucketInput['upload'] },
+  { placements, path, report }: PlacementScope,
+): void {
+  const { keys } = bucket
+  const upload = { writeOnce: bucket.upload.writeOnce }
+  const careless = placements.find(({ store }) => mayReplaceUnsaid({ keys, upload }, store))
+  if (careless !== undefined) {
+    report.warn(
+      [...path, 'upload', 'writeOnce'],
+      `is not kept by store ${quote(careless.store.name)}, so uploads can replace each other: set it to false, or have {uuid} in keys.template`,
+    )
+  } else if (keys.kind === 'template' && !usesVariable(keys.template, 'uuid')) {
+    report.warn(
+      [...path, 'keys', 'template'],
+      'has no {uuid}, so uploads can replace each other: set upload.writeOnce: true',
+    )
+  }
+}
+
+// What is not known yet is for the probe to find out.
+function checkDisposition(
+  { download }: BucketInput,
+  { placements, path, report }: PlacementScope,
+): void {
+  if (download.disposition !== 'attachment') return
+  const dropping = placements.find(({ store }) => store.capabilities.responseOverrides === 'no')
+  if (dropping === undefined) return
+  report.problem(
+    [...path, 'download', 'disposition'],
+    `must be inline: store ${quote(dropping.store.name)} has no response overrides`,
+  )
 }
 
 /** Lifetimes of URLs, none beyond what all stores of the bucket take. */

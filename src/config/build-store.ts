@@ -7,7 +7,8 @@ import { NO_TRAITS } from '../stores/traits.ts'
 import { type Origin, parseOrigin } from './address.ts'
 import { isPlaceholder } from './build-secrets.ts'
 import type { Environment } from './config.ts'
-import { type Path, quote } from './problem.ts'
+import { parseInstant } from './parse-instant.ts'
+import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import type { KeyPairInput, StoreInput } from './schema-stores.ts'
 import { didYouMean } from './suggest.ts'
@@ -16,6 +17,11 @@ interface Scope {
   readonly environment: Environment
   readonly report: Report
   readonly path: Path
+}
+
+interface OriginScope extends Scope {
+  /** The provider's path before the bucket. */
+  readonly basePath: string
 }
 
 const NO_ORIGIN: Origin = { text: '', isEncrypted: true, isLoopback: false, isAddress: false }
@@ -32,17 +38,14 @@ export function buildStore(
   const scope: Scope = { environment, report, path: ['stores', name] }
   const profile = profileFor(input.provider, scope)
   const region = regionFor(input, profile, scope)
-  const endpoint = readOrigin('endpoint', endpointText(input, { profile, region, scope }), scope)
+  const origins: OriginScope = { ...scope, basePath: profile?.basePath ?? '' }
+  const endpoint = readOrigin('endpoint', endpointText(input, { profile, region, scope }), origins)
   const { publicEndpoint } = input
   const signed =
-    publicEndpoint === undefined ? endpoint : readOrigin('publicEndpoint', publicEndpoint, scope)
+    publicEndpoint === undefined ? endpoint : readOrigin('publicEndpoint', publicEndpoint, origins)
   const addressing = input.addressing ?? profile?.addressing[0] ?? 'path'
-  if (addressing === 'virtual' && (endpoint.isAddress || signed.isAddress)) {
-    report.problem(
-      [...scope.path, 'addressing'],
-      'must be path: no bucket name can stand before an IP address',
-    )
-  }
+  if (addressing === 'virtual') checkVirtual([endpoint, signed], origins)
+  checkDomain(endpoint, signed, { ...scope, profile })
   return {
     name,
     provider: input.provider,
@@ -67,11 +70,6 @@ function profileFor(provider: string, { report, path }: Scope): Profile | undefi
     report.problem(
       [...path, 'provider'],
       `names no profile${didYouMean(provider, PROVIDERS) || `; there are ${PROVIDERS.join(', ')}`}`,
-    )
-  } else if (profile.basePath !== '') {
-    report.problem(
-      [...path, 'provider'],
-      `cannot be ${quote(provider)} in this version: its URLs have a path before the bucket`,
     )
   }
   return profile
@@ -102,10 +100,11 @@ function endpointText(
 function readOrigin(
   member: 'endpoint' | 'publicEndpoint',
   text: string | undefined,
-  { environment, report, path }: Scope,
+  { environment, report, path, basePath }: OriginScope,
 ): Origin {
   if (text === undefined) return NO_ORIGIN
-  const origin = parseOrigin(text)
+  // Vendors write it with the path that the profile adds: the same store either way.
+  const origin = parseOrigin(withoutPath(text, basePath))
   if (typeof origin === 'string') {
     report.problem([...path, member], origin)
     return NO_ORIGIN
@@ -114,6 +113,47 @@ function readOrigin(
     report.problem([...path, member], 'must be https: in production')
   }
   return origin
+}
+
+function withoutPath(text: string, basePath: string): string {
+  if (basePath === '') return text
+  const bare = text.replace(/\/$/, '')
+  const rest = bare.slice(0, -basePath.length)
+  return bare.endsWith(basePath) && !rest.endsWith('/') ? rest : text
+}
+
+function checkVirtual(origins: readonly Origin[], { report, path, basePath }: OriginScope): void {
+  const at = [...path, 'addressing']
+  if (origins.some(({ isAddress }) => isAddress)) {
+    report.problem(at, 'must be path: no bucket name can stand before an IP address')
+  }
+  if (basePath !== '') report.problem(at, 'must be path: this provider has no other')
+}
+
+/** A URL for a domain of one's own would be refused by every store that serves its own names alone. */
+function checkDomain(
+  endpoint: Origin,
+  signed: Origin,
+  { profile, report, path }: Scope & { readonly profile: Profile | undefined },
+): void {
+  if (profile?.traits.customDomain !== 'no' || signed.text === endpoint.text) return
+  const { hostname } = new URL(signed.text || 'http://localhost')
+  // What comes after the part that is filled in; and what the endpoint lies in, for names that the
+  // profile does not know, like those of a partition of the cloud.
+  const domains = [profile.endpoint.replace(/^.*[}/]\.?/, ''), parentOf(endpoint)]
+  if (signed.text === '' || domains.some((domain) => isWithin(hostname, domain))) return
+  report.problem(
+    [...path, 'publicEndpoint'],
+    `cannot be a domain of one's own: this provider signs for its own names only`,
+  )
+}
+
+function parentOf({ text }: Origin): string {
+  return text === '' ? '' : new URL(text).hostname.replace(/^[^.]*\./, '')
+}
+
+function isWithin(hostname: string, domain: string): boolean {
+  return domain.includes('.') && (hostname === domain || hostname.endsWith(`.${domain}`))
 }
 
 function credentialsFor({ credentials }: StoreInput, scope: Scope): Store['credentials'] {
@@ -130,7 +170,7 @@ function credentialsFor({ credentials }: StoreInput, scope: Scope): Store['crede
 }
 
 function keyPair(input: KeyPairInput, { environment, report, path }: Scope): StoreCredential {
-  const { accessKeyId, secretAccessKey, sessionToken } = input
+  const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = input
   // It is written into every signed URL, between slashes.
   if (!/^[!-.0-~]{1,256}$/.test(accessKeyId)) {
     report.problem([...path, 'accessKeyId'], 'must be 1 to 256 printable characters without "/"')
@@ -146,11 +186,18 @@ function keyPair(input: KeyPairInput, { environment, report, path }: Scope): Sto
     if (environment === 'production') report.problem(secret, message)
     else report.warn(secret, message)
   }
+  const expiresAtMs = expiresAt === undefined ? undefined : parseInstant(expiresAt)
+  if (expiresAt !== undefined) {
+    const end: Path = [...path, 'expiresAt']
+    if (expiresAtMs === undefined) report.problem(end, 'must be a time like 2026-12-31T23:59:59Z')
+    if (sessionToken === undefined) report.problem(end, 'goes with sessionToken only')
+  }
   if (sessionToken === '') report.problem([...path, 'sessionToken'], 'is empty')
   return {
     accessKeyId,
     secretAccessKey: new Secret(secretAccessKey),
     ...(sessionToken !== undefined && { sessionToken: new Secret(sessionToken) }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
   }
 }
 

@@ -27,6 +27,7 @@ export function buildUpload(input: BucketInput['upload'], scope: UploadScope): U
   if (encryption.default !== undefined || encryption.allowed.length > 0) {
     checkKept('encryption', 'encryption', scope)
   }
+  checkLargest(input.maxSizeBytes, scope)
   if (input.strictHeaders) warnOfStrictHeaders(scope)
   return {
     ...upload,
@@ -53,6 +54,18 @@ function checkKept(
     [...path, member],
     `cannot be kept by store ${quote(dropping.name)}: it has ${what}`,
   )
+}
+
+// Without parts there is nothing above what the store takes in one PUT.
+function checkLargest(maxSizeBytes: number, { stores, path, report }: UploadScope): void {
+  for (const { name, capabilities } of stores) {
+    const { multipart, maxPutBytes } = capabilities
+    if (multipart !== 'no' || maxSizeBytes <= maxPutBytes) continue
+    report.problem(
+      [...path, 'maxSizeBytes'],
+      `must be at most ${maxPutBytes}: store ${quote(name)} takes that in one PUT, and no parts`,
+    )
+  }
 }
 
 // A binding that is asked for pins its header; others can be pinned by the store's fixedHeaders alone.

@@ -1,9 +1,8 @@
 import type { Zone } from '../limits/windows.ts'
+import { parseInstant } from './parse-instant.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import type { TenantInput } from './schema-tenants.ts'
-
-const INSTANT = /^\d{4}-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/
 
 /** `timeZone` and `formerTimeZones`. Reports zones and instants that are none, or out of order. */
 export function buildZones(
@@ -21,7 +20,7 @@ export function buildZones(
       report.problem([...at, 'zone'], 'must differ from the zone that came after it')
     }
     const before: Zone = zones === undefined ? zone : { zone, before: zones, changedAtMs }
-    const untilMs = instantOf(until)
+    const untilMs = parseInstant(until)
     if (untilMs === undefined) {
       report.problem([...at, 'until'], 'must be an instant like 2026-12-01T00:00:00Z')
     } else {
@@ -46,14 +45,4 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false
   }
-}
-
-function instantOf(text: string): number | undefined {
-  const [, month, date] = INSTANT.exec(text) ?? []
-  if (month === undefined || date === undefined) return undefined
-  // A parser that takes 31 February for 3 March would change a zone days late.
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
-  const isDate = day.getUTCMonth() + 1 === Number(month) && day.getUTCDate() === Number(date)
-  const atMs = Date.parse(text)
-  return isDate && !Number.isNaN(atMs) ? atMs : undefined
 }

@@ -23,15 +23,22 @@ export function checkTogether(
 function warnOfCopyHole(store: Store, report: Report): void {
   const { capabilities, credentials, allowReadableWriteCredential } = store
   const { unsignedCopySource, writeCredentialReads } = capabilities
-  const reads = credentials.write.accessKeyId === credentials.read.accessKeyId
-  if (unsignedCopySource === 'closed' || writeCredentialReads === 'no' || !reads) return
-  const path = ['stores', store.name, 'credentials']
+  const path = ['stores', store.name]
   const advice = 'give "write" a key pair that cannot read'
   if (allowReadableWriteCredential) {
-    report.warn(path, `may let every upload URL copy what "write" can read: ${advice}`)
-  } else if (unsignedCopySource === 'open') {
-    report.warn(path, `would let every upload URL copy, so that uploads are refused: ${advice}`)
+    // Whatever is known of the store: an override is to be seen at every start.
+    report.warn(
+      [...path, 'allowReadableWriteCredential'],
+      `lets upload URLs be signed that may copy what "write" can read: ${advice}`,
+    )
+    return
   }
+  const reads = credentials.write.accessKeyId === credentials.read.accessKeyId
+  if (unsignedCopySource !== 'open' || writeCredentialReads === 'no' || !reads) return
+  report.warn(
+    [...path, 'credentials'],
+    `would let every upload URL copy, so that uploads are refused: ${advice}`,
+  )
 }
 
 // Two buckets over the same objects each let their callers past the rules of the other.

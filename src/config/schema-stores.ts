@@ -83,6 +83,11 @@ const keyPair = {
   accessKeyId: secretSchema.describe('Name of the key pair.'),
   secretAccessKey: secretSchema.describe('Secret of the key pair.'),
   sessionToken: secretSchema.optional().describe('For temporary key pairs.'),
+  expiresAt: text(35)
+    .optional()
+    .describe(
+      'When a temporary key pair ends, like 2026-12-31T23:59:59Z: no grant outlives it. Default: not known.',
+    ),
 }
 
 /** One key pair of a store. */
@@ -107,7 +112,9 @@ export const storeSchema = members({
     }),
   endpoint: text(2048)
     .optional()
-    .describe("Origin of the gateway's own calls. Default: the provider's, where it has one."),
+    .describe(
+      "Origin of the gateway's own calls, with no path but the provider's own. Default: the provider's, where it has one.",
+    ),
   publicEndpoint: text(2048)
     .optional()
     .describe('Origin that is signed and that clients use. Default: endpoint.'),

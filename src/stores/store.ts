@@ -8,6 +8,8 @@ export interface StoreCredential {
   readonly accessKeyId: string
   readonly secretAccessKey: Secret
   readonly sessionToken?: Secret
+  /** When a temporary pair ends; never there without `sessionToken`. Default: not known. */
+  readonly expiresAtMs?: number
 }
 
 /** An S3-compatible endpoint that Signet holds credentials for. */

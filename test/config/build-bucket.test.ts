@@ -76,6 +76,60 @@ describe('a bucket', () => {
     expect(await warningsOf({ ...template, ...once })).toEqual([])
   })
 
+  it('warns where write-once is left open and the store does not keep it', async () => {
+    const on = (writeOnce: string, keys: object, upload: object = {}) =>
+      warningsOf({
+        'stores.main.capabilities': { writeOnce },
+        'buckets.media.keys': keys,
+        'buckets.media.upload': upload,
+      })
+    const own = { template: '{tenant}/{user}/{uuid}' }
+    const careless = [
+      { callerPrefix: '{tenant}/{user}/' },
+      { template: '{tenant}/{user}/{filename}' },
+    ]
+    const told =
+      'buckets.media.upload.writeOnce: is not kept by store "main", so uploads can replace each other: set it to false, or have {uuid} in keys.template'
+    for (const word of ['ignored', 'refused']) {
+      for (const keys of careless) expect(await on(word, keys)).toEqual([told])
+      expect(await on(word, own)).toEqual([])
+      expect(await on(word, careless[0] ?? {}, { writeOnce: false })).toEqual([])
+    }
+    for (const word of ['if-none-match', 'probe']) {
+      expect(await on(word, careless[0] ?? {})).toEqual([])
+    }
+  })
+
+  it('cannot force downloads to be saved where the store drops the disposition', async () => {
+    const on = (responseOverrides: string, disposition: string) =>
+      problemsOf(
+        configText({
+          'stores.main.capabilities': { responseOverrides },
+          'buckets.media.download': { disposition },
+        }),
+      )
+    expect(await on('no', 'attachment')).toEqual([
+      'buckets.media.download.disposition: must be inline: store "main" has no response overrides',
+    ])
+    expect(await on('no', 'inline')).toEqual([])
+    for (const known of ['yes', 'probe']) expect(await on(known, 'attachment')).toEqual([])
+  })
+
+  it('cannot take more than one PUT does where the store takes no parts', async () => {
+    const on = (multipart: string, maxSizeBytes: number) =>
+      problemsOf(
+        configText({
+          'stores.main.capabilities': { multipart, maxPutBytes: 1_000 },
+          'buckets.media.upload': { maxSizeBytes },
+        }),
+      )
+    expect(await on('no', 1_001)).toEqual([
+      'buckets.media.upload.maxSizeBytes: must be at most 1000: store "main" takes that in one PUT, and no parts',
+    ])
+    expect(await on('no', 1_000)).toEqual([])
+    for (const known of ['yes', 'probe']) expect(await on(known, 1_001)).toEqual([])
+  })
+
   it('cannot promise write-once where the store ignores or refuses it', async () => {
     const once = { 'buckets.media.upload.writeOnce': true }
     const on = (writeOnce: string, parts: Record<string, string> = {}) => {

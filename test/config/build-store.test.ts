@@ -131,25 +131,135 @@ describe('a store', () => {
     )
   })
 
-  it('warns when its upload URLs could be used to read', async () => {
+  it('warns when its upload URLs could be used to read, and of the override at every load', async () => {
     const hole = (unsignedCopySource: string, allow: boolean, more: object = {}) => ({
       'stores.main.capabilities': { unsignedCopySource, ...more },
       'stores.main.allowReadableWriteCredential': allow,
     })
     const allowed =
-      'stores.main.credentials: may let every upload URL copy what "write" can read: give "write" a key pair that cannot read'
+      'stores.main.allowReadableWriteCredential: lets upload URLs be signed that may copy what "write" can read: give "write" a key pair that cannot read'
     const refused =
       'stores.main.credentials: would let every upload URL copy, so that uploads are refused: give "write" a key pair that cannot read'
-    expect(await warningsOf(hole('open', true))).toEqual([allowed])
+    for (const known of ['open', 'probe', 'closed']) {
+      expect(await warningsOf(hole(known, true))).toEqual([allowed])
+      expect(await warningsOf(hole(known, true, { writeCredentialReads: 'no' }))).toEqual([allowed])
+    }
     expect(await warningsOf(hole('open', false))).toEqual([refused])
-    expect(await warningsOf(hole('probe', true))).toEqual([allowed])
     expect(await warningsOf(hole('probe', false))).toEqual([])
-    expect(await warningsOf(hole('closed', true))).toEqual([])
-    expect(await warningsOf(hole('open', true, { writeCredentialReads: 'no' }))).toEqual([])
+    expect(await warningsOf(hole('closed', false))).toEqual([])
+    expect(await warningsOf(hole('open', false, { writeCredentialReads: 'no' }))).toEqual([])
     const pair = (name: string) => ({ accessKeyId: name, secretAccessKey: `${name}-secret` })
     const three = { write: pair('W'), read: pair('R'), manage: pair('M') }
     expect(await warningsOf({ ...hole('open', false), 'stores.main.credentials': three })).toEqual(
       [],
+    )
+  })
+})
+
+describe('a path before the bucket', () => {
+  const supabase = (endpoint: string, more: object = {}) => ({
+    'stores.main': {
+      provider: 'supabase',
+      endpoint,
+      region: 'eu-central-1',
+      credentials: { accessKeyId: 'AKIATEST', secretAccessKey: 'canary-store-secret' },
+      ...more,
+    },
+  })
+
+  it('is the profile\u2019s, and may be written in the endpoint or left out', async () => {
+    for (const path of ['', '/', '/storage/v1/s3', '/storage/v1/s3/']) {
+      const { config } = await load(supabase(`https://p.supabase.co${path}`))
+      expect(config.stores.get('main')).toMatchObject({
+        endpoint: 'https://p.supabase.co',
+        addressing: 'path',
+      })
+    }
+  })
+
+  it.each(['/s3', '/storage/v1/s3/more', '//storage/v1/s3', '/x/storage/v1/s3'])(
+    'is no other one: %s',
+    async (path) => {
+      await expectProblem(
+        supabase(`https://p.supabase.co${path}`),
+        'stores.main.endpoint: must not have a path',
+      )
+    },
+  )
+
+  it('leaves no other style than path', async () => {
+    await expectProblem(
+      supabase('https://p.supabase.co', { addressing: 'virtual' }),
+      'stores.main.addressing: must be path: this provider has no other',
+    )
+  })
+})
+
+describe('a public endpoint', () => {
+  const own =
+    "stores.main.publicEndpoint: cannot be a domain of one's own: this provider signs for its own names only"
+  const on = (provider: string, endpoint: string | undefined, publicEndpoint: string) => ({
+    'stores.main.provider': provider,
+    'stores.main.endpoint': endpoint,
+    'stores.main.publicEndpoint': publicEndpoint,
+  })
+
+  it.each([
+    ['aws', undefined],
+    ['r2', 'https://acct.r2.cloudflarestorage.com'],
+    ['hetzner', undefined],
+    ['storj', undefined],
+  ])('cannot be a domain of one\u2019s own on %s', async (provider, endpoint) => {
+    for (const host of ['cdn.example.com', 'amazonaws.com.example.com', 'r2.example.com']) {
+      await expectProblem(on(provider, endpoint, `https://${host}`), own)
+    }
+  })
+
+  it.each([
+    ['aws', undefined, 's3.dualstack.eu-central-1.amazonaws.com'],
+    ['aws', 'https://s3.cn-north-1.amazonaws.com.cn', 's3.dualstack.cn-north-1.amazonaws.com.cn'],
+    ['r2', 'https://acct.r2.cloudflarestorage.com', 'acct.eu.r2.cloudflarestorage.com'],
+    ['storj', 'https://gateway.own.example.com', 'gateway.own.example.com'],
+    ['minio', 'http://minio.example.com', 'files.example.net'],
+    ['tigris', undefined, 'files.example.net'],
+    ['generic', 'http://minio.example.com', 'files.example.net'],
+  ])('may be another name of %s (%s): %s', async (provider, endpoint, host) => {
+    expect(await problemsOf(configText(on(provider, endpoint, `https://${host}`)))).toEqual([])
+  })
+})
+
+describe('a temporary key pair', () => {
+  const pair = (more: object) => ({
+    'stores.main.credentials': {
+      accessKeyId: 'A',
+      secretAccessKey: 'canary-store-secret',
+      ...more,
+    },
+  })
+
+  it('may say when it ends', async () => {
+    const expiresAt = '2026-12-31T23:59:59+01:00'
+    const { config } = await load(pair({ sessionToken: 'token', expiresAt }))
+    const credential = config.stores.get('main')?.credentials.write
+    expect(credential?.expiresAtMs).toBe(Date.UTC(2026, 11, 31, 22, 59, 59))
+    const unsaid = await load(pair({ sessionToken: 'token' }))
+    expect(unsaid.config.stores.get('main')?.credentials.write).not.toHaveProperty('expiresAtMs')
+  })
+
+  it.each(['tomorrow', '2026-12-31', '2026-02-31T00:00:00Z', '2026-12-31 23:59:59Z'])(
+    'cannot end %s',
+    async (expiresAt) => {
+      await expectProblem(
+        pair({ sessionToken: 'token', expiresAt }),
+        'stores.main.credentials.expiresAt: must be a time like 2026-12-31T23:59:59Z',
+      )
+    },
+  )
+
+  it('is one with a token', async () => {
+    await expectProblem(
+      pair({ expiresAt: '2026-12-31T23:59:59Z' }),
+      'stores.main.credentials.expiresAt: goes with sessionToken only',
     )
   })
 })
