@@ -104,7 +104,7 @@ export function planUpload(
   const bindings = bindingsOf(wanted, bucket)
   const form = chooseForm(bucket, capabilities, wanted)
   const chosen = { bucket, place, form, bindings }
-  assertFormEnforceable(chosen, wanted)
+  assertFormEnforceable(chosen, wanted, context.ledgerTime.nowMs())
   const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
   const multipart = form === 'multipart' ? planMultipart(capabilities, sizeBytes) : undefined
   const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.upload)
@@ -157,15 +157,26 @@ export function asksStore(
 
 type ChosenForm = Pick<UploadPlan, 'bucket' | 'place' | 'form' | 'bindings'>
 
-/** Passes what the store keeps of an upload in this form. Throws `UnsupportedByStore`, `InvalidKey`. */
+/**
+ * Passes what the store keeps of an upload in this form; `nowMs` of one that is not reserved yet. Throws
+ * `UnsupportedByStore`, `InvalidKey`, `StoreUnavailable`.
+ */
 export function assertFormEnforceable(
   { bucket, place, form, bindings }: ChosenForm,
   wanted: WantedUpload,
+  nowMs?: number,
 ): void {
   if (form === 'post') formKey(place)
   const exactSize = wanted.atMost !== true
   const partSha256 = wanted.partChecksums === true
-  const asked = { ...wanted, form, exactSize, partSha256, bindings: askedOf(bindings) }
+  const asked = {
+    ...wanted,
+    form,
+    exactSize,
+    partSha256,
+    bindings: askedOf(bindings),
+    ...(nowMs !== undefined && { nowMs }),
+  }
   assertUploadEnforceable(bucket, place, asked)
 }
 

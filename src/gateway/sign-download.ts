@@ -49,7 +49,8 @@ interface PlannedDownload {
 /**
  * Signs GETs: each one authorised, all charged in one step, none signed when one is refused. Asks no
  * store. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and
- * `StoreUnavailable` for a store whose clock is far off.
+ * `StoreUnavailable` for a store whose clock is far off, and where a session credential would end before
+ * the URL.
  */
 export async function signDownloads(
   context: GatewayContext,
@@ -102,7 +103,7 @@ function keyOf({ key, filename }: WantedDownload): ObjectKey {
 }
 
 function planDownload(
-  context: Pick<GatewayContext, 'config'> & FitnessContext,
+  context: Pick<GatewayContext, 'config' | 'ledgerTime'> & FitnessContext,
   principal: Principal,
   { wanted, key }: { wanted: WantedDownload; key: ObjectKey },
 ): PlannedDownload {
@@ -118,7 +119,12 @@ function planDownload(
   }
   const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.download)
   const place = placeNew(bucket, key)
-  assertDownloadEnforceable(place, { disposition, filename: wanted.filename })
+  assertDownloadEnforceable(place, {
+    disposition,
+    filename: wanted.filename,
+    expiresInSeconds,
+    nowMs: context.ledgerTime.nowMs(),
+  })
   const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
   assertClockFits(context, place.placement)
   return { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }

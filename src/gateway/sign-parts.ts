@@ -38,8 +38,8 @@ export interface SignedParts {
  * Signs parts of a multipart upload, the first time or again: what was reserved covers them however
  * often. Charged as one request; asks no store. Throws what `ownUploadToFinish` throws,
  * `UploadNotPending`, `InvalidRequest` for a number that was not planned and for a checksum that is
- * missing or not expected, `StoreUnavailable` for a store whose clock is far off, `SlowDown`,
- * `Overloaded`, `LedgerUnavailable`.
+ * missing or not expected, `StoreUnavailable` for a store whose clock is far off and for a session
+ * credential that ends before, `SlowDown`, `Overloaded`, `LedgerUnavailable`.
  */
 export async function signMoreParts(
   context: GatewayContext,

@@ -38,6 +38,7 @@ const post = route({
     'IdempotencyMismatch',
     'SlowDown',
     'LedgerUnavailable',
+    'StoreUnavailable',
     'Overloaded',
   ],
   async handle(call) {

@@ -29,6 +29,7 @@ const post = route({
     'UnsupportedByStore',
     'SlowDown',
     'LedgerUnavailable',
+    'StoreUnavailable',
     'Overloaded',
   ],
   async handle({ context, principal, requestId, body }) {

@@ -168,6 +168,7 @@ const parts = route({
     'QuotaExceeded',
     'SlowDown',
     'LedgerUnavailable',
+    'StoreUnavailable',
     'Overloaded',
   ],
   async handle({ context, principal, requestId, http, body }) {

@@ -45,7 +45,7 @@ export async function signForm(presigner: Presigner, wanted: WantedForm): Promis
   const { placement } = wanted.place
   const { store } = placement
   const credential = wanted.credential ?? store.credentials.write
-  const { signedAtMs, expiresAtMs } = signedLifetime(store.capabilities, wanted)
+  const { signedAtMs, expiresAtMs } = signedLifetime(store.capabilities, wanted, credential)
   const signer = { credential, region: store.region, signedAtMs }
   const { origin, path } = bucketLocation(store, 'publicEndpoint', placement.bucket)
   const asked: AskedForm = {

@@ -28,7 +28,8 @@ export interface WantedGet {
 export async function signGet(presigner: Presigner, wanted: WantedGet): Promise<Grant> {
   const { placement } = wanted.place
   const { store } = placement
-  const lifetime = signedLifetime(store.capabilities, wanted)
+  const credential = wanted.credential ?? store.credentials.read
+  const lifetime = signedLifetime(store.capabilities, wanted, credential)
   const query = new Map<string, string>()
   const disposition = contentDisposition(wanted.disposition, wanted.filename)
   if (store.capabilities.responseOverrides === 'yes') {
@@ -40,7 +41,7 @@ export async function signGet(presigner: Presigner, wanted: WantedGet): Promise<
     ...objectLocation(store, 'publicEndpoint', placement.bucket, placedKey(wanted.place)),
     query,
     headers: new Map(),
-    credential: wanted.credential ?? store.credentials.read,
+    credential,
     region: store.region,
     signedAtMs: lifetime.signedAtMs,
     expiresInSeconds: lifetime.expiresInSeconds,

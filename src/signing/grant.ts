@@ -1,6 +1,8 @@
 import { GatewayError } from '../errors.ts'
 import type { SignedUrl } from '../secret.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
+import { assertOutlasts } from '../stores/session-credential.ts'
+import type { StoreCredential } from '../stores/store.ts'
 
 /** One signed request, ready for a client. Whoever holds it may do what it says until it expires. */
 export interface Grant {
@@ -25,11 +27,13 @@ export interface SignedLifetime {
 /**
  * Cuts a lifetime to whole seconds and dates the signature back by the store's `backdateSeconds`,
  * for stores whose clock is behind ours; the end stays where it is. Throws `InternalError` when less
- * than a second is left, `UnsupportedByStore` above the store's `maxExpiresSeconds`.
+ * than a second is left, `UnsupportedByStore` above the store's `maxExpiresSeconds`,
+ * `StoreUnavailable` when the credential ends before.
  */
 export function signedLifetime(
   { backdateSeconds, maxExpiresSeconds }: Capabilities,
   { nowMs, expiresAtMs }: { nowMs: number; expiresAtMs: number },
+  credential: StoreCredential,
 ): SignedLifetime {
   const now = Math.floor(nowMs / 1000)
   const end = Math.floor(expiresAtMs / 1000)
@@ -42,6 +46,7 @@ export function signedLifetime(
       { capability: 'maxExpires' },
     )
   }
+  assertOutlasts(credential, end * 1000)
   return {
     signedAtMs: (now - backdateSeconds) * 1000,
     expiresInSeconds,

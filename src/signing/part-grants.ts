@@ -52,11 +52,12 @@ export async function signParts(
 ): Promise<readonly PartGrant[]> {
   const { placement } = wanted.place
   const { store } = placement
-  const lifetime = signedLifetime(store.capabilities, wanted)
+  const credential = wanted.credential ?? store.credentials.write
+  const lifetime = signedLifetime(store.capabilities, wanted, credential)
   const shared = {
     method: 'PUT',
     ...objectLocation(store, 'publicEndpoint', placement.bucket, placedKey(wanted.place)),
-    credential: wanted.credential ?? store.credentials.write,
+    credential,
     region: store.region,
     signedAtMs: lifetime.signedAtMs,
     expiresInSeconds: lifetime.expiresInSeconds,

@@ -37,7 +37,8 @@ export interface WantedPut extends WantedObject {
 export async function signPut(presigner: Presigner, wanted: WantedPut): Promise<Grant> {
   const { placement } = wanted.place
   const { store } = placement
-  const lifetime = signedLifetime(store.capabilities, wanted)
+  const credential = wanted.credential ?? store.credentials.write
+  const lifetime = signedLifetime(store.capabilities, wanted, credential)
   const headers = sentHeaders(store.capabilities, wanted)
   const sent = Object.fromEntries(headers)
   headers.set('content-length', String(wanted.sizeBytes))
@@ -46,7 +47,7 @@ export async function signPut(presigner: Presigner, wanted: WantedPut): Promise<
     ...objectLocation(store, 'publicEndpoint', placement.bucket, placedKey(wanted.place)),
     query: NO_QUERY,
     headers,
-    credential: wanted.credential ?? store.credentials.write,
+    credential,
     region: store.region,
     signedAtMs: lifetime.signedAtMs,
     expiresInSeconds: lifetime.expiresInSeconds,

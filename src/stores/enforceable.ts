@@ -4,6 +4,7 @@ import type { Capabilities } from './capabilities.ts'
 import type { GrantForm } from './choose-form.ts'
 import { bindsContent } from './guarantees.ts'
 import { placedKey } from './object-url.ts'
+import { assertOutlasts } from './session-credential.ts'
 import type { Store } from './store.ts'
 import type { ObjectPlace } from './store-client.ts'
 import { unpinnedAmzHeaders } from './unpinned-headers.ts'
@@ -24,6 +25,8 @@ export interface EnforceableUpload {
   readonly partSha256?: boolean
   /** Default: the bucket's own. */
   readonly expiresInSeconds?: number | undefined
+  /** The time of a grant that is not reserved yet, in milliseconds. Default: ends are not looked at. */
+  readonly nowMs?: number
   /** What the object is to have besides; absent: not asked for. */
   readonly bindings: {
     readonly storageClass?: string | undefined
@@ -38,7 +41,9 @@ export interface EnforceableUpload {
 export interface EnforceableDownload {
   readonly disposition: 'attachment' | 'inline'
   readonly filename?: string | undefined
-  readonly expiresInSeconds?: number | undefined
+  readonly expiresInSeconds: number
+  /** The time of the grant, in milliseconds. */
+  readonly nowMs: number
 }
 
 /**
@@ -46,7 +51,8 @@ export interface EnforceableDownload {
  * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
  * the `capability`: `signatures`, `methodBound`, `expiry`, `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
  * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
- * `multipartTagging`, `encryption`, `formHeaders`, `keys` or `maxExpires`. How many parts there may be,
+ * `multipartTagging`, `encryption`, `formHeaders`, `keys` or `maxExpires`; `StoreUnavailable` where the
+ * session credential that signs would end before. How many parts there may be,
  * the plan of parts decides.
  */
 export function assertUploadEnforceable(
@@ -78,7 +84,10 @@ export function assertUploadEnforceable(
     throw unsupported('encryption', 'the encryption that was asked for would not be kept')
   }
   assertKeyKept(place)
-  assertLifetime(store, wanted.expiresInSeconds ?? bucket.upload.expiresInSeconds)
+  assertLifetime(store, 'write', {
+    ...wanted,
+    expiresInSeconds: wanted.expiresInSeconds ?? bucket.upload.expiresInSeconds,
+  })
 }
 
 function assertPutEnforceable(bucket: Bucket, store: Store, wanted: EnforceableUpload): void {
@@ -178,7 +187,7 @@ function signedNames({ storageClass, tags, encryption }: EnforceableUpload['bind
 /**
  * Refuses a GET whose disposition the store would drop, where that matters. Throws
  * `UnsupportedByStore` with the `capability`: `signatures`, `methodBound`, `expiry`,
- * `responseOverrides`, `keys` or `maxExpires`.
+ * `responseOverrides`, `keys` or `maxExpires`; `StoreUnavailable` as for an upload.
  */
 export function assertDownloadEnforceable(place: ObjectPlace, wanted: EnforceableDownload): void {
   const { store } = place.placement
@@ -188,7 +197,7 @@ export function assertDownloadEnforceable(place: ObjectPlace, wanted: Enforceabl
     throw unsupported('responseOverrides', 'the disposition would not be kept')
   }
   assertKeyKept(place)
-  if (wanted.expiresInSeconds !== undefined) assertLifetime(store, wanted.expiresInSeconds)
+  assertLifetime(store, 'read', wanted)
 }
 
 /**
@@ -213,9 +222,17 @@ function assertKeyKept(place: ObjectPlace): void {
   if (broken !== undefined) throw unsupported('keys', `keys with "${broken}" are not kept`)
 }
 
-function assertLifetime({ capabilities }: Store, expiresInSeconds: number): void {
+function assertLifetime(
+  { capabilities, credentials }: Store,
+  signs: 'write' | 'read',
+  { nowMs, expiresInSeconds }: { readonly nowMs?: number; readonly expiresInSeconds: number },
+): void {
   const { backdateSeconds, maxExpiresSeconds } = capabilities
-  if (expiresInSeconds + backdateSeconds <= maxExpiresSeconds) return
+  if (expiresInSeconds + backdateSeconds <= maxExpiresSeconds) {
+    if (nowMs === undefined) return
+    assertOutlasts(credentials[signs], (Math.floor(nowMs / 1000) + expiresInSeconds) * 1000)
+    return
+  }
   throw unsupported('maxExpires', `URLs live at most ${maxExpiresSeconds - backdateSeconds} s`)
 }
 

@@ -52,6 +52,16 @@ describe.each(DRIVERS)('the grants of parts signed by %s', (_, presigner) => {
     )
   })
 
+  it('do not outlive the session credential that signs them', async () => {
+    const ending = (expiresAtMs: number) => ({ ...EXAMPLE_CREDENTIAL, expiresAtMs })
+    const until = (expiresAtMs: number) =>
+      signParts(presigner, wantedParts({ credential: ending(expiresAtMs) }))
+    await expect(until(EXAMPLE_DATE_MS + 300_000)).resolves.toHaveLength(3)
+    await expect(until(EXAMPLE_DATE_MS + 299_999)).rejects.toThrow(
+      'its session credential ends before the grant would',
+    )
+  })
+
   it('name each part, in order, with its own size signed and nothing to send besides', async () => {
     const grants = await signParts(presigner, wantedParts())
     expect(grants).toMatchObject(wantedParts().parts)

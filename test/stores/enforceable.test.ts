@@ -16,6 +16,7 @@ const UPLOAD: EnforceableUpload = {
   overwrite: false,
   bindings: {},
 }
+const DOWNLOAD = { disposition: 'inline', expiresInSeconds: 300, nowMs: 0 } as const
 const SHA256 = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
 
 /** Whose profile says that length and type are bound and that the copy hole is closed. */
@@ -303,15 +304,17 @@ describe('a download that the store would keep', () => {
   const unable = placeOf('k', { store: storeWith({ responseOverrides: 'probe' }) })
 
   it('is signed, with any disposition', () => {
-    expect(() => assertDownloadEnforceable(able, { disposition: 'attachment' })).not.toThrow()
-    expect(() => assertDownloadEnforceable(unable, { disposition: 'inline' })).not.toThrow()
+    expect(() =>
+      assertDownloadEnforceable(able, { ...DOWNLOAD, disposition: 'attachment' }),
+    ).not.toThrow()
+    expect(() => assertDownloadEnforceable(unable, DOWNLOAD)).not.toThrow()
   })
 
   it.each([
     [{ disposition: 'attachment' }],
     [{ disposition: 'inline', filename: 'a.txt' }],
   ] as const)('422: %j, where overrides are not known to be kept', (wanted) => {
-    expect(() => assertDownloadEnforceable(unable, wanted)).toThrow(
+    expect(() => assertDownloadEnforceable(unable, { ...DOWNLOAD, ...wanted })).toThrow(
       expect.objectContaining({ details: { capability: 'responseOverrides' } }),
     )
   })
@@ -336,7 +339,7 @@ describe('a store that was seen to', () => {
         refused,
       )
     }
-    expect(() => assertDownloadEnforceable(place, { disposition: 'inline' })).toThrow(refused)
+    expect(() => assertDownloadEnforceable(place, DOWNLOAD)).toThrow(refused)
   })
 
   it.each(SEEN)('is not one that nobody has looked at: %s', (capability) => {
@@ -346,6 +349,6 @@ describe('a store that was seen to', () => {
         assertUploadEnforceable(exampleBucket(), place, { ...UPLOAD, form }),
       ).not.toThrow()
     }
-    expect(() => assertDownloadEnforceable(place, { disposition: 'inline' })).not.toThrow()
+    expect(() => assertDownloadEnforceable(place, DOWNLOAD)).not.toThrow()
   })
 })
