@@ -101,6 +101,7 @@ export function withDenyCache(
     claim: (request) => ledger.claim(request),
     find: (ref) => ledger.find(ref),
     list: (request) => ledger.list(request),
+    recent: (request) => ledger.recent(request),
     audit: (request) => ledger.audit(request),
     close: () => ledger.close(),
   }

@@ -13,6 +13,7 @@ import type {
   FinishCommand,
   Ledger,
   ListRequest,
+  RecentRequest,
   Reservation,
   ReservationRef,
   SubjectState,
@@ -175,6 +176,12 @@ export function openMemoryLedger({
         .map(([rid]) => rid)
         .sort((a, b) => (a < b ? -1 : 1))
       return rids.slice(0, limit).flatMap((rid) => reservation(rid, partition) ?? [])
+    },
+    async recent({ partition, sinceMs, limit }: RecentRequest) {
+      const isRecent = (rid: string, state: string) =>
+        state === 'P' || (state === 'S' && (ended.get(rid) ?? 0) >= sinceMs)
+      const rids = [...records].flatMap(([rid, { state }]) => (isRecent(rid, state) ? [rid] : []))
+      return readableOnes(rids, partition).slice(0, limit)
     },
     async audit({ partition, repair }: AuditRequest) {
       const nowMs = now()

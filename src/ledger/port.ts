@@ -249,6 +249,20 @@ export interface ListRequest {
   readonly limit: number
 }
 
+/** What may have changed stored totals of a partition since a moment, or still will. */
+export interface RecentRequest {
+  readonly partition: number
+  /** By the ledger's clock. */
+  readonly sinceMs: number
+  /**
+   * When a settled one was, as far as its note tells, for a driver that does not keep it; `undefined`
+   * counts as just now.
+   */
+  readonly settledMs: (note: string) => number | undefined
+  /** 1 to 10,000. */
+  readonly limit: number
+}
+
 /**
  * Every method throws `LedgerUnavailable` (or `Overloaded`) when there is no answer; a refusal is a
  * value. Rids are listed in ascending order.
@@ -265,6 +279,12 @@ export interface Ledger {
   claim(request: ClaimRequest): Promise<{ nowMs: number; reservations: readonly Reservation[] }>
   find(ref: ReservationRef): Promise<Reservation | undefined>
   list(request: ListRequest): Promise<readonly Reservation[]>
+  /**
+   * Pending reservations of a partition, whoever owns them, and those that were settled at a moment or
+   * after it, in no order; as many as the limit: there may be more. Settled ones are there for as long as
+   * they are remembered. May read much.
+   */
+  recent(request: RecentRequest): Promise<readonly Reservation[]>
   /**
    * Compares a partition with itself, and with `repair` mends it, in one step. What cannot be read is
    * reported and left as it is.

@@ -29,6 +29,13 @@ export function openRows(database: SqlDatabase) {
     `SELECT ${COLUMNS} FROM reservation WHERE owner = ? AND state = ? AND rid > ? AND rid >= ?
        AND rid < ? ORDER BY rid LIMIT ?`,
   )
+  // By an index each: what has not ended is due some time.
+  const listPending = database.prepare(
+    `SELECT ${COLUMNS} FROM reservation WHERE due IS NOT NULL AND state = 'P' LIMIT ?`,
+  )
+  const listSettled = database.prepare(
+    `SELECT ${COLUMNS} FROM reservation WHERE ended >= ? AND state = 'S' LIMIT ?`,
+  )
   return {
     subject(id: string): SubjectState | undefined {
       const row = getSubject.get(id)
@@ -88,6 +95,10 @@ export function openRows(database: SqlDatabase) {
     },
     prune(endedBeforeMs: number, limit: number): void {
       prune.run(endedBeforeMs, limit)
+    },
+    recent(sinceMs: number, limit: number): Reservation[] {
+      const rows = [...listPending.all(limit), ...listSettled.all(sinceMs, limit)]
+      return rows.slice(0, limit).map(reservationOf)
     },
     list(request: {
       owner: string

@@ -137,6 +137,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     find: ({ rid }) => read(() => rows.reservation(rid)),
     list: ({ owner, states, ridPrefix, after = '', limit }) =>
       read(() => rows.list({ owner, states, ridPrefix, after, limit })),
+    recent: ({ sinceMs, limit }) => read(() => rows.recent(sinceMs, limit)),
     async audit(request) {
       if (openReader !== undefined) {
         const seen = await audits.inSlices(request.partition, now()).catch(rethrowUnavailable)

@@ -224,6 +224,30 @@ export function ledgerContract(
         expect(await rids(['V'])).toEqual([])
       }))
 
+    it('names what is pending, and what was settled since a moment, whoever owns it', () =>
+      within(async (opened) => {
+        const { ledger, advance } = opened
+        const before = await reserved(opened, { rid: 'up_before' })
+        await reserved(opened, { rid: 'up_pending', user: 'u-another' })
+        const [late, void_] = [
+          await reserved(opened, { rid: 'up_late', user: 'u-another' }),
+          await reserved(opened, { rid: 'up_void' }),
+        ]
+        await ledger.finish(finishOf(before, 'S', 0))
+        await advance(1_000)
+        await ledger.finish({ ...finishOf(late, 'S', 0), note: `{"at":${START_MS + 1_000}}` })
+        await ledger.finish(finishOf(void_, 'V'))
+        const rids = async (sinceMs: number, limit = 10) => {
+          const settledMs = (note: string) => JSON.parse(note).at ?? START_MS
+          const found = await ledger.recent({ partition: 0, sinceMs, settledMs, limit })
+          return found.map(({ rid }) => rid).sort()
+        }
+        expect(await rids(START_MS)).toEqual(['up_before', 'up_late', 'up_pending'])
+        expect(await rids(START_MS + 1_000)).toEqual(['up_late', 'up_pending'])
+        expect(await rids(START_MS + 1_001)).toEqual(['up_pending'])
+        expect(await rids(START_MS, 2)).toHaveLength(2)
+      }))
+
     it('forgets what has ended after its retention, and nothing that is pending or condemned', () =>
       within(async (opened) => {
         const { ledger, advance } = opened

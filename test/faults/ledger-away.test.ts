@@ -58,6 +58,7 @@ function faulty(memory: Ledger): Ledger {
       answer(async () => (fault === 'fenced' ? fenced() : memory.finish(command))),
     find: (ref) => answer(() => memory.find(ref)),
     list: (request) => answer(() => memory.list(request)),
+    recent: (request) => answer(() => memory.recent(request)),
     claim: (request) => answer(() => memory.claim(request)),
   }
 }

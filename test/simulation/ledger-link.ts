@@ -74,6 +74,11 @@ export class LedgerLink implements Ledger {
     return (await this.#send({ what: 'list', request })) as readonly Reservation[]
   }
 
+  /** Nobody reconciles a simulation from inside. */
+  recent(): Promise<never> {
+    return Promise.reject(unavailable('nobody reconciles a simulation from inside'))
+  }
+
   /** One gateway's share is everything: sweepers are to meet. */
   async share(): Promise<readonly number[]> {
     return [0]

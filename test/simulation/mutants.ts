@@ -278,6 +278,7 @@ export function wrapped(ledger: Ledger, methods: Partial<Ledger>): Ledger {
     claim: (request) => ledger.claim(request),
     find: (ref) => ledger.find(ref),
     list: (request) => ledger.list(request),
+    recent: (request) => ledger.recent(request),
     share: () => ledger.share(),
     audit: (request) => ledger.audit(request),
     close: () => ledger.close(),

@@ -1,12 +1,16 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
-import type { ListRequest, Reservation } from '../port.ts'
+import type { ListRequest, RecentRequest, Reservation } from '../port.ts'
 import { type Ask, keysLike, membersOf, pagesOf, stateIn } from './canary-read.ts'
 import type { Found } from './find-records.ts'
 import { indexKey, recordKey } from './keys.ts'
 
 /** How long a list may take, in milliseconds: what has ended has no index. */
 export const LIST_BUDGET_MS = 2_000
+/** How long a walk for what is recent may take, in milliseconds: it is for an operator. */
+const RECENT_BUDGET_MS = 10_000
+/** States that change no stored total any more. */
+const PAST: ReadonlySet<string | undefined> = new Set(['V', 'X', 'D'])
 /** Pages of names that a list looks through at most. */
 const MAX_STEPS = 2_000
 
@@ -58,21 +62,52 @@ export function createListWalk({ clock, ask, find }: ListWalkOptions) {
     return found
   }
 
-  return async (request: ListRequest): Promise<Found> => {
+  async function list(request: ListRequest): Promise<Found> {
     const { partition, states, ridPrefix } = request
     const send = ask(partition)
     if (states.every((state) => state === 'P')) {
       return collect(request, membersOf(send, indexKey(partition)))
     }
+    const prefix = recordKey(partition, '')
+    const pages = keysLike(send, pattern(prefix + ridPrefix))
+    return alone(() => collect(request, ridsBehind(prefix, pages)))
+  }
+
+  /** One walk over all keys at a time. */
+  async function alone(walk: () => Promise<Found>): Promise<Found> {
     if (walking) throw new GatewayError('Overloaded', 'Cannot list: another list is under way')
     walking = true
     try {
-      const prefix = recordKey(partition, '')
-      return await collect(request, ridsBehind(prefix, keysLike(send, pattern(prefix + ridPrefix))))
+      return await walk()
     } finally {
       walking = false
     }
   }
+
+  /** All of it by names: one that is settled meanwhile has left the index, and is settled. */
+  async function walkRecent(request: RecentRequest): Promise<Found> {
+    const { partition, sinceMs, settledMs, limit } = request
+    const untilMs = clock.nowMs() + RECENT_BUDGET_MS
+    const prefix = recordKey(partition, '')
+    const kept = new Map<string, Reservation>()
+    const bad: Found['bad'] = []
+    const wanted = (bytes: Uint8Array) => !PAST.has(stateIn(bytes))
+    for await (const rids of ridsBehind(prefix, keysLike(ask(partition), pattern(prefix)))) {
+      for (const page of pagesOf(rids)) {
+        const found = await find(partition, page, wanted)
+        bad.push(...found.bad)
+        for (const each of found.reservations) {
+          const past = each.state === 'S' && (settledMs(each.note) ?? sinceMs) < sinceMs
+          if (each.state === 'P' || !past) kept.set(each.rid, each)
+        }
+      }
+      if (kept.size >= limit) break
+      if (clock.nowMs() > untilMs) throw tooMany()
+    }
+    return { reservations: [...kept.values()].slice(0, limit), bad, absent: [] }
+  }
+
+  return { list, recent: (request: RecentRequest) => alone(() => walkRecent(request)) }
 }
 
 function tooMany(): GatewayError {

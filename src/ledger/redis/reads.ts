@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import type { ListRequest, Reservation } from '../port.ts'
+import type { ListRequest, RecentRequest, Reservation } from '../port.ts'
 import { PAGE_KEYS, pagesOf, readUnderCanary, type StoredValue } from './canary-read.ts'
 import type { Diagnosis } from './diagnose.ts'
 import type { Fence } from './fence.ts'
@@ -23,6 +23,8 @@ export interface Reads {
    * it takes too long, or for ended ones while another such list is under way.
    */
   list(request: ListRequest): Promise<readonly Reservation[]>
+  /** Likewise. */
+  recent(request: RecentRequest): Promise<readonly Reservation[]>
 }
 
 /** Reads on the master of a partition: a replica may not have it yet. */
@@ -98,6 +100,14 @@ export function openReads({
     },
   })
 
+  async function walked(partition: number, walking: Promise<Found>) {
+    const { reservations, bad } = await walking
+    for (const one of bad) diagnosis.report(one)
+    // The walk may have begun over a full server, and ended over an empty one.
+    await valuesOf(partition, [], { aside: true })
+    return reservations
+  }
+
   return {
     async find(partition, rid) {
       const { reservations, bad } = await findAll(partition, [rid])
@@ -110,12 +120,7 @@ export function openReads({
       for (const key of absent) diagnosis.report({ key, why: 'is gone, though the index names it' })
       return reservations
     },
-    async list(request) {
-      const { reservations, bad } = await walk(request)
-      for (const one of bad) diagnosis.report(one)
-      // The walk may have begun over a full server, and ended over an empty one.
-      await valuesOf(request.partition, [], { aside: true })
-      return reservations
-    },
+    list: (request) => walked(request.partition, walk.list(request)),
+    recent: (request) => walked(request.partition, walk.recent(request)),
   }
 }

@@ -137,6 +137,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     share: () => members.share(clock.nowMs() + offsetMs),
     find,
     list: (request) => reads.list(request),
+    recent: (request) => reads.recent(request),
     audit: createAuditRedis({ topology, fence, run, clock }),
     close,
   }
