@@ -5,6 +5,7 @@ import { PROVIDERS, profileOf } from '../stores/profile-of.ts'
 import type { Store, StoreCredential } from '../stores/store.ts'
 import { NO_TRAITS } from '../stores/traits.ts'
 import { type Origin, parseOrigin } from './address.ts'
+import { buildEvents } from './build-events.ts'
 import { isPlaceholder } from './build-secrets.ts'
 import type { Environment } from './config.ts'
 import { parseInstant } from './parse-instant.ts'
@@ -46,6 +47,10 @@ export function buildStore(
   const addressing = input.addressing ?? profile?.addressing[0] ?? 'path'
   if (addressing === 'virtual') checkVirtual([endpoint, signed], origins)
   checkDomain(endpoint, signed, { ...scope, profile })
+  const traits = profile?.traits ?? NO_TRAITS
+  const events =
+    input.events &&
+    buildEvents(input.events, { traits: traits.events, report, path: [...scope.path, 'events'] })
   return {
     name,
     provider: input.provider,
@@ -60,7 +65,8 @@ export function buildStore(
     probe: input.probe,
     maxConcurrentCalls: input.maxConcurrentCalls,
     capabilities: capabilitiesFor(input, profile),
-    traits: profile?.traits ?? NO_TRAITS,
+    traits,
+    ...(events !== undefined && { events }),
   }
 }
 

@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Hashing } from '../hashing.ts'
 import { buildBucket } from './build-bucket.ts'
+import { checkEventTransport } from './build-events.ts'
 import { buildLedger, buildState } from './build-ledger.ts'
 import { buildPlan, type LimitIds } from './build-plan.ts'
 import { buildSecrets } from './build-secrets.ts'
@@ -115,6 +116,9 @@ function build(
       ledgerInput &&
       buildLedger(state, ledgerInput, { buckets: buckets.built.values(), report }),
     audit: audit && buildAudit(audit, common),
+  }
+  if (environment === 'production') {
+    checkEventTransport(stores.built.values(), { publicUrl: server?.publicUrl, report })
   }
   if (settings.ledger) checkRetention(settings.ledger, buckets.built.values(), report)
   if (!settings.server || !state || !settings.ledger || !settings.audit || !log || !signing) {

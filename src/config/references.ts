@@ -88,7 +88,10 @@ export async function resolveReferences(
 /** True for members whose text may be `file:PATH`. */
 function holdsSecret(path: Path): boolean {
   if (path[0] === 'ledger') return path[1] === 'password' || path[1] === 'sentinelPassword'
-  return path[0] === 'secrets' || (path[0] === 'stores' && path[2] === 'credentials')
+  if (path[0] === 'stores') {
+    return path[2] === 'credentials' || (path[2] === 'events' && path[3] === 'secret')
+  }
+  return path[0] === 'secrets'
 }
 
 /** True for members whose text is the path of a PEM file. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { PROVIDERS } from '../stores/profile-of.ts'
+import { eventsSchema } from './schema-events.ts'
 import {
   flag,
   integer,
@@ -150,6 +151,9 @@ export const storeSchema = members({
   capabilities: capabilitiesSchema
     .optional()
     .describe('What you know this store to do; it replaces what the profile expects.'),
+  events: eventsSchema
+    .optional()
+    .describe('How its events come in. Default: none are taken, and uploads settle without.'),
 })
 
 export type StoreInput = z.output<typeof storeSchema>

@@ -1,5 +1,5 @@
 import type { GatewayContext } from './context.ts'
-import { placementIn } from './store-truth.ts'
+import { probePlacements } from './store-truth.ts'
 
 /** A store's clock is looked at when no call has shown it for so long, in milliseconds. */
 const EVERY_MS = 60_000
@@ -17,7 +17,7 @@ export function startClockWatch(
 
   function lookAtAll(): void {
     for (const store of context.config.stores.values()) {
-      const placement = placementIn(context.config, store.name)
+      const [placement] = probePlacements(context.config, store.name)
       const { clockMeasuredAt } = context.storeHealth.of(store.name)
       const agoMs = context.clock.nowMs() - Date.parse(clockMeasuredAt ?? '')
       // Never measured is no number, and a clock that was set back says nothing of how long ago it was.

@@ -31,7 +31,7 @@ const KEY = ObjectKey.parse('key')
  * asked for: an object of one byte, with no checksum, tag or class.
  */
 export function whatIsSigned(
-  { config }: Pick<GatewayContext, 'config'>,
+  { clock, config }: Pick<GatewayContext, 'clock' | 'config'>,
   { store: { name }, bucket: storeBucket }: Placement,
 ): readonly WhatIsSigned[] {
   const here = [...config.buckets.values()].filter(({ placements: [first] }) => {
@@ -39,16 +39,16 @@ export function whatIsSigned(
   })
   return here.map((bucket) => ({
     bucket: bucket.name,
-    put: uploadBy('put', bucket),
-    post: uploadBy('post', bucket),
-    multipart: uploadBy('multipart', bucket),
-    download: download(bucket),
+    put: uploadBy('put', bucket, clock.nowMs()),
+    post: uploadBy('post', bucket, clock.nowMs()),
+    multipart: uploadBy('multipart', bucket, clock.nowMs()),
+    download: download(bucket, clock.nowMs()),
   }))
 }
 
 /** Tells the log of buckets into which nothing can be uploaded, or only what an override lets through. */
 export function tellRefusals(
-  context: Pick<GatewayContext, 'config' | 'log'>,
+  context: Pick<GatewayContext, 'clock' | 'config' | 'log'>,
   placement: Placement,
 ): void {
   const { log, config } = context
@@ -70,10 +70,10 @@ export function tellRefusals(
   log.warn('store.copy_hole_allowed', { store: seen.store.name, bucket: seen.bucket })
 }
 
-function uploadBy(form: GrantForm, bucket: Bucket): Signed {
+function uploadBy(form: GrantForm, bucket: Bucket, nowMs: number): Signed {
   const [placement] = bucket.placements
   const { capabilities } = placement.store
-  const asked = { form, exactSize: true, sizeBytes: 1, overwrite: false, bindings: {} }
+  const asked = { form, exactSize: true, sizeBytes: 1, overwrite: false, bindings: {}, nowMs }
   return verdict(
     () => assertUploadEnforceable(bucket, { placement, key: KEY }, asked),
     guaranteesOf(capabilities, {
@@ -86,8 +86,10 @@ function uploadBy(form: GrantForm, bucket: Bucket): Signed {
   )
 }
 
-function download({ placements: [placement], download: { disposition } }: Bucket): Signed {
-  return verdict(() => assertDownloadEnforceable({ placement, key: KEY }, { disposition }))
+function download({ placements: [placement], download: rules }: Bucket, nowMs: number): Signed {
+  const { disposition, expiresInSeconds } = rules
+  const wanted = { disposition, expiresInSeconds, nowMs }
+  return verdict(() => assertDownloadEnforceable({ placement, key: KEY }, wanted))
 }
 
 function verdict(assert: () => void, guarantees?: Guarantees): Signed {
