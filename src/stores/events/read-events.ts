@@ -1,19 +1,11 @@
-import { unauthenticated } from '../../auth/bearer.ts'
 import type { Hashing } from '../../hashing.ts'
 import type { Store } from '../store.ts'
 import { detectRecords, type FoundRecord } from './detect.ts'
-import {
-  B2_SIGNATURE,
-  isEventSecret,
-  isOpaqueProof,
-  isSignedByB2,
-  presentedPassword,
-  presentedToken,
-} from './event-auth.ts'
-import { parseEventJson, unreadable } from './event-json.ts'
 import { eventKeys } from './event-keys.ts'
 import type { EventDelivery, EventPorts } from './event-ports.ts'
+import type { EventRecord } from './event-record.ts'
 import type { EventSettings } from './event-settings.ts'
+import { proveDelivery } from './prove-delivery.ts'
 import type { StoreEvent } from './store-event.ts'
 
 /** Characters of an event's id: 128 bits. */
@@ -33,51 +25,40 @@ export async function readEvents(
   delivery: EventDelivery,
   ports: EventPorts,
 ): Promise<readonly StoreEvent[]> {
-  const settings = store?.events
-  const body = await provenBody(settings, delivery, ports)
-  if (settings === undefined) throw unauthenticated()
-  if (body === undefined) throw unreadable('it is not JSON')
-  return detectRecords(body, settings).map((found) => eventOf(found, settings, ports.hashing))
-}
-
-/** The body as JSON, `undefined` when it is none. Parsed after the proof, unless the proof is in it. */
-async function provenBody(
-  settings: EventSettings | undefined,
-  { headers, raw }: EventDelivery,
-  { hashing }: EventPorts,
-): Promise<unknown> {
-  const isSecret = (presented: string) => isEventSecret(presented, settings, hashing)
-  if (isSecret(presentedToken(headers) ?? '')) return parseEventJson(raw)
-  if (settings?.auth === 'basic-or-bearer' && isSecret(presentedPassword(headers) ?? '')) {
-    return parseEventJson(raw)
-  }
-  const signature = headers.get(B2_SIGNATURE)
-  if (settings?.auth === 'hmac' && signature !== null) {
-    if (isSignedByB2(signature, raw, { settings, hashing })) return parseEventJson(raw)
-  }
-  if (settings?.auth === 'opaque') {
-    const body = parseEventJson(raw)
-    if (isOpaqueProof(body, isSecret)) return body
-  }
-  throw unauthenticated()
+  const { settings, body, isNotification, wrappers, messageId } = await proveDelivery(
+    store?.events,
+    delivery,
+    ports,
+  )
+  if (!isNotification) return []
+  const { shape } = settings
+  const found = detectRecords(body, { shape, wrappers, messageId })
+  return found.map((record) => eventOf(record, settings, ports.hashing))
 }
 
 function eventOf(
-  { record, messageId }: FoundRecord,
+  { record, messageId, keyUnsure }: FoundRecord,
   { shape, keys }: EventSettings,
   hashing: Hashing,
 ): StoreEvent {
   const { keyRaw, eventName, eventId, ...told } = record
-  const { bucket, versionId, sequencer, etag, eventTime } = told
-  const own = eventId ?? messageId
-  const parts =
-    own === undefined
-      ? [bucket, keyRaw, versionId ?? sequencer ?? etag ?? '', eventTime ?? '', eventName]
-      : [own]
   return {
     ...told,
     shape,
-    keys: eventKeys(keyRaw, { keys, unsure: false }),
-    id: hashing.sha256Hex(JSON.stringify(parts)).slice(0, ID_CHARACTERS),
+    keys: eventKeys(keyRaw, { keys: keyUnsure ? 'raw' : keys, unsure: keyUnsure }),
+    id: idOf(record, messageId, hashing),
   }
+}
+
+/** The provider's own id of the event or of its message, else all that tells events of one key apart. */
+function idOf(record: EventRecord, messageId: string | undefined, hashing: Hashing): string {
+  const { bucket, keyRaw, versionId, sequencer, etag, eventTime = '', eventName, eventId } = record
+  const version = versionId ?? sequencer ?? etag ?? ''
+  const parts =
+    eventId !== undefined
+      ? ['event', eventId]
+      : messageId !== undefined
+        ? ['message', messageId]
+        : ['record', bucket, keyRaw, version, eventTime, eventName]
+  return hashing.sha256Hex(JSON.stringify(parts)).slice(0, ID_CHARACTERS)
 }

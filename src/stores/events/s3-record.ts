@@ -91,6 +91,11 @@ function ticketOf(object: unknown): Pick<EventRecord, 'ticket'> {
   const found = [...members, ...pairs]
     .filter(([name]) => typeof name === 'string' && name.toLowerCase() === TICKET_HEADER)
     .map(([, value]) => value)
-  const ticket = found.filter((value) => typeof value === 'string').join(',')
-  return ticket === '' || ticket.length > MAX_TICKET_CHARACTERS ? {} : { ticket }
+  return withTicket(found.filter((value) => typeof value === 'string').join(','))
+}
+
+/** A sealed ticket, unless it is longer than a few of them could be. */
+export function withTicket(ticket: string | undefined): Pick<EventRecord, 'ticket'> {
+  const isTicket = ticket !== undefined && ticket !== '' && ticket.length <= MAX_TICKET_CHARACTERS
+  return isTicket ? { ticket } : {}
 }
