@@ -41,6 +41,11 @@ export const nodeHashing: Hashing = {
   },
 }
 
+/** MD5 of UTF-8 text, 16 bytes: S3 wants it with some requests, and nothing else here relies on it. */
+export function nodeMd5(text: string): Uint8Array {
+  return hash('md5', text, 'buffer')
+}
+
 /** Texts are laid behind the pad in one buffer that is kept, and a head that is there already stays. */
 function sha256Of(pad: Buffer, encoding: 'hex' | 'binary' = 'hex'): TextHash {
   let block = Buffer.alloc(0)

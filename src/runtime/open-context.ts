@@ -21,7 +21,7 @@ import { createStoreClient } from '../stores/s3-client.ts'
 import { createStoreHealth } from '../stores/store-health.ts'
 import { openAudit } from './audit-sink.ts'
 import { openTelemetry } from './metrics.ts'
-import { nodeHashing } from './node-hashing.ts'
+import { nodeHashing, nodeMd5 } from './node-hashing.ts'
 import { openLedger } from './open-ledger.ts'
 import { openState } from './open-state.ts'
 import { createPooledRandom } from './pooled-random.ts'
@@ -81,7 +81,11 @@ export async function openContext(
     presigner: choosePresigner({ wanted: config.signing.presigner, hashing: nodeHashing }),
     send: (url, init) => fetch(url, init),
     storeClient: countedStoreClient(
-      createStoreClient({ fetch: (url, init) => fetch(url, init), health: storeHealth }),
+      createStoreClient({
+        fetch: (url, init) => fetch(url, init),
+        health: storeHealth,
+        md5: nodeMd5,
+      }),
       telemetry,
     ),
     storeHealth,

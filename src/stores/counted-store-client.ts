@@ -30,5 +30,9 @@ export function countedStoreClient(client: StoreClient, telemetry: Telemetry): S
     abortMultipart: (place, uploadId) =>
       counted(at(place), 'abort-multipart', client.abortMultipart(place, uploadId)),
     listMultiparts: (place) => counted(at(place), 'list-multiparts', client.listMultiparts(place)),
+    corsRules: (placement) =>
+      counted(placement.store.name, 'cors-rules', client.corsRules(placement)),
+    putCorsRules: (placement, rules) =>
+      counted(placement.store.name, 'put-cors-rules', client.putCorsRules(placement, rules)),
   }
 }

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { createCorsCalls, type Md5Of } from './cors-calls.ts'
 import { parseHeadAnswer, storeTime } from './head-answer.ts'
 import { parseListAnswer } from './list-answer.ts'
 import { createMultipartCalls } from './multipart-calls.ts'
@@ -24,6 +25,8 @@ export interface StoreClientOptions {
   readonly clock?: Clock
   /** Sees every call, and says which ones may be made. Default: nobody does. */
   readonly health?: StoreHealth
+  /** Default: bodies go without `content-md5`. */
+  readonly md5?: Md5Of
 }
 
 // 1,000 keys of 1,024 bytes, each byte percent-encoded, and their surroundings, twice over.
@@ -37,6 +40,7 @@ export function createStoreClient({
   fetch,
   clock = systemClock,
   health,
+  md5,
 }: StoreClientOptions): StoreClient {
   const call = createSignedCall({ send: fetch, clock, health })
   return {
@@ -45,6 +49,7 @@ export function createStoreClient({
     headBucket: (placement) => headBucket(call, placement),
     list: (placement, request) => listObjects(call, placement, request),
     ...createMultipartCalls(call, clock),
+    ...createCorsCalls(call, md5),
   }
 }
 

@@ -19,7 +19,7 @@ export interface StoreCall {
   readonly store: Store
   /** For messages: "Cannot <verb>: …". */
   readonly verb: string
-  readonly method: 'HEAD' | 'GET' | 'DELETE' | 'POST'
+  readonly method: 'HEAD' | 'GET' | 'DELETE' | 'POST' | 'PUT'
   readonly location: StoreLocation
   readonly query: ReadonlyMap<string, string>
   /** More headers, lower-case: signed and sent. Default: none. */

@@ -1,4 +1,5 @@
 import type { ObjectKey } from '../object-key.ts'
+import type { CorsRule } from './cors-rules.ts'
 import type { Placement } from './store.ts'
 
 /** An object at its place: the placement and the key without the placement's prefix. */
@@ -113,4 +114,15 @@ export interface StoreClient {
   abortMultipart(place: ObjectPlace, uploadId: string): Promise<void>
   /** The uploads of exactly this key that are pending, in the store's order. */
   listMultiparts(place: ObjectPlace): Promise<readonly PendingMultipart[]>
+  /**
+   * The bucket's rules for pages of other origins; none is an empty list. Undefined where the store
+   * does not know the request, or says so. Throws `StoreUnavailable` also for rules that hold what
+   * Signet could not write back.
+   */
+  corsRules(placement: Placement): Promise<readonly CorsRule[] | undefined>
+  /**
+   * Replaces all rules of the bucket. False where the store has no such request: nothing has changed
+   * then. Safe to repeat.
+   */
+  putCorsRules(placement: Placement, rules: readonly CorsRule[]): Promise<boolean>
 }

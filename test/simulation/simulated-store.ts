@@ -7,6 +7,7 @@ import type {
   PartToComplete,
   StoreClient,
 } from '../../src/stores/store-client.ts'
+import { NO_MULTIPART } from '../support/no-multipart.ts'
 import type { Circumstances, Faults } from './faults.ts'
 import type { Life } from './ledger-link.ts'
 import type { Form, Put } from './read-grant.ts'
@@ -125,6 +126,7 @@ export class SimulatedStore {
   clientOf(life: Life): StoreClient {
     const listed = new Set<string>()
     return {
+      ...NO_MULTIPART,
       head: (place) => this.#call(life, () => this.#head(place)),
       remove: (place) => this.#call(life, () => this.#remove(place)),
       headBucket: () => this.#call(life, () => undefined),

@@ -4,7 +4,7 @@ async function unexpected(): Promise<never> {
   throw new Error('Cannot answer: this store of a test takes no such call')
 }
 
-/** The multipart calls, and the one for a bucket, of a store client made for a test that never makes them. */
+/** The multipart calls, and those for a bucket, of a store client made for a test that never makes them. */
 export const NO_MULTIPART = {
   headBucket: unexpected,
   createMultipart: unexpected,
@@ -12,4 +12,6 @@ export const NO_MULTIPART = {
   completeMultipart: unexpected,
   abortMultipart: unexpected,
   listMultiparts: unexpected,
+  corsRules: unexpected,
+  putCorsRules: unexpected,
 } satisfies Partial<StoreClient>
