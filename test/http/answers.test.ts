@@ -107,6 +107,7 @@ describe('answers', () => {
     const other = await gateway.create({ key: 'acme/alice/other' })
     await expectDescribed('abortUpload', gateway.call('DELETE', `/v1/uploads/${other.id}`))
 
+    await expectDescribed('probeStore', admin('stores/main/probe', 'POST'))
     for (const [id, path] of [
       ['listStores', 'stores'],
       ['listBuckets', 'buckets'],
