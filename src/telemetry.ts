@@ -15,6 +15,8 @@ export interface Telemetry {
   signerMisbehaved(facts: { store: string }): void
   /** An object carried a ticket that is not its own: an alarm. */
   ticketRefused(facts: { bucket: string }): void
+  /** An object shows the effect of a header that nobody signed: an alarm. Names of a closed set. */
+  objectAltered(facts: { bucket: string; header: string }): void
   /** A reply that must not happen (`CORRUPT`, a forged fingerprint): an alarm. */
   ledgerAlarmed(facts: { op: string; code: string }): void
   /** A rate refused again, and the ledger was not asked. */
@@ -57,6 +59,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const deleted = count('signet.objects.deleted', 'Objects deleted through the gateway')
   const signer = count('signet.alarm.signer', 'Grants withheld because the signer misbehaved')
   const tickets = count('signet.alarm.tickets', 'Objects with a forged or foreign ticket')
+  const altered = count('signet.alarm.altered', 'Objects with unsigned headers, by header')
   const ledger = count('signet.alarm.ledger', 'Ledger replies that must not happen')
   const known = count('signet.ledger.refusals_remembered', 'Refusals by rates without the ledger')
   const open = count('signet.failed_open', 'Requests let through by a fail policy')
@@ -82,6 +85,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     objectDeleted: (labels) => deleted.add(1, labels),
     signerMisbehaved: (labels) => signer.add(1, labels),
     ticketRefused: (labels) => tickets.add(1, labels),
+    objectAltered: (labels) => altered.add(1, labels),
     ledgerAlarmed: (labels) => ledger.add(1, labels),
     refusalRemembered: (labels) => known.add(1, labels),
     failedOpen: (labels) => open.add(1, labels),

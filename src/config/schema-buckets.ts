@@ -101,6 +101,11 @@ const uploadSchema = members({
   oversized: oneOf(['keep', 'delete'])
     .default('keep')
     .describe('What happens to an object that turns out larger than was reserved.'),
+  altered: oneOf(['keep', 'delete'])
+    .default('keep')
+    .describe(
+      'What happens to an object sent with unsigned x-amz-* headers: tags, access for others, a redirect, a storage class.',
+    ),
 }).prefault({})
 
 const downloadSchema = members({

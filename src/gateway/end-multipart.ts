@@ -97,8 +97,13 @@ const REASONS = {
 const BY_OBJECT = 'the object is larger than was reserved, or came too late to fit'
 
 /** The error of a rejected upload: the same words each time. */
-export function rejectedError({ rejectedFor }: Pick<UploadNote, 'rejectedFor'>): GatewayError {
-  const why = rejectedFor === undefined ? BY_OBJECT : REASONS[rejectedFor]
+export function rejectedError({
+  rejectedFor,
+  altered,
+}: Pick<UploadNote, 'rejectedFor' | 'altered'>): GatewayError {
+  const byObject =
+    altered === undefined ? BY_OBJECT : `the object was sent with ${altered.join(', ')}, unsigned`
+  const why = rejectedFor === undefined ? byObject : REASONS[rejectedFor]
   return new GatewayError('UploadRejected', `Cannot complete the upload: ${why}`)
 }
 

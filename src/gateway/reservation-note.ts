@@ -58,6 +58,11 @@ export interface UploadNote {
   readonly leftover?: { readonly sinceMs: number }
   /** Nothing may be there already, where only the gateway's Complete can see to it. */
   readonly writeOnce?: true
+  /**
+   * `x-amz-*` headers of its own that are signed with a PUT, besides metadata: names with commas between
+   * them. What was asked for cannot be changed by anybody, so none of it is looked for.
+   */
+  readonly signed?: string
   /** The caller said that it is there, while its form can still replace it. */
   readonly seen?: SeenObject
   /** The object that an overwrite replaces, once it is known to have been charged, and to whom. */
@@ -71,6 +76,8 @@ export interface UploadNote {
   readonly rejected?: true
   /** Why, of one that was rejected before it was put together. */
   readonly rejectedFor?: RejectReason
+  /** Headers that nobody signed and that its object shows the effect of: why it was rejected. */
+  readonly altered?: readonly string[]
   /** Looks of the sweeper that the store did not answer. */
   readonly failures?: number
   /** Once settled. */

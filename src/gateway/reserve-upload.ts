@@ -81,6 +81,7 @@ export function uploadNoteFor(
     ...(wanted.overwrite && { overwrite: true as const }),
     ...(plan.form === 'post' && { post: true as const }),
     ...(wanted.atMost === true && { atMost: true as const }),
+    ...signedNote(plan),
     ...(plan.multipart !== undefined && {
       multipart: {
         ...plan.multipart,
@@ -89,6 +90,16 @@ export function uploadNoteFor(
       ...(plan.writeOnce && { writeOnce: true as const }),
     }),
   }
+}
+
+/** What a PUT signs of those that somebody could add otherwise. */
+function signedNote({ form, bindings }: UploadPlan): Pick<UploadNote, 'signed'> {
+  if (form !== 'put') return {}
+  const names = [
+    ...(bindings.storageClass === undefined ? [] : ['x-amz-storage-class']),
+    ...(bindings.tags === undefined ? [] : ['x-amz-tagging']),
+  ]
+  return names.length === 0 ? {} : { signed: names.join(',') }
 }
 
 /**

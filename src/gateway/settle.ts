@@ -12,6 +12,7 @@ import { currentLimits } from './current-limits.ts'
 import { mayStillCome } from './last-byte.ts'
 import { ownTicket } from './own-ticket.ts'
 import { recovering } from './refusal.ts'
+import { type Rejection, rejectionOf } from './rejection.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
 /** Of a version, in characters, that a record keeps. */
@@ -72,10 +73,11 @@ export async function settle(
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
   const found = { place, head, ticket }
+  const rejection = await rejectionOf(context, reservation.rid, note, found)
   const settlement =
-    head.sizeBytes > note.sizeBytes
-      ? await reject(context, reservation, note, found)
-      : await record(context, reservation, note, found)
+    rejection === undefined
+      ? await record(context, reservation, note, found)
+      : await reject(context, reservation, rejection, found)
   if (replaced !== undefined) await postOrLeave(context, replaced, place)
   return settlement
 }
@@ -179,21 +181,14 @@ function asSettledBefore({ note: text, actual }: Standing): Settlement {
   return { how: 'settled', note, sizeBytes: actual }
 }
 
-/** An object larger than what was reserved: recorded as it is, or removed where the bucket says so. */
+/** An object other than what was granted: recorded as it is, or removed where the bucket says so. */
 async function reject(
   context: GatewayContext,
   reservation: Reservation,
-  note: UploadNote,
+  { note, rule }: Rejection,
   found: OwnObject,
 ): Promise<Settlement> {
   const { place, head } = found
-  context.log.error('upload.oversized', {
-    uploadId: reservation.rid,
-    bucket: note.bucket,
-    reservedBytes: note.sizeBytes,
-    actualBytes: head.sizeBytes,
-  })
-  const rule = context.config.buckets.get(note.bucket)?.upload.oversized ?? 'keep'
   if (rule === 'keep') return record(context, reservation, note, { ...found, rejected: true })
   await context.storeClient.remove(place)
   const after = await context.storeClient.head(place)

@@ -22,6 +22,7 @@ export const bucketsSchema = z.object({
         expiresInSecondsMax: seconds,
         writeOnce: z.boolean().optional(),
         oversized: z.enum(['keep', 'delete']),
+        altered: z.enum(['keep', 'delete']),
         multipartThresholdBytes: z.int(),
         multipartLifetimeSeconds: seconds,
         strictHeaders: z.boolean(),

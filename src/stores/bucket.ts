@@ -31,6 +31,11 @@ export interface UploadRules {
   /** What happens to an object larger than its reservation. Default `keep`: recorded as it is. */
   readonly oversized: 'keep' | 'delete'
   /**
+   * What happens to an object that was sent with headers nobody signed: tags, access for others, a
+   * redirect, another storage class. Default `keep`: rejected, and recorded as it is.
+   */
+  readonly altered: 'keep' | 'delete'
+  /**
    * Mode `auto` cuts larger objects into parts, in bytes. Default 64 MiB, or what the store takes in
    * one PUT where that is less.
    */

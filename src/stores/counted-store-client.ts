@@ -16,6 +16,7 @@ export function countedStoreClient(client: StoreClient, telemetry: Telemetry): S
   const at = ({ placement }: ObjectPlace) => placement.store.name
   return {
     head: (place, versionId) => counted(at(place), 'head', client.head(place, versionId)),
+    acl: (place) => counted(at(place), 'acl', client.acl(place)),
     remove: (place) => counted(at(place), 'remove', client.remove(place)),
     headBucket: (placement) =>
       counted(placement.store.name, 'head-bucket', client.headBucket(placement)),

@@ -31,6 +31,9 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
   if (versionId !== '' && !VERSION_ID.test(versionId)) {
     throw new TypeError('Cannot read the answer: odd version')
   }
+  const storageClass = headers.get('x-amz-storage-class')
+  const redirect = headers.get('x-amz-website-redirect-location')
+  const tags = headers.get('x-amz-tagging-count') ?? ''
   const lastModifiedMs = dateMs(headers.get('last-modified'))
   return {
     found: true,
@@ -41,6 +44,9 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
     ...(versionId !== '' && { versionId }),
     ...(lastModifiedMs !== undefined && { lastModified: toTimestamp(lastModifiedMs) }),
     metadata: metadataOf(headers),
+    ...(storageClass !== null && storageClass !== '' && { storageClass }),
+    ...(/^[0-9]{1,4}$/.test(tags) && { tagCount: Number(tags) }),
+    ...(redirect !== null && redirect !== '' && { redirect }),
     ...storeTime(headers),
   }
 }

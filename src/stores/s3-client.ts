@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { type AccessRules, parseAclAnswer } from './acl-answer.ts'
 import { createCorsCalls, type Md5Of } from './cors-calls.ts'
 import { parseHeadAnswer, storeTime } from './head-answer.ts'
 import { parseListAnswer } from './list-answer.ts'
@@ -29,6 +30,8 @@ export interface StoreClientOptions {
   readonly md5?: Md5Of
 }
 
+// 100 grants (S3 User Guide, access control list overview), and their surroundings.
+const MAX_ACL_BYTES = 128 * 1024
 // 1,000 keys of 1,024 bytes, each byte percent-encoded, and their surroundings, twice over.
 const MAX_LIST_BYTES = 8 * 1024 * 1024
 
@@ -45,6 +48,7 @@ export function createStoreClient({
   const call = createSignedCall({ send: fetch, clock, health })
   return {
     head: (place, versionId) => headObject(call, place, versionId),
+    acl: (place) => readAcl(call, place),
     remove: (place) => removeObject(call, place),
     headBucket: (placement) => headBucket(call, placement),
     list: (placement, request) => listObjects(call, placement, request),
@@ -75,6 +79,26 @@ async function headObject(
 // 405 with this header is a HEAD of a delete marker by its version (S3 API, HeadObject).
 function isAbsent({ status, headers }: Response): boolean {
   return status === 404 || (status === 405 && headers.get('x-amz-delete-marker') === 'true')
+}
+
+/** Not known, and no failure: no such operation, no permission for it, or no object any more. */
+const NO_ACL: readonly number[] = [400, 403, 404, 405, 501]
+
+async function readAcl(call: SignedCall, place: ObjectPlace): Promise<AccessRules> {
+  const wanted: StoreCall = {
+    store: place.placement.store,
+    verb: 'read the access rules',
+    method: 'GET',
+    location: locationOf(place),
+    query: new Map([['acl', '']]),
+    accepts: ({ status }) => status === 200 || NO_ACL.includes(status),
+  }
+  const response = await call(wanted)
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    return 'unknown'
+  }
+  return parseAclAnswer(await usableAnswer(wanted, () => readCapped(response, MAX_ACL_BYTES)))
 }
 
 async function removeObject(call: SignedCall, place: ObjectPlace): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ObjectKey } from '../object-key.ts'
+import type { AccessRules } from './acl-answer.ts'
 import type { CorsRule } from './cors-rules.ts'
 import type { Placement } from './store.ts'
 
@@ -22,6 +23,12 @@ export type HeadResult =
       readonly lastModified?: string
       /** `x-amz-meta-*` without the prefix, lower-case names. */
       readonly metadata: ReadonlyMap<string, string>
+      /** Absent for the store's usual one. */
+      readonly storageClass?: string
+      /** How many tags it has; absent where the store does not tell. */
+      readonly tagCount?: number
+      /** Where a website on the bucket would redirect to. */
+      readonly redirect?: string
       readonly storeNowMs?: number
     }
   | { readonly found: false; readonly storeNowMs?: number }
@@ -80,6 +87,8 @@ export type CompleteOutcome = 'completed' | 'conflict' | 'busy' | 'gone' | 'inva
  */
 export interface StoreClient {
   head(place: ObjectPlace, versionId?: string): Promise<HeadResult>
+  /** Who the object is open to; `unknown` where the store does not say, or not to this credential. */
+  acl(place: ObjectPlace): Promise<AccessRules>
   /** Deletes the object; one that is not there is no error. */
   remove(place: ObjectPlace): Promise<void>
   /** Looks whether the bucket answers, whatever it says, in the background: its `Date` is noted. */

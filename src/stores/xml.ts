@@ -12,7 +12,7 @@ const parser = new XMLParser({
   ignoreDeclaration: true,
   ignorePiTags: true,
   maxNestedTags: 16,
-  isArray: (name) => ['Contents', 'Part', 'Upload'].includes(name),
+  isArray: (name) => ['Contents', 'Part', 'Upload', 'Grant'].includes(name),
 })
 
 /**

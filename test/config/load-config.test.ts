@@ -34,6 +34,7 @@ describe('a configuration', () => {
         expiresInSecondsMax: 3_600,
         writeOnce: undefined,
         oversized: 'keep',
+        altered: 'keep',
         multipartThresholdBytes: 67_108_864,
         multipartLifetimeSeconds: 86_400,
         strictHeaders: false,

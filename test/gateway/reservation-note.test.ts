@@ -20,6 +20,8 @@ describe('the note of an upload comes back as it was', () => {
     pending: PENDING,
     'looked at': { ...PENDING, failures: 2 },
     settled: SETTLED,
+    'with signed headers': { ...PENDING, signed: 'x-amz-tagging' },
+    'rejected for what was added': { ...SETTLED, rejected: true, altered: ['x-amz-acl'] },
     'settled with a version, over an object': { ...SETTLED, versionId: 'v1', overwrite: true },
     'with an etag of a look that settled nothing': { ...PENDING, etag: '"d41d8cd9"' },
     'settled where the store gave no etag': { ...PENDING, settledMs: 1_768_478_405_000 },

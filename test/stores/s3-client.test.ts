@@ -235,3 +235,23 @@ function answered(answer: () => Response) {
   const send: SendRequest = () => Promise.resolve(answer())
   return createStoreClient({ fetch: send })
 }
+
+describeOnCeph('access rules', (ceph) => {
+  it('are private until somebody else is let in, and unknown of what is not there', async () => {
+    const placement = await newPlacement(ceph)
+    const put = (headers: Record<string, string>) =>
+      storeClient(ceph).fetch(`${ceph.endpoint}/${placement.bucket}/k`, {
+        method: 'PUT',
+        headers,
+        body: 'hello',
+      })
+    const place = placeOf('k', placement)
+    expect(await client.acl(place)).toBe('unknown')
+    await put({})
+    expect(await client.acl(place)).toBe('private')
+    for (const acl of ['public-read', 'authenticated-read']) {
+      await put({ 'x-amz-acl': acl })
+      expect(await client.acl(place)).toBe('shared')
+    }
+  })
+})

@@ -89,6 +89,7 @@ export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
       expiresInSecondsMax: 3600,
       writeOnce: undefined,
       oversized: 'keep',
+      altered: 'keep',
       multipartThresholdBytes: 64 * 2 ** 20,
       multipartLifetimeSeconds: 86_400,
       strictHeaders: false,
