@@ -34,6 +34,13 @@ export interface Telemetry {
   storeBreakerMoved(facts: { store: string; state: 'closed' | 'open' }): void
   /** The store's clock minus ours. */
   storeClockMeasured(facts: { store: string; offsetSeconds: number }): void
+  /** Events of a store: `settled` changed something, `ignored` nothing, `failed` ones are the sweeper's. */
+  eventHandled(facts: {
+    store: string
+    outcome: 'settled' | 'ignored' | 'failed' | 'refused'
+    reason: string
+    events: number
+  }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
@@ -71,6 +78,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const unmade = count('signet.store.refused', 'Calls to a store that were not made, by why')
   const breaker = gauge('signet.store.breaker', '1 while a store is away and calls fail at once')
   const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
+  const events = count('signet.events', 'Events of stores, by outcome and reason')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
 
   return {
@@ -99,6 +107,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     storeCallRefused: (labels) => unmade.add(1, labels),
     storeBreakerMoved: ({ store, state }) => breaker.record(state === 'open' ? 1 : 0, { store }),
     storeClockMeasured: ({ store, offsetSeconds }) => clock.record(offsetSeconds, { store }),
+    eventHandled: ({ events: number, ...labels }) => events.add(number, labels),
     sweepFinished: ({ claimed, ended: done, failed }) => {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })

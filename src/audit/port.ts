@@ -11,6 +11,7 @@ export interface AuditEvent {
     | 'download.granted'
     | 'download.refused'
     | 'object.deleted'
+    | 'object.gone'
     | 'object.listed'
     | 'request.refused'
     | 'usage.adjustment_requested'

@@ -77,8 +77,11 @@ async function settled(
   }
 }
 
-/** A form that is still alive can replace the object: what it can take stays reserved until then. */
-async function markSeen(
+/**
+ * Notes what was seen of a form's object. A form that is still alive can replace it: what it can take stays
+ * reserved until then. Throws `LedgerUnavailable`.
+ */
+export async function markSeen(
   context: GatewayContext,
   reservation: Reservation,
   note: UploadNote,

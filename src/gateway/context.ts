@@ -14,6 +14,7 @@ import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
 import type { Completions } from './completions.ts'
+import type { EventQueue } from './event-queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LocalLimiter } from './local-limiter.ts'
@@ -52,6 +53,8 @@ export interface GatewayContext {
   readonly failOpenLog: FailOpenLog
   /** Uploads of parts that are being completed in this process. */
   readonly completions: Completions
+  /** Events of stores that wait to be looked after. */
+  readonly events: EventQueue
   /** Told of what shadow limits would have refused, by tenant and policy. */
   readonly shadowLog: RareLog
   /** Current first; older ones still verify. */

@@ -1,4 +1,4 @@
-import { openTicket, type Ticket } from '../ledger/ticket.ts'
+import { openTicket, type Ticket, type TicketPlace } from '../ledger/ticket.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 import { ticketPlace } from './ticket-place.ts'
@@ -20,18 +20,30 @@ export function ownTicket(
 ): Ticket | undefined {
   const text = head.metadata.get(TICKET_NAME)
   if (text === undefined) return undefined
-  const keys = { hashing: context.hashing, keys: context.ticketKeys }
-  let own: Ticket | undefined
-  let forged = false
-  // All of them, however many: one that was not looked at would be hidden. Headers are short enough.
-  for (const value of text.split(',')) {
-    const ticket = openTicket(keys, value.trim(), ticketPlace(place))
-    if (ticket === undefined) forged = true
-    else if (own === undefined || ticket.issuedMs > own.issuedMs) own = ticket
-  }
+  const { own, forged } = ticketIn(context, ticketPlace(place), text)
   if (forged) {
     context.telemetry.ticketRefused({ bucket: place.placement.bucket })
     context.log.warn('ticket.refused', { store: place.placement.store.name })
   }
   return own
+}
+
+/**
+ * The latest genuine ticket for a place in a list with commas, and whether there is any other value in it.
+ * Pure.
+ */
+export function ticketIn(
+  { hashing, ticketKeys }: Pick<GatewayContext, 'hashing' | 'ticketKeys'>,
+  place: TicketPlace,
+  text: string,
+): { readonly own: Ticket | undefined; readonly forged: boolean } {
+  let own: Ticket | undefined
+  let forged = false
+  // All of them, however many: one that was not looked at would be hidden. Headers are short enough.
+  for (const value of text.split(',')) {
+    const ticket = openTicket({ hashing, keys: ticketKeys }, value.trim(), place)
+    if (ticket === undefined) forged = true
+    else if (own === undefined || ticket.issuedMs > own.issuedMs) own = ticket
+  }
+  return { own, forged }
 }

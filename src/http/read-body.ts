@@ -11,9 +11,6 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  * what is no JSON. An empty body is `undefined`.
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  if (request.headers.has('content-encoding')) {
-    throw new GatewayError('UnsupportedMediaType', 'Cannot read the body: it is encoded')
-  }
   const text = await readText(request, maxBytes)
   if (text === '') return undefined
   const type = request.headers.get('content-type') ?? ''
@@ -65,13 +62,25 @@ function pathOf(path: readonly PropertyKey[]): string {
   return path.map((part) => String(part).slice(0, 64)).join('.')
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/**
+ * Reads a body as it is, at most `maxBytes` of it, whatever its type. Throws `UnsupportedMediaType` for an
+ * encoded one, `RequestTooLarge` above the cap, before the rest is read.
+ */
+export async function readRaw(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (request.headers.has('content-encoding')) {
+    throw new GatewayError('UnsupportedMediaType', 'Cannot read the body: it is encoded')
+  }
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
   // A server holds a body to its declared length (RFC 9112 section 6.2): it can be read at once.
   const atOnce = declared !== null && !request.headers.has('transfer-encoding')
   const bytes = await readBytes(request, maxBytes, atOnce)
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  return bytes
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const bytes = await readRaw(request, maxBytes)
   try {
     return decoder.decode(bytes)
   } catch (cause) {

@@ -5,9 +5,11 @@ import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { createCompletions } from '../gateway/completions.ts'
+import { createEventQueue } from '../gateway/event-queue.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { settleByEvent } from '../gateway/settle-by-event.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
@@ -66,7 +68,14 @@ export async function openContext(
     overrides.storeHealth ?? createStoreHealth({ clock, log, telemetry, stopwatch })
   const ticketKeys = ticketKeysOf(secrets.ticketKey)
   const [{ key: currentKey }] = ticketKeys
-  return {
+  const events = createEventQueue({
+    config: () => truth.config,
+    log,
+    telemetry,
+    settle: (store, hint) => settleByEvent(context, store, hint),
+  })
+  closing.defer(() => events.stop(0))
+  const context: AppContext = {
     storeTruth: truth,
     // What a probe sees takes effect at once, so the configuration in force is asked for each time.
     get config() {
@@ -95,6 +104,7 @@ export async function openContext(
     accounts: createAccounts(config, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
     completions: createCompletions(),
+    events,
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),
     ticketKeys,
@@ -114,6 +124,7 @@ export async function openContext(
     remoteAddressOf,
     ...overrides,
   }
+  return context
 }
 
 /** A logger that writes to stderr: stdout belongs to commands and to the audit log. */

@@ -52,6 +52,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   closing.defer(startAuditor(context))
   const { server } = config
   const drainMs = server.drainSeconds * 1000
+  closing.defer(() => context.events.stop(drainMs, signals.second))
   const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
   closing.defer(() => admin.stop(drainMs, signals.second))
   const api = await listenNode(createApp(context).fetch, server.listen, server)

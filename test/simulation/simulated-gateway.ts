@@ -87,6 +87,7 @@ export class SimulatedGateway {
       accounts: createAccounts(config, ledger, nodeHashing),
       localLimiter: createLocalLimiter(clock),
       completions: createCompletions(),
+      events: { hasRoom: () => false, take() {}, async stop() {} },
       failOpenLog: createFailOpenLog({ clock, log: silent }),
       shadowLog: { tell() {} },
       ticketKeys,
