@@ -1,6 +1,7 @@
 import type { AuthenticateAdmin } from '../auth/admin-token.ts'
 import type { Authenticate } from '../auth/authenticate.ts'
 import type { GatewayContext } from '../gateway/context.ts'
+import type { EventPorts } from '../stores/events/event-ports.ts'
 
 /** Where the process stands; `/readyz` and `Connection: close` follow it. */
 export interface Lifecycle {
@@ -11,6 +12,8 @@ export interface Lifecycle {
 export interface AppContext extends GatewayContext {
   readonly authenticate: Authenticate
   readonly authenticateAdmin: AuthenticateAdmin
+  /** What reading events of stores asks of the world. */
+  readonly eventPorts: EventPorts
   readonly lifecycle: Lifecycle
   /** Text of the metrics in Prometheus' format, where the runtime has an exporter. */
   readonly readMetrics?: () => Promise<string>

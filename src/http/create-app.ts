@@ -1,10 +1,11 @@
-import type { Hono } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { auditRefusal } from '../gateway/audit-events.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
+import { EVENTS_DESCRIPTION, EVENTS_PATH, registerEventRoutes } from './event-routes.ts'
 import { guardedAuthentication } from './guarded-authentication.ts'
 import { OBJECT_ROUTES } from './object-routes.ts'
 import { createOpenApi } from './openapi.ts'
@@ -32,7 +33,7 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600
 /** The public application, the same on every runtime. Does no I/O itself. */
 export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
-  const openApi = createOpenApi(PUBLIC_API)
+  const openApi = createOpenApi([...PUBLIC_API, EVENTS_DESCRIPTION])
   const authenticate = guardedAuthentication(context)
   if (context.config.server.cors.origins.size > 0) app.use('/v1/*', exactCors(context))
 
@@ -44,6 +45,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   })
   app.get('/openapi.json', (http) => http.json(openApi))
   app.get('/docs', () => docsPage(openApi))
+  registerEventRoutes(app, context)
   registerRoutes(app, context, {
     routes: PUBLIC_API,
     admit: (http) => ({ principal: authenticate(http) }),
@@ -55,14 +57,19 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   return app
 }
 
-/** CORS for the origins that are listed, matched exactly; no credentials, nothing for any other. */
-function exactCors(context: AppContext) {
+/**
+ * CORS for the origins that are listed, matched exactly; no credentials, nothing for any other. Stores
+ * send their events from no page.
+ */
+function exactCors(context: AppContext): MiddlewareHandler {
   const { origins } = context.config.server.cors
-  return cors({
+  const answer = cors({
     origin: (origin) => (origins.has(origin) ? origin : null),
     allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
     allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
     exposeHeaders: ['location', 'ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   })
+  const forStores = EVENTS_PATH.replace(':store', '')
+  return (http, next) => (http.req.path.startsWith(forStores) ? next() : answer(http, next))
 }

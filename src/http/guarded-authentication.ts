@@ -5,7 +5,7 @@ import type { AppContext } from './app-context.ts'
 import { presentedCredentials } from './register-routes.ts'
 import type { HttpContext } from './route.ts'
 
-/** Failures of one network with one key id: 20 at once, then one a second. */
+/** Failures of one network with one name: 20 at once, then one a second. */
 const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
 
 /**
@@ -14,24 +14,50 @@ const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
  * counts for itself. Where the runtime does not know the peer there is no brake.
  */
 export function guardedAuthentication(context: AppContext): (http: HttpContext) => Principal {
+  const brake = createFailureBrake(context)
+  return function authenticate(http) {
+    const presented = presentedCredentials(http)
+    return brake(
+      http,
+      () => keyIdOf(presented.authorization),
+      () => context.authenticate(presented),
+    )
+  }
+}
+
+/**
+ * Runs what may throw `Unauthenticated`, unless a network has made that happen too often with the same
+ * name. Names have no spaces.
+ */
+export type FailureBrake = <Result>(
+  http: HttpContext,
+  name: () => string,
+  authenticate: () => Result,
+) => Result
+
+/** A brake with a memory of its own. What it runs may be asynchronous, too. */
+export function createFailureBrake(context: AppContext): FailureBrake {
   const limiter = createLocalLimiter(context.clock)
   // Until somebody fails there is nobody to be slowed down.
   let hasFailures = false
-  return function authenticate(http) {
-    const presented = presentedCredentials(http)
+  return function brake(http, name, authenticate) {
     const address = context.remoteAddressOf?.(http.env)
-    if (address === undefined) return context.authenticate(presented)
+    if (address === undefined) return authenticate()
     // Neither of the two can hold a space.
-    const subject = () => `${networkOf(address)} ${keyIdOf(presented.authorization)}`
+    const subject = () => `${networkOf(address)} ${name()}`
     const waitMs = hasFailures ? limiter.waitFor(subject(), FAILURE_RATE) : 0
     if (waitMs > 0) throw slowDown('failed-credentials', waitMs)
-    try {
-      return context.authenticate(presented)
-    } catch (error) {
-      const failed = error instanceof GatewayError && error.code === 'Unauthenticated'
-      if (failed) limiter.take(subject(), FAILURE_RATE)
-      hasFailures ||= failed
+    const failed = (error: unknown): never => {
+      const isFailure = error instanceof GatewayError && error.code === 'Unauthenticated'
+      if (isFailure) limiter.take(subject(), FAILURE_RATE)
+      hasFailures ||= isFailure
       throw error
+    }
+    try {
+      const result = authenticate()
+      return (result instanceof Promise ? result.catch(failed) : result) as typeof result
+    } catch (error) {
+      return failed(error)
     }
   }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { ERRORS, type ErrorCode, type ErrorEntry } from '../errors.ts'
 import { PROBLEM_TYPE } from './problem.ts'
-import type { Route, RouteResponse } from './route.ts'
+import type { RouteDescription, RouteResponse } from './route.ts'
 import { problemSchema } from './schemas.ts'
 
 /** An OpenAPI 3.1 document, as far as the gateway looks into it. */
@@ -36,7 +36,7 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
 ]
 
 /** Builds the document from the descriptions that also serve and validate the routes. */
-export function createOpenApi(routes: readonly Route[]): OpenApi {
+export function createOpenApi(routes: readonly RouteDescription[]): OpenApi {
   const paths: Record<string, Record<string, OpenApiOperation>> = {}
   const schemas: Named = {}
   jsonSchema(problemSchema, 'output', schemas)
@@ -54,14 +54,17 @@ export function createOpenApi(routes: readonly Route[]): OpenApi {
     },
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        ...proofsOf(routes),
+      },
       schemas,
     },
     security: [{ bearer: [] }],
   }
 }
 
-function operation(route: Route, path: string, named: Named): OpenApiOperation {
+function operation(route: RouteDescription, path: string, named: Named): OpenApiOperation {
   const parameters = [
     ...pathParameters(path),
     ...queryParameters(route, named),
@@ -82,8 +85,26 @@ function operation(route: Route, path: string, named: Named): OpenApiOperation {
         },
       },
     }),
+    ...(route.foreign !== undefined && {
+      requestBody: { description: route.foreign.body, content: {} },
+      // Not every provider sends its proof in a header.
+      security: [{ [proofName(route)]: [] }, {}],
+    }),
     responses: { ...successes(route, named), ...failures(route) },
   }
+}
+
+function proofName({ operationId }: RouteDescription): string {
+  return `${operationId}Proof`
+}
+
+function proofsOf(routes: readonly RouteDescription[]): Record<string, unknown> {
+  const foreign = routes.flatMap((route) => {
+    if (route.foreign === undefined) return []
+    const { proof: description } = route.foreign
+    return [[proofName(route), { type: 'http', scheme: 'bearer', description }] as const]
+  })
+  return Object.fromEntries(foreign)
 }
 
 function pathParameters(path: string) {
@@ -95,7 +116,7 @@ function pathParameters(path: string) {
   }))
 }
 
-function queryParameters(route: Route, named: Named) {
+function queryParameters(route: RouteDescription, named: Named) {
   if (route.query === undefined) return []
   const { properties = {} } = jsonSchema(route.query, 'input', named) as {
     properties?: Record<string, unknown>
@@ -103,7 +124,7 @@ function queryParameters(route: Route, named: Named) {
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }))
 }
 
-function headerParameters({ headers = {} }: Route) {
+function headerParameters({ headers = {} }: RouteDescription) {
   return Object.entries(headers).map(([name, description]) => ({
     name,
     in: 'header',
@@ -112,7 +133,7 @@ function headerParameters({ headers = {} }: Route) {
   }))
 }
 
-function successes(route: Route, named: Named): Record<string, { description: string }> {
+function successes(route: RouteDescription, named: Named): Record<string, { description: string }> {
   return Object.fromEntries(
     Object.entries(route.responses).map(([status, response]) => [status, success(response, named)]),
   )
@@ -136,9 +157,10 @@ function success({ description, schema, headers }: RouteResponse, named: Named) 
 }
 
 /** Errors by status, each naming its codes. */
-function failures(route: Route): Record<string, { description: string }> {
+function failures(route: RouteDescription): Record<string, { description: string }> {
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of new Set([...COMMON_ERRORS, ...route.errors])) {
+  const common = route.foreign === undefined ? COMMON_ERRORS : []
+  for (const code of new Set([...common, ...route.errors])) {
     const entry: ErrorEntry = ERRORS[code]
     for (const status of [entry.status, entry.statusIfWaitingHeals]) {
       if (status === undefined) continue

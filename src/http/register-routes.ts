@@ -86,7 +86,11 @@ export function presentedCredentials(http: HttpContext) {
   }
 }
 
-function readQuery(http: HttpContext, schema: Route['query']): Readonly<Record<string, unknown>> {
+/** The query by its schema; without one it has to be empty. Throws `InvalidRequest`. */
+export function readQuery(
+  http: HttpContext,
+  schema: Route['query'],
+): Readonly<Record<string, unknown>> {
   const text = queryOf(http)
   if (text === '') return schema === undefined ? {} : emptyQuery(schema)
   const parameters = new URLSearchParams(text)

@@ -5,7 +5,13 @@ import type { ErrorCode } from '../errors.ts'
 import type { AppContext } from './app-context.ts'
 
 /** Body caps, in bytes: what a stranger may make us read is little, and always bounded. */
-export const BODY_CAPS = { default: 16_384, parts: 65_536, complete: 1_048_576, items: 2_097_152 }
+export const BODY_CAPS = {
+  default: 16_384,
+  parts: 65_536,
+  complete: 1_048_576,
+  items: 2_097_152,
+  events: 1_048_576,
+}
 
 /** Variables that middleware leaves for handlers. */
 export interface Variables {
@@ -61,6 +67,12 @@ export interface Route<C extends Call = RouteCall> {
   /** Codes beside those that every route can answer. */
   readonly errors: readonly ErrorCode[]
   readonly handle: (call: C) => Promise<Response>
+}
+
+/** What is documented of a route. */
+export type RouteDescription = Omit<Route, 'handle'> & {
+  /** It is for others than callers: what opens it instead of an API key, and what its body is. */
+  readonly foreign?: { readonly proof: string; readonly body: string }
 }
 
 /** Freezes the type of a route; it does nothing else. */

@@ -22,6 +22,7 @@ import { countedStoreClient } from '../stores/counted-store-client.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
 import { createStoreHealth } from '../stores/store-health.ts'
 import { openAudit } from './audit-sink.ts'
+import { createEventPorts } from './event-ports.ts'
 import { openTelemetry } from './metrics.ts'
 import { nodeHashing, nodeMd5 } from './node-hashing.ts'
 import { openLedger } from './open-ledger.ts'
@@ -118,6 +119,7 @@ export async function openContext(
       hashing: nodeHashing,
       tokens: secrets.adminToken,
     }),
+    eventPorts: createEventPorts({ clock, fetch: (url, init) => fetch(url, init) }),
     lifecycle: { state: 'starting' },
     readMetrics,
     rawTargetOf,

@@ -1,0 +1,82 @@
+import type { Hono } from 'hono'
+import * as z from 'zod'
+import { unauthenticated } from '../auth/bearer.ts'
+import { GatewayError } from '../errors.ts'
+import { proofInHeaders } from '../stores/events/proof-in-headers.ts'
+import { readEvents } from '../stores/events/read-events.ts'
+import type { AppContext } from './app-context.ts'
+import { createFailureBrake } from './guarded-authentication.ts'
+import { jsonAnswer } from './json-answer.ts'
+import { readRaw } from './read-body.ts'
+import { readQuery } from './register-routes.ts'
+import { BODY_CAPS, type HttpContext, type RouteDescription, type Variables } from './route.ts'
+
+/** Where stores send their events. No API key opens it, and no browser has business there. */
+export const EVENTS_PATH = '/v1/events/:store'
+
+/** Characters of a store's name that the brake for failed proofs tells apart. */
+const MAX_NAME = 64
+
+/**
+ * `POST /v1/events/{store}`: takes a delivery whole, 202, or nothing of it. A stranger's body is left
+ * unread where its headers can tell, and a store that is not known, or sends no events, is told the same
+ * as a wrong secret.
+ */
+export function registerEventRoutes(
+  app: Hono<{ Variables: Variables; Bindings: object }>,
+  context: AppContext,
+): void {
+  const brake = createFailureBrake(context)
+  app.post(EVENTS_PATH, (http) => {
+    const name = http.req.param('store')
+    return context.telemetry.span('takeEvents', { 'http.route': EVENTS_PATH }, () =>
+      brake(
+        http,
+        () => name.replaceAll(/[^!-~]/g, '_').slice(0, MAX_NAME),
+        () => takeEvents(context, http, name),
+      ),
+    )
+  })
+}
+
+async function takeEvents(context: AppContext, http: HttpContext, name: string): Promise<Response> {
+  const { eventPorts } = context
+  const store = context.config.stores.get(name)
+  const { headers } = http.req.raw
+  const proof = await proofInHeaders(store?.events, headers, eventPorts)
+  if (proof === 'missing' || store === undefined) throw unauthenticated()
+  // Strangers are not told how much waits.
+  if (proof === 'shown' && !context.events.hasRoom(name)) {
+    throw new GatewayError('Overloaded', 'Cannot take the events: too many are waiting')
+  }
+  const raw = await readRaw(http.req.raw, BODY_CAPS.events)
+  const events = await readEvents(store, { headers, raw }, eventPorts)
+  readQuery(http, undefined)
+  context.events.take(name, events)
+  return jsonAnswer(http, {}, { status: 202 })
+}
+
+/** What the OpenAPI document says of it. */
+export const EVENTS_DESCRIPTION: RouteDescription = {
+  method: 'POST',
+  path: EVENTS_PATH,
+  operationId: 'takeEvents',
+  summary: 'Events of a store: hints, each checked with the store. For stores, not for callers',
+  foreign: {
+    proof: 'The event secret of the store, or the proof of its provider. No API key opens it',
+    body: 'One delivery of the store, at most 1,000 records and 1 MiB, in the shape of its provider',
+  },
+  responses: {
+    202: { description: 'All of it waits to be looked after', schema: z.strictObject({}) },
+  },
+  errors: [
+    'InvalidRequest',
+    'Unauthenticated',
+    'RequestTooLarge',
+    'UnsupportedMediaType',
+    'SlowDown',
+    'InternalError',
+    'AuthUnavailable',
+    'Overloaded',
+  ],
+}
