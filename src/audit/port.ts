@@ -18,6 +18,7 @@ export interface AuditEvent {
     | 'usage.adjusted'
     | 'usage.adjustment_refused'
     | 'ledger.repaired'
+    | 'store.cors_changed'
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
@@ -25,6 +26,10 @@ export interface AuditEvent {
   readonly keyId?: string
   readonly uploadId?: string
   readonly bucket?: string
+  /** Where an operator changed rules of browsers, for which origins. */
+  readonly store?: string
+  readonly storeBucket?: string
+  readonly origins?: readonly string[]
   /** First 16 hex digits of SHA-256(key): names of objects stay private. */
   readonly keyHash?: string
   readonly sizeBytes?: number

@@ -5,6 +5,7 @@ import { configSchemaCommand } from './config-schema.ts'
 import { keysCreate } from './keys-create.ts'
 import { ledgerAudit, ledgerRepair } from './ledger-audit.ts'
 import { ledgerInit } from './ledger-init.ts'
+import { storesCors } from './stores-cors.ts'
 import { storesList } from './stores-list.ts'
 import { storesProbe } from './stores-probe.ts'
 
@@ -15,6 +16,7 @@ const COMMANDS: readonly Command[] = [
   ledgerInit,
   ledgerAudit,
   ledgerRepair,
+  storesCors,
   storesList,
   storesProbe,
 ]

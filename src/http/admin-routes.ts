@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
+import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
@@ -119,4 +120,5 @@ export const ADMIN_ROUTES: readonly Route<Call>[] = [
   usage,
   sweepNow,
   ...LEDGER_ROUTES,
+  ...CORS_ROUTES,
 ]

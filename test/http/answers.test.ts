@@ -129,6 +129,13 @@ describe('answers', () => {
     )
     expect(report).toMatchObject({ clean: false, stored: [{ tenant: 'acme', policy: 'stored' }] })
     await expectDescribed('auditLedger', admin('ledger/audit', 'POST'))
+    for (const apply of [false, true]) {
+      const asked = { origins: ['https://app.example'], apply }
+      await expectDescribed(
+        'checkStoreCors',
+        postAdmin(gateway, '/admin/v1/stores/main/cors', asked),
+      )
+    }
 
     const promised = DOCUMENTS.flatMap(({ paths }) =>
       Object.values(paths as Record<string, Record<string, Operation>>)
