@@ -3,10 +3,10 @@ import { GatewayError } from '../errors.ts'
 /** Keeps calls to a store few enough for both sides. */
 export interface CallSlots {
   /**
-   * Waits for a turn and answers what gives it back, once. Throws `Overloaded` when too many wait, and
-   * when `signal` ends the waiting.
+   * Waits for a turn, at most `patienceMs`, and answers what gives it back, once. Throws `Overloaded`
+   * when none comes, and at once when too many wait.
    */
-  take(call: { readonly background: boolean; readonly signal: AbortSignal }): Promise<() => void>
+  take(call: { readonly background: boolean; readonly patienceMs: number }): Promise<() => void>
   /** Ends the waiting of all, with an error. */
   refuseWaiting(errorOf: () => GatewayError): void
   /** Turns that are taken. */
@@ -84,11 +84,11 @@ export function createCallSlots({ store, max, onChange }: CallSlotsOptions): Cal
     return isWaiting(foreground) ? foreground : undefined
   }
 
-  function wait(lane: Lane, signal: AbortSignal): Promise<() => void> {
+  function wait(lane: Lane, patienceMs: number): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         lane.waiters.delete(waiter)
-        signal.removeEventListener('abort', giveUp)
+        clearTimeout(timer)
         onChange({ inFlight: 0, waiting: -1 })
       }
       const waiter: Waiter = {
@@ -101,19 +101,20 @@ export function createCallSlots({ store, max, onChange }: CallSlotsOptions): Cal
           reject(error)
         },
       }
-      const giveUp = () => waiter.refuse(overloaded(store, 'no turn came in time'))
+      const timer = setTimeout(() => {
+        waiter.refuse(overloaded(store, 'no turn came in time'))
+      }, patienceMs)
       lane.waiters.add(waiter)
       onChange({ inFlight: 0, waiting: 1 })
-      signal.addEventListener('abort', giveUp)
     })
   }
 
   return {
-    async take({ background: isBackground, signal }) {
+    async take({ background: isBackground, patienceMs }) {
       const lane = isBackground ? background : foreground
       if (lane.waiters.size === 0 && isFree(lane)) return begin(lane)
       if (lane.waiters.size >= lane.maxWaiting) throw overloaded(store, 'too many calls wait')
-      return wait(lane, signal)
+      return wait(lane, patienceMs)
     },
     refuseWaiting(errorOf) {
       for (const waiter of [...foreground.waiters, ...background.waiters]) waiter.refuse(errorOf())

@@ -9,9 +9,13 @@ const VERSION_ID = /^[\x21-\x7e]{1,1024}$/
 /** What a timestamp of four digits can say. */
 const MAX_DATE_MS = Date.UTC(9999, 11, 31)
 
+// RFC 9110 section 5.6.7. Without GMT it would be read in the time zone of this machine.
+const HTTP_DATE = /^[A-Z][a-z]{2,8}, .* \d\d:\d\d:\d\d GMT$/
+
 /** The store's own time by its `Date` header, or an empty object when it sent none that is a date. */
 export function storeTime(headers: Headers): { storeNowMs?: number } {
-  const storeNowMs = dateMs(headers.get('date'))
+  const date = headers.get('date') ?? ''
+  const storeNowMs = HTTP_DATE.test(date) ? dateMs(date) : undefined
   return storeNowMs === undefined ? {} : { storeNowMs }
 }
 

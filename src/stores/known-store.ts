@@ -94,7 +94,7 @@ export class KnownStore {
     if (state === 'open') this.#slots.refuseWaiting(() => this.#away())
   }
 
-  async visit(call: { background: boolean; signal: AbortSignal }): Promise<Visit> {
+  async visit(call: { background: boolean; patienceMs: number }): Promise<Visit> {
     if (!this.#breaker.allow()) throw this.#away()
     const giveBack = await this.#slots.take(call).catch((error) => {
       if (error instanceof GatewayError && error.code === 'Overloaded') this.#refused('overload')

@@ -59,8 +59,10 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
     const url = urlOf(call)
     const { store, method, background = false } = call
     const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
-    const signal = AbortSignal.timeout(call.timeoutMs ?? store.timeoutMs)
-    const visit = await health?.visit(store, { background, signal })
+    const timeoutMs = call.timeoutMs ?? store.timeoutMs
+    const signal = AbortSignal.timeout(timeoutMs)
+    // Half of its time is left to every call that is made, so that one which fails tells of the store.
+    const visit = await health?.visit(store, { background, patienceMs: timeoutMs / 2 })
     const sentAtMs = clock.nowMs()
     let response: Response
     try {

@@ -49,10 +49,10 @@ export interface StoreHealth {
   /** Takes what a request has shown that was not made by `visit`: one of a probe. */
   answered(store: Store, seen: SeenAnswer): void
   /**
-   * Waits until a call may be made. Throws `StoreUnavailable` while the store does not answer, and
+   * Waits until a call may be made, at most `patienceMs`. Throws `StoreUnavailable` while the store does not answer, and
    * `Overloaded` when too many calls wait for it; nothing was sent then (`isUnsent`).
    */
-  visit(store: Store, call: { background: boolean; signal: AbortSignal }): Promise<Visit>
+  visit(store: Store, call: { background: boolean; patienceMs: number }): Promise<Visit>
   /** Throws what `visit` would throw of a store that does not answer, and takes no turn. */
   assertAnswers(store: Store): void
   /** Runs `look` unless one has run in the last ten seconds or is running; its errors are dropped. */
