@@ -28,7 +28,10 @@ export interface KeptTruth {
  * gives no answer is looked at again, ever more rarely. Stores whose `probe` is `manual` are probed on
  * demand only.
  */
-export function keepStoreTruth(context: GatewayContext): KeptTruth {
+export function keepStoreTruth(
+  context: GatewayContext,
+  { startWaitMs = START_WAIT_MS } = {},
+): KeptTruth {
   const stopping = new AbortController()
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const work = new Set<Promise<void>>()
@@ -72,7 +75,7 @@ export function keepStoreTruth(context: GatewayContext): KeptTruth {
   // What is known from profile and operator is enough to begin with.
   const awaited = first.filter(({ placement }) => needsProbe(placement.store))
   const patience = new Promise<void>((resolve) => {
-    timers.add(setTimeout(resolve, awaited.length === 0 ? 0 : START_WAIT_MS))
+    timers.add(setTimeout(resolve, awaited.length === 0 ? 0 : startWaitMs))
   })
   return {
     settled: Promise.race([Promise.all(awaited.map(({ done }) => done)).then(() => {}), patience]),

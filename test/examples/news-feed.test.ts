@@ -73,7 +73,7 @@ async function openFeed(ceph: SharedCeph, clock: TestClock) {
     audit: { append: async () => {}, close: async () => {} },
     log: createLogger({ write: () => {}, clock }),
   })
-  const truth = keepStoreTruth(context)
+  const truth = keepStoreTruth(context, { startWaitMs: 30_000 })
   closing.defer(() => truth.stop())
   await truth.settled
   const app = createApp(context)

@@ -65,7 +65,7 @@ async function start(options: StartOptions): Promise<Started> {
       ...(state !== undefined && { state }),
     },
   })
-  const kept = keepStoreTruth(gateway.context)
+  const kept = keepStoreTruth(gateway.context, { startWaitMs: 30_000 })
   await kept.settled
   const stop = () => kept.stop()
   return {
