@@ -1,17 +1,32 @@
 import { signForm } from '../signing/form-grant.ts'
 import type { ObjectBindings } from '../signing/object-headers.ts'
-import type { Capabilities } from '../stores/capabilities.ts'
 import { placedKey } from '../stores/object-url.ts'
-import { FIVE, isRefused, isTaken, type ProbeRun } from './probe-run.ts'
+import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './probe-answer.ts'
+import {
+  type Attack,
+  allOf,
+  capability,
+  finding,
+  judge,
+  type Looked,
+  together,
+  type Verdict,
+  verdict,
+} from './probe-look.ts'
+import { FIVE } from './probe-request.ts'
+import type { ProbeRun } from './probe-run.ts'
 
 type Fields = Readonly<Record<string, string>>
 
 /** How long ago an expired form was signed: less than the 15 minutes by which a date may be off. */
 const EXPIRED_AGO_MS = 600_000
 const EXPIRED_LIFETIME_MS = 60_000
+/** Nobody's. */
+const OTHER_BUCKET = 'signet-probe-elsewhere'
 
 /** A form, what is made of it after it was signed, and the file. */
 interface FormAttempt {
+  readonly label: string
   /** Where the object lands. */
   readonly key: string
   /** What was signed. Default: `key`. */
@@ -20,6 +35,8 @@ interface FormAttempt {
   /** Default: `FIVE`, whose length is signed. */
   readonly file?: string
   readonly bindings?: ObjectBindings
+  /** The object may be there, where the form was sent to. Default false. */
+  readonly mayLand?: boolean
   /** Default: as all of the run's grants. */
   readonly lifetime?: { readonly nowMs: number; readonly expiresAtMs: number }
 }
@@ -29,64 +46,98 @@ interface FormAttempt {
  * counts only where the first is taken and every other refused: a store that takes a form whatever
  * its policy says has none.
  */
-export async function probePostPolicy(run: ProbeRun): Promise<Partial<Capabilities>> {
+export async function probePostPolicy(run: ProbeRun): Promise<Looked> {
   const key = run.newKey()
-  if (!isTaken(await sendForm(run, { key })) || !(await arrived(run, key))) {
-    return { postPolicy: 'no' }
+  const answer = await sendForm(run, { label: '', key })
+  const there = isTaken(answer) && (await arrived(run, key))
+  const seen = `right form: ${textOfAnswer(answer)}${there ? '' : ', nothing there'}`
+  if (!there) {
+    const none: Verdict = { value: 'no', seen }
+    return together(capability(24, 'postPolicy', none), finding(24, 'postStrict', none))
   }
-  for (const attack of attacks(run)) {
-    const status = await sendForm(run, attack)
-    if (!isRefused(status) || (await run.sizeOf(attack.key)) !== undefined) {
-      return { postPolicy: 'no' }
-    }
-  }
-  return { postPolicy: 'yes', ...(await probeFormHeaders(run)) }
+  const unwritten = run.newKey()
+  const strict = allOf(
+    await run.judgeUnwritten(
+      unwritten,
+      attacksOn(run, unwritten).map((attempt) => attackBy(run, attempt)),
+    ),
+    await judge([attackBy(run, toOtherBucket(run))]),
+  )
+  const all = { value: strict.value, seen: `${seen}; ${strict.seen}` }
+  return together(
+    capability(24, 'postPolicy', all),
+    finding(24, 'postStrict', strict),
+    strict.value === 'yes' ? await probeFormHeaders(run) : { findings: [] },
+  )
 }
 
 /** Whether what a form says of the object besides its type is kept: some check it and then drop it. */
-async function probeFormHeaders(run: ProbeRun): Promise<Partial<Capabilities>> {
+async function probeFormHeaders(run: ProbeRun): Promise<Looked> {
   const key = run.newKey()
   const bindings = { cacheControl: 'max-age=31', contentDisposition: 'attachment' }
-  if (!isTaken(await sendForm(run, { key, bindings }))) return { formHeaders: 'no' }
-  const answer = await run.get({ method: 'GET', key })
-  await answer.body?.cancel()
-  const { headers } = answer
+  const answer = await sendForm(run, { label: '', key, bindings })
+  const seen = textOfAnswer(answer)
+  if (!isTaken(answer)) return capability(24, 'formHeaders', verdict(false, seen))
+  const { headers } = await run.ask({ method: 'HEAD', key })
   const kept =
     headers.get('cache-control') === bindings.cacheControl &&
     headers.get('content-disposition') === bindings.contentDisposition
-  return { formHeaders: kept ? 'yes' : 'no' }
+  return capability(24, 'formHeaders', verdict(kept, `${seen}, ${kept ? 'kept' : 'dropped'}`))
 }
 
 async function arrived(run: ProbeRun, key: string): Promise<boolean> {
-  const head = await run.context.storeClient.head(run.place(key))
+  const head = await run.head(key)
   if (!head.found || head.sizeBytes !== FIVE.length) return false
   return head.contentType === 'text/plain' && head.metadata.get('probe') === 'form'
 }
 
-/** Each on a key of its own, that must stay empty. */
-function attacks(run: ProbeRun): readonly FormAttempt[] {
-  const changing = (changes: Fields): FormAttempt => ({
-    key: run.newKey(),
+function attackBy(run: ProbeRun, attempt: FormAttempt): Attack {
+  return {
+    label: attempt.label,
+    strike: async () => {
+      const answer = await sendForm(run, attempt)
+      const seen = textOfAnswer(answer)
+      if (isRefused(answer)) return { held: true, seen }
+      // A field that names another bucket may be passed over: then the bytes lie where they should.
+      const landed = attempt.mayLand === true && (await run.sizeOf(attempt.key)) !== undefined
+      // At once, for it may be public.
+      await run.remove(attempt.key)
+      return { held: landed, seen }
+    },
+  }
+}
+
+function toOtherBucket(run: ProbeRun): FormAttempt {
+  const changed = (fields: Fields) => ({ ...fields, bucket: OTHER_BUCKET })
+  return { label: 'other bucket', key: run.newKey(), changed, mayLand: true }
+}
+
+/** On a key that must stay empty. */
+function attacksOn(run: ProbeRun, key: string): readonly FormAttempt[] {
+  const changing = (label: string, changes: Fields): FormAttempt => ({
+    label,
+    key,
     changed: (fields) => ({ ...fields, ...changes }),
   })
   const leavingOut = (name: string): FormAttempt => ({
-    key: run.newKey(),
+    label: `without ${name}`,
+    key,
     changed: ({ [name]: _, ...others }) => others,
   })
   const longAgoMs = run.lifetime().nowMs - EXPIRED_AGO_MS
   const expired = { nowMs: longAgoMs, expiresAtMs: longAgoMs + EXPIRED_LIFETIME_MS }
   return [
-    changing({ 'x-amz-meta-added': 'yes' }),
-    changing({ acl: 'public-read' }),
-    changing({ 'Content-Type': 'text/html' }),
-    changing({ 'x-amz-meta-probe': 'changed' }),
-    { key: run.newKey(), file: `${FIVE}!` },
-    { key: run.newKey(), file: FIVE.slice(1) },
-    { key: run.newKey(), signedKey: run.newKey() },
-    { key: run.newKey(), changed: withForgedPolicy },
+    changing('field more', { 'x-amz-meta-added': 'yes' }),
+    changing('acl', { acl: 'public-read' }),
+    changing('other type', { 'Content-Type': 'text/html' }),
+    changing('other metadata', { 'x-amz-meta-probe': 'changed' }),
+    { label: 'one byte above', key, file: `${FIVE}!` },
+    { label: 'one byte below', key, file: FIVE.slice(1) },
+    { label: 'other key', key, signedKey: run.newKey() },
+    { label: 'forged policy', key, changed: withForgedPolicy },
     leavingOut('Content-Type'),
     leavingOut('x-amz-meta-signet'),
-    { key: run.newKey(), lifetime: expired },
+    { label: 'expired', key, lifetime: expired },
   ]
 }
 
@@ -99,7 +150,7 @@ function withForgedPolicy(fields: Fields): Fields {
   return { ...fields, ...added, policy: btoa(JSON.stringify(forged)) }
 }
 
-async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<number> {
+async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<Answer> {
   const { key, signedKey = key, changed = (fields) => fields, file = FIVE } = attempt
   const { bindings = {}, lifetime = run.lifetime() } = attempt
   const { presigner } = run.context
@@ -120,7 +171,9 @@ async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<number> {
   const fields = changed({ ...form.fields.reveal(), key: placedKey(run.place(key)) })
   for (const [name, value] of Object.entries(fields)) body.append(name, value)
   body.append(form.fileField, new Blob([file]), 'probe.txt')
-  const response = await run.send(form.url, { method: 'POST', body })
-  await response.body?.cancel()
-  return response.status
+  const wasThere = run.written.has(key)
+  run.written.add(key)
+  const answer = await answerOf(await run.sender.send(form.url, () => ({ method: 'POST', body })))
+  if (isRefused(answer) && !wasThere) run.written.delete(key)
+  return answer
 }

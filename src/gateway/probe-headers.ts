@@ -1,77 +1,167 @@
 import type { Capabilities } from '../stores/capabilities.ts'
-import { readCapped } from '../stores/read-capped.ts'
-import { isRefused, isTaken, type ProbeRun, yesIf } from './probe-run.ts'
+import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
+import { finding, type Looked, together } from './probe-look.ts'
+import type { Attempt } from './probe-request.ts'
+import type { ProbeRun } from './probe-run.ts'
+import { isTagged, TAGGING } from './probe-signed-headers.ts'
 
-const TAG = 'signet-probe'
-const MAX_TAGS_BYTES = 64 * 1024
+/** What became of a header that nobody signed. */
+type Outcome = 'refused' | 'ignored' | 'effective' | 'unknown'
+
+/** One header, what is sent as it, and how to see whether it took effect: `undefined` if one cannot. */
+interface Unsigned {
+  readonly name: string
+  readonly headers: (run: ProbeRun) => Readonly<Record<string, string>>
+  readonly tookEffect: (run: ProbeRun, key: string) => Promise<boolean | undefined>
+}
+
+const LOCKED_MS = 60_000
+const ALL_USERS = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+
+/** Swift and Ceph know metadata by Swift's own name as well. */
+const METADATA = [metadataBy('x-amz-meta-added'), metadataBy('x-object-meta-added')]
+/** Behind WSGI, `_` is `-`; what looks for the one may not look for the other. */
+const ACLS = [
+  aclBy('x-amz-acl', 'public-read'),
+  aclBy('x_amz_acl', 'public-read'),
+  aclBy('x-amz-grant-read', ALL_USERS),
+]
+const OTHERS: readonly Unsigned[] = [
+  { name: 'x-amz-tagging', headers: () => TAGGING, tookEffect: isTagged },
+  // A class that every store has: that there is no such class would prove nothing.
+  {
+    name: 'x-amz-storage-class',
+    headers: () => ({ 'x-amz-storage-class': 'STANDARD' }),
+    tookEffect: async (run) => ((await ignoresClasses(run)) ? false : undefined),
+  },
+  shownByHead('x-amz-website-redirect-location', () => ({
+    'x-amz-website-redirect-location': '/',
+  })),
+  shownByHead('x-amz-object-lock-mode', (run) => ({
+    'x-amz-object-lock-mode': 'GOVERNANCE',
+    'x-amz-object-lock-retain-until-date': new Date(run.lifetime().nowMs + LOCKED_MS).toISOString(),
+  })),
+]
 
 /**
- * Step 10: headers that nobody signed. Swift and Ceph know metadata by Swift's own name as well. What was taken counts as kept, but for metadata, which can be
- * looked at. The class is one that every store has: that there is no such class would prove nothing.
+ * Step 10: headers that nobody signed, each on an object of its own. What was taken and cannot be looked
+ * at counts as effective. An object that may have become public is removed at once.
  */
-export async function probeUnsignedHeaders(run: ProbeRun): Promise<Partial<Capabilities>> {
-  const [meta, objectMeta, acl, ...others] = await Promise.all([
-    addsMetadata(run, 'x-amz-meta-added'),
-    addsMetadata(run, 'x-object-meta-added'),
-    adds(run, { 'x-amz-acl': 'public-read' }),
-    adds(run, { 'x-amz-tagging': `${TAG}=1` }),
-    adds(run, { 'x-amz-storage-class': 'STANDARD' }),
-    adds(run, { 'x-amz-website-redirect-location': '/' }),
-  ])
-  if (meta || objectMeta) return { unsignedHeaders: 'accept' }
-  if (acl) return { unsignedHeaders: 'reject-meta' }
-  return { unsignedHeaders: others.includes(true) ? 'reject-some' : 'reject' }
-}
-
-async function adds(run: ProbeRun, unsigned: Record<string, string>): Promise<boolean> {
-  return !isRefused(await run.put({ unsigned }))
-}
-
-async function addsMetadata(run: ProbeRun, name: string): Promise<boolean> {
-  const key = run.newKey()
-  const status = await run.put({ key, unsigned: { [name]: 'yes' } })
-  if (!isTaken(status)) return !isRefused(status)
-  const head = await run.context.storeClient.head(run.place(key))
-  return head.found && head.metadata.get('added') === 'yes'
-}
-
-/**
- * Signed tags. A store that takes them may drop them in silence, so they are read back; where the
- * credential may not, the number of tags that HEAD tells will do. Where neither can be seen, only what
- * was unknown before is taken for granted.
- */
-export async function probeTagging(run: ProbeRun): Promise<Partial<Capabilities>> {
-  const key = run.newKey()
-  const status = await run.put({ key, headers: { 'x-amz-tagging': `${TAG}=1` } })
-  if (!isTaken(status)) return { tagging: 'no' }
-  const tagged = await isTagged(run, key)
-  if (tagged !== undefined) return { tagging: yesIf(tagged) }
-  return run.placement.store.capabilities.tagging === 'probe' ? { tagging: 'yes' } : {}
-}
-
-/** What begins an upload of parts with the tag that `isTagged` looks for. */
-export const PROBE_TAGGING = { 'x-amz-tagging': `${TAG}=1` }
-
-/** Whether an object has the probe's tag; undefined where that cannot be seen. */
-export async function isTagged(run: ProbeRun, key: string): Promise<boolean | undefined> {
-  const { manage } = run.placement.store.credentials
-  const query = new Map([['tagging', '']])
-  const tags = await run.get({ method: 'GET', key, query, credential: manage })
-  if (tags.status === 200) {
-    const text = await readCapped(tags, MAX_TAGS_BYTES)
-    return text.includes(`<Key>${TAG}</Key>`)
+export async function probeUnsignedHeaders(run: ProbeRun): Promise<Looked> {
+  const look = async (all: readonly Unsigned[]) => {
+    const looks: Looked[] = []
+    for (const unsigned of all) looks.push(await probeOne(run, unsigned))
+    return looks
   }
-  await tags.body?.cancel()
-  const head = await run.get({ method: 'HEAD', key, credential: manage })
-  return head.headers.get('x-amz-tagging-count') === '1' ? true : undefined
+  const [metadata, acls, others] = [await look(METADATA), await look(ACLS), await look(OTHERS)]
+  const value = levelOf(...[metadata, acls, others].map(outcomesOf))
+  const all = together(...metadata, ...acls, ...others)
+  const summary = finding(10, 'unsignedHeaders', { value, seen: 'the worst of all' })
+  if (value === 'unknown') return together(all, summary)
+  return together(all, { ...summary, capabilities: { unsignedHeaders: value } })
 }
 
-/** Signed encryption with the store's own keys, which HEAD must show. It stands for KMS as well. */
-export async function probeEncryption(run: ProbeRun): Promise<Partial<Capabilities>> {
-  const name = 'x-amz-server-side-encryption'
+/** By what is worst; that something has no outcome is only forgiven where worse is known. */
+function levelOf(
+  metadata: readonly Outcome[] = [],
+  acls: readonly Outcome[] = [],
+  others: readonly Outcome[] = [],
+): Exclude<Capabilities['unsignedHeaders'], 'probe'> | 'unknown' {
+  const levels = [
+    [metadata, 'accept'],
+    [acls, 'reject-meta'],
+    [others, 'reject-some'],
+  ] as const
+  for (const [outcomes, level] of levels) {
+    if (outcomes.includes('effective')) return level
+    if (outcomes.includes('unknown')) return 'unknown'
+  }
+  return 'reject'
+}
+
+function outcomesOf(looks: readonly Looked[]): readonly Outcome[] {
+  return looks.flatMap(({ findings }) => findings.map(({ value }) => value as Outcome))
+}
+
+async function probeOne(run: ProbeRun, unsigned: Unsigned): Promise<Looked> {
+  try {
+    const { outcome, seen } = await outcomeOf(run, unsigned)
+    return finding(10, unsigned.name, { value: outcome, seen })
+  } catch (error) {
+    if (!isOfStore(error)) throw error
+    return finding(10, unsigned.name, { value: 'unknown', seen: textOfError(error) })
+  }
+}
+
+async function outcomeOf(
+  run: ProbeRun,
+  { headers, tookEffect }: Unsigned,
+): Promise<{ readonly outcome: Outcome; readonly seen: string }> {
   const key = run.newKey()
-  if (!isTaken(await run.put({ key, headers: { [name]: 'AES256' } }))) return { encryption: 'no' }
+  const attempt: Attempt = { key, unsigned: headers(run) }
+  let isThere = true
+  try {
+    const answer = await run.put(attempt)
+    const seen = textOfAnswer(answer)
+    if (isRefused(answer) && (await run.sizeOf(key)) === undefined) {
+      isThere = false
+      return { outcome: 'refused', seen }
+    }
+    const effective = await tookEffect(run, key)
+    return { outcome: effective === false ? 'ignored' : 'effective', seen }
+  } finally {
+    // At once, for it may be public; what is left, the cleaning up finds.
+    if (isThere) await run.remove(key)
+  }
+}
+
+function metadataBy(name: string): Unsigned {
+  return {
+    name,
+    headers: () => ({ [name]: 'yes' }),
+    tookEffect: async (run, key) => {
+      const head = await run.head(key)
+      return head.found && head.metadata.has('added')
+    },
+  }
+}
+
+/** Whether anybody can read the object who could not without the header. */
+function aclBy(name: string, value: string): Unsigned {
+  return {
+    name,
+    headers: () => ({ [name]: value }),
+    tookEffect: async (run, key) => {
+      if (!(await isPublic(run, key))) return false
+      const plain = run.newKey()
+      await run.write({ key: plain })
+      return (await isPublic(run, plain)) ? undefined : true
+    },
+  }
+}
+
+async function isPublic(run: ProbeRun, key: string): Promise<boolean> {
+  return isTaken(await run.tell({ method: 'GET', key }, { url: (url) => url.replace(/\?.*$/, '') }))
+}
+
+function shownByHead(name: string, headers: Unsigned['headers']): Unsigned {
+  return {
+    name,
+    headers,
+    tookEffect: async (run, key) => {
+      const { manage } = run.placement.store.credentials
+      const head = await run.ask({ method: 'HEAD', key, credential: manage })
+      return isTaken(head) ? head.headers.has(name) : undefined
+    },
+  }
+}
+
+/** Takes another class as well, and HEAD does not tell it. */
+async function ignoresClasses(run: ProbeRun): Promise<boolean> {
+  const name = 'x-amz-storage-class'
+  const key = run.newKey()
+  if (!isTaken(await run.put({ key, unsigned: { [name]: 'STANDARD_IA' } }))) return false
   const { manage } = run.placement.store.credentials
-  const head = await run.get({ method: 'HEAD', key, credential: manage })
-  return { encryption: yesIf(head.headers.get(name) === 'AES256') }
+  const head = await run.ask({ method: 'HEAD', key, credential: manage })
+  return isTaken(head) && head.headers.get(name) === null
 }

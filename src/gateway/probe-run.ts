@@ -1,55 +1,64 @@
 import { GatewayError } from '../errors.ts'
 import { toHex } from '../hashing.ts'
 import { ObjectKey } from '../object-key.ts'
-import type { PresignRequest } from '../signing/presigner.ts'
-import type { Known } from '../stores/capabilities.ts'
-import { objectLocation, placedKey } from '../stores/object-url.ts'
-import type { Placement, StoreCredential } from '../stores/store.ts'
-import type { ObjectPlace } from '../stores/store-client.ts'
+import {
+  bucketLocation,
+  objectLocation,
+  placedKey,
+  type StoreLocation,
+  type WhichEndpoint,
+} from '../stores/object-url.ts'
+import { readCapped } from '../stores/read-capped.ts'
+import type { Placement } from '../stores/store.ts'
+import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
-
-/** Sends a request to a store; the runtime's `fetch`. */
-export type Send = (url: string, init: RequestInit) => Promise<Response>
+import {
+  type Answer,
+  answerOf,
+  isOfStore,
+  isRefused,
+  isTaken,
+  textOfAnswer,
+} from './probe-answer.ts'
+import { boundedClient, type ProbeClient } from './probe-client.ts'
+import { type Attack, judge, type Verdict } from './probe-look.ts'
+import {
+  type Attempt,
+  type Changed,
+  FIVE,
+  initOf,
+  type ProbeRequest,
+  streamOf,
+} from './probe-request.ts'
+import { ProbeSender, type Send } from './probe-sender.ts'
 
 /** What a probe needs of the gateway. */
 export type ProbeContext = Pick<
   GatewayContext,
-  'clock' | 'hashing' | 'log' | 'presigner' | 'random' | 'storeClient'
+  'clock' | 'config' | 'hashing' | 'log' | 'presigner' | 'random' | 'storeClient'
 >
 
-/** The bytes that a probe writes, and others of the same length. */
-export const FIVE = 'hello'
-export const OTHER_FIVE = 'jello'
-/** What an attack tries to copy; its length tells it from everything else that a probe writes. */
-export const MARKER = 'what nobody may copy'
-
 /** Reserved below every placement's prefix: what is found there is the probe's. */
-const PROBE_PREFIX = '.signet-probe/'
+export const PROBE_PREFIX = '.signet-probe/'
 const LIFETIME_SECONDS = 60
+/** Of answers that are read: an ACL, tags, an error. */
+const MAX_READ_BYTES = 64 * 1024
 
-/** A PUT by a URL of ours: what is signed, and what is sent. */
-export interface Attempt {
-  /** Default: a new key. */
-  readonly key?: string
-  /** Body whose length is signed. Default: `FIVE`. */
-  readonly signed?: string
-  /** Default: what was signed. */
-  readonly sent?: string
-  readonly signedType?: string
-  readonly sentType?: string
-  /** Headers that are signed and sent. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** Headers that are sent and not signed. */
-  readonly unsigned?: Readonly<Record<string, string>>
+/** An answer that was read. */
+export interface Told {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
 }
 
-interface SignedRequest {
-  readonly method: PresignRequest['method']
-  readonly key: string
-  readonly headers?: ReadonlyMap<string, string>
-  readonly query?: ReadonlyMap<string, string>
-  /** Default: `write` for a PUT, else `read`. */
-  readonly credential?: StoreCredential
+/** How a probe is carried out. */
+export interface RunOptions {
+  readonly context: ProbeContext
+  readonly send: Send
+  readonly placement: Placement
+  readonly full: boolean
+  readonly origins: readonly string[]
+  readonly signal: AbortSignal | undefined
 }
 
 /**
@@ -57,88 +66,197 @@ interface SignedRequest {
  * All of them throw `StoreUnavailable` when nothing can be concluded from the answer.
  */
 export class ProbeRun {
-  readonly context: ProbeContext
-  readonly placement: Placement
-  readonly #send: Send
-  readonly #folder: string
-  readonly #written = new Set<string>()
-  readonly #begun: { readonly key: string; readonly uploadId: string }[] = []
+  readonly options: RunOptions
+  readonly sender: ProbeSender
+  /** The gateway's own calls, within the bounds of a probe. */
+  readonly storeClient: ProbeClient
+  /** Below the placement's prefix; ends in `/`. */
+  readonly folder: string
+  /** Keys of which nobody knows that there is nothing. */
+  readonly written = new Set<string>()
+  /** Whether an object was seen to have a version: then removing it leaves that behind. */
+  versioned = false
+  /** Multipart uploads that were begun. */
+  readonly begun: { readonly key: string; readonly uploadId: string }[] = []
   #count = 0
+  #example: Promise<string> | undefined
 
-  constructor(context: ProbeContext, send: Send, placement: Placement) {
-    this.context = context
-    this.placement = placement
-    this.#send = send
-    this.#folder = `${PROBE_PREFIX}${toHex(context.random(8))}/`
+  constructor(options: RunOptions) {
+    const { context, send, placement, full, signal } = options
+    const { name, timeoutMs } = placement.store
+    this.options = options
+    this.sender = new ProbeSender({ send, store: name, timeoutMs, full, signal })
+    this.storeClient = boundedClient(context.storeClient, this.sender)
+    this.folder = `${PROBE_PREFIX}${toHex(context.random(8))}/`
+  }
+
+  get context(): ProbeContext {
+    return this.options.context
+  }
+
+  get placement(): Placement {
+    return this.options.placement
   }
 
   /** A key that nobody has used, in this run's folder; whatever is written there is removed. */
   newKey(ending = ''): string {
     this.#count += 1
-    const key = `${this.#folder}${this.#count}${ending}`
-    this.#written.add(key)
-    return key
+    return `${this.folder}${this.#count}${ending}`
   }
 
   place(key: string): ObjectPlace {
     return { placement: this.placement, key: ObjectKey.parse(key) }
   }
 
+  async head(key: string): Promise<HeadResult> {
+    const head = await this.storeClient.head(this.place(key))
+    if (head.found) this.written.add(key)
+    if (head.found && head.versionId !== undefined) this.versioned = true
+    return head
+  }
+
   /** Size of an object, or undefined when it is not there. */
   async sizeOf(key: string): Promise<number | undefined> {
-    const head = await this.context.storeClient.head(this.place(key))
+    const head = await this.head(key)
     return head.found ? head.sizeBytes : undefined
   }
 
-  /** Status of a PUT. */
-  async put(attempt: Attempt = {}): Promise<number> {
-    const { key = this.newKey(), signed = FIVE, sent = signed, headers, unsigned } = attempt
-    const { signedType = 'text/plain', sentType = signedType } = attempt
-    const url = await this.presign({
-      method: 'PUT',
-      key,
-      headers: new Map([
-        ['content-length', String(signed.length)],
-        ['content-type', signedType],
-        ...Object.entries(headers ?? {}),
-      ]),
-    })
-    const response = await this.send(url, {
-      method: 'PUT',
-      headers: { 'content-type': sentType, ...headers, ...unsigned },
-      body: sent,
-    })
-    await response.body?.cancel()
-    return response.status
+  /** Sends a PUT. What it may have written is removed in the end. */
+  async put(attempt: Attempt = {}): Promise<Answer> {
+    const { key = this.newKey(), signed = FIVE, sent = signed, headers = {}, unsigned } = attempt
+    const { signedType = 'text/plain', sentType = signedType, chunked = false, url } = attempt
+    const type = sentType === 'none' ? undefined : { 'content-type': sentType }
+    // Bytes, for a text would bring a type of its own.
+    const body = type === undefined ? new TextEncoder().encode(sent) : sent
+    const length = { 'content-length': String(signed.length) }
+    const wasThere = this.written.has(key)
+    this.written.add(key)
+    const response = await this.ask(
+      {
+        ...attempt,
+        method: 'PUT',
+        key,
+        headers: { ...length, 'content-type': signedType, ...headers },
+      },
+      {
+        // What the signed ones are sent as; the length goes by itself.
+        unsigned: { ...type, ...unsigned },
+        omitted: ['content-length', 'content-type'],
+        body: () => (chunked ? streamOf(sent) : body),
+        ...(url !== undefined && { url }),
+        takes500: attempt.takes500 === true,
+      },
+    )
+    const answer = await answerOf(response)
+    if (isRefused(answer) && !wasThere) this.written.delete(key)
+    return answer
   }
 
-  /** Answer to a GET or HEAD; its body must still be read or cancelled. */
-  async get(request: SignedRequest): Promise<Response> {
-    return this.send(await this.presign(request), { method: request.method })
+  /** Writes what a step needs. Throws `StoreUnavailable` where that is refused: nothing follows then. */
+  async write(attempt: Attempt): Promise<void> {
+    const answer = await this.put(attempt)
+    if (!isTaken(answer)) throw this.refused(answer)
   }
 
-  /** A URL for the store's own endpoint; whether clients reach the public one is no matter here. */
-  async presign({
-    method,
-    key,
-    headers = new Map(),
-    query = new Map(),
-    credential = this.placement.store.credentials[method === 'PUT' ? 'write' : 'read'],
-  }: SignedRequest): Promise<string> {
-    const { store, bucket } = this.placement
+  /** The error for what the probe itself needed and did not get. */
+  refused({ status, code }: Answer): GatewayError {
+    return new GatewayError('StoreUnavailable', 'Cannot probe the store: it refused a request', {
+      facts: { store: this.placement.store.name, status, code },
+    })
+  }
+
+  /** A PUT that must be refused. What it leaves behind all the same, `judgeUnwritten` finds. */
+  attack(label: string, attempt: Attempt & { readonly key: string }): Attack {
+    return {
+      label,
+      strike: async () => {
+        const answer = await this.put(attempt)
+        return { held: isRefused(answer), seen: textOfAnswer(answer) }
+      },
+    }
+  }
+
+  /** Attacks on one key: all must be refused, and nothing be there afterwards, whatever was said. */
+  async judgeUnwritten(key: string, attacks: readonly Attack[]): Promise<Verdict> {
+    const struck = await judge(attacks)
+    if (struck.value === 'no' || (await this.sizeOf(key)) === undefined) return struck
+    await this.remove(key)
+    return { value: 'no', seen: `${struck.seen}; but stored` }
+  }
+
+  /** An object of five bytes that is there for looking at it; nobody writes it a second time. */
+  example(): Promise<string> {
+    this.#example ??= this.#writeExample()
+    return this.#example
+  }
+
+  async #writeExample(): Promise<string> {
+    const key = this.newKey()
+    try {
+      await this.write({ key })
+      return key
+    } catch (error) {
+      // The next step that needs one tries again.
+      this.#example = undefined
+      throw error
+    }
+  }
+
+  /** Signs a request, changes it, and sends it. The answer's body must still be read or cancelled. */
+  async ask(request: ProbeRequest, changed: Changed = {}): Promise<Response> {
+    const signedUrl = await this.presign(request)
+    const { method = request.method, unsigned, body, omitted = [] } = changed
+    const url = changed.url?.(signedUrl) ?? signedUrl
+    const signed = Object.entries(request.headers ?? {})
+    const headers = {
+      ...Object.fromEntries(signed.filter(([name]) => !omitted.includes(name))),
+      ...unsigned,
+    }
+    return this.sender.send(url, () => initOf(method, headers, body?.()), changed)
+  }
+
+  /** The same, where only the answer matters. */
+  async tell(request: ProbeRequest, changed: Changed = {}): Promise<Answer> {
+    return answerOf(await this.ask(request, changed))
+  }
+
+  /** The same with what the answer says; '' where nobody can read it, or it is far too long. */
+  async read(request: ProbeRequest, changed: Changed = {}): Promise<Told> {
+    const response = await this.ask(request, changed)
+    const { status, headers } = response
+    try {
+      return { status, headers, text: await readCapped(response, MAX_READ_BYTES) }
+    } catch {
+      return { status, headers, text: '' }
+    }
+  }
+
+  async presign(request: ProbeRequest): Promise<string> {
+    const { store } = this.placement
+    const { method, query = new Map(), headers = {} } = request
     const { nowMs, expiresAtMs } = this.lifetime()
     const { backdateSeconds } = store.capabilities
+    const lifetimeSeconds = Math.floor((expiresAtMs - nowMs) / 1000) + backdateSeconds
+    const { credentials } = store
     const signed = await this.context.presigner.presign({
       method,
-      ...objectLocation(store, 'endpoint', bucket, placedKey(this.place(key))),
+      ...this.locationOf(request.key, request.which),
       query,
-      headers,
-      credential,
-      region: store.region,
-      signedAtMs: nowMs - backdateSeconds * 1000,
-      expiresInSeconds: Math.floor((expiresAtMs - nowMs) / 1000) + backdateSeconds,
+      headers: new Map(Object.entries(headers)),
+      credential: request.credential ?? credentials[method === 'PUT' ? 'write' : 'read'],
+      region: request.region ?? store.region,
+      signedAtMs: request.signedAtMs ?? nowMs - backdateSeconds * 1000,
+      expiresInSeconds: request.expiresInSeconds ?? lifetimeSeconds,
     })
     return signed.reveal()
+  }
+
+  /** Where an object is, or the bucket. */
+  locationOf(key?: string, which: WhichEndpoint = 'endpoint'): StoreLocation {
+    const { store, bucket } = this.placement
+    return key === undefined
+      ? bucketLocation(store, which, bucket)
+      : objectLocation(store, which, bucket, placedKey(this.place(key)))
   }
 
   /** When a grant of this run begins and ends. */
@@ -147,71 +265,24 @@ export class ProbeRun {
     return { nowMs, expiresAtMs: nowMs + LIFETIME_SECONDS * 1000 }
   }
 
-  /**
-   * Sends a request. An answer of 500 is repeated once, and an answer when it comes again: some stores
-   * have no other for what they do not know. Any other 5xx but 501 says that the store is away.
-   */
-  async send(url: string, init: RequestInit): Promise<Response> {
-    const first = await this.#sendOnce(url, init)
-    if (first.status !== 500) return first
-    await first.body?.cancel()
-    return this.#sendOnce(url, init)
+  /** Removes an object for good, its version too. What cannot be is left to the end of the run. */
+  async remove(key: string): Promise<void> {
+    try {
+      const head = await this.head(key)
+      if (!head.found) return
+      const query = new Map(head.versionId === undefined ? [] : [['versionId', head.versionId]])
+      const { manage } = this.placement.store.credentials
+      await this.tell({ method: 'DELETE', key, query, credential: manage })
+    } catch (error) {
+      if (!isOfStore(error)) throw error
+    }
   }
 
   /** Begins a multipart upload that is aborted at the end of the run, whatever becomes of it. */
   async begin(key: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
     const headers = new Map([['content-type', 'text/plain'], ...Object.entries(more)])
-    const uploadId = await this.context.storeClient.createMultipart(this.place(key), headers)
-    this.#begun.push({ key, uploadId })
+    const uploadId = await this.storeClient.createMultipart(this.place(key), headers)
+    this.begun.push({ key, uploadId })
     return uploadId
   }
-
-  /** Removes what was written. What cannot be aborted is told in the log, and stays. */
-  async cleanUp(): Promise<void> {
-    const { storeClient, log } = this.context
-    for (const { key, uploadId } of this.#begun) {
-      try {
-        await storeClient.abortMultipart(this.place(key), uploadId)
-      } catch (error) {
-        log.warn('store.probe_left_parts', { store: this.placement.store.name, key, error })
-      }
-    }
-    for (const key of this.#written) await storeClient.remove(this.place(key))
-  }
-
-  async #sendOnce(url: string, init: RequestInit): Promise<Response> {
-    const signal = AbortSignal.timeout(this.placement.store.timeoutMs)
-    let response: Response
-    try {
-      response = await this.#send(url, { ...init, redirect: 'manual', signal })
-    } catch {
-      // The cause is dropped: runtimes put the URL in it.
-      throw this.#noAnswer(0)
-    }
-    const { status } = response
-    if (status < 500 || status === 500 || status === 501) return response
-    await response.body?.cancel()
-    throw this.#noAnswer(status)
-  }
-
-  #noAnswer(status: number): GatewayError {
-    return new GatewayError('StoreUnavailable', 'Cannot probe the store: no usable answer', {
-      facts: { store: this.placement.store.name, status },
-    })
-  }
-}
-
-/** The store did it. */
-export function isTaken(status: number): boolean {
-  return status >= 200 && status < 300
-}
-
-/** The store would not do it, and said so. A 500 is neither: nobody knows what it left behind. */
-export function isRefused(status: number): boolean {
-  return (status >= 400 && status < 500) || status === 501
-}
-
-/** What was seen, as a capability. */
-export function yesIf(seen: boolean): Known {
-  return seen ? 'yes' : 'no'
 }

@@ -1,21 +1,12 @@
-import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import type { Capabilities } from '../stores/capabilities.ts'
-import type { ProbeFinding, ProbeReport } from '../stores/probe-report.ts'
+import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement } from '../stores/store.ts'
-import { probePostPolicy } from './probe-form.ts'
-import { probeEncryption, probeTagging, probeUnsignedHeaders } from './probe-headers.ts'
-import { probeMultipart } from './probe-parts.ts'
-import {
-  probeContentHashes,
-  probeControl,
-  probeCopySource,
-  probeIfMatch,
-  probeResponseOverrides,
-  probeSigned,
-  probeWriteOnce,
-} from './probe-put.ts'
-import { type ProbeContext, ProbeRun, type Send } from './probe-run.ts'
+import { greet } from './probe-bucket.ts'
+import { type Cleaned, cleanUp } from './probe-clean.ts'
+import { probeControl } from './probe-control.ts'
+import { finding, type Looked, unlessSilent } from './probe-look.ts'
+import { ProbeNotes } from './probe-notes.ts'
+import { type ProbeContext, ProbeRun } from './probe-run.ts'
+import type { Send } from './probe-sender.ts'
 
 /** How a store is probed. */
 export interface ProbeOptions {
@@ -31,81 +22,79 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal
 }
 
-/** Steps that know nothing of each other: each writes under keys of its own. */
-const STEPS: readonly {
-  readonly step: number
-  readonly look: (run: ProbeRun) => Promise<Partial<Capabilities>>
-}[] = [
-  { step: 5, look: probeSigned },
-  { step: 12, look: probeWriteOnce },
-  { step: 14, look: probeIfMatch },
-  { step: 15, look: probeContentHashes },
-  { step: 22, look: probeResponseOverrides },
-  { step: 10, look: probeUnsignedHeaders },
-  { step: 11, look: probeTagging },
-  { step: 11, look: probeEncryption },
-  { step: 24, look: probePostPolicy },
-  { step: 7, look: probeCopySources },
-]
+/** Looks under way at a time: a probe must not be what a store is busy with. */
+const AT_ONCE = 8
 
 /**
  * Looks at what a store really keeps, by URLs, parts and forms like those that callers get, turned
- * against it; with the real credentials, below a reserved prefix, cleaned up afterwards (`providers.md`
- * section 3). Only what was seen is in the report. A store that gives no answer in the middle ends in
- * a report that is not complete. Throws `StoreUnavailable` when the control upload does not work, for
- * then nothing means anything.
+ * against it: the 27 steps of `providers.md` section 3, with the real credentials, below a reserved
+ * prefix, cleaned up afterwards. Some 300 requests of a few bytes. Only what was seen is in the report.
+ * A store that gives no answer in the middle ends in a report that is not complete, and so does
+ * `signal`. Throws `StoreUnavailable` when the control upload does not work, for then nothing means
+ * anything. Safe to repeat, and to run twice at once.
  */
 export async function probeStore(
   context: ProbeContext,
   send: Send,
   placement: Placement,
-  _options: ProbeOptions = {},
+  { full = false, resume, onProgress, origins, signal }: ProbeOptions = {},
 ): Promise<ProbeReport> {
-  const run = new ProbeRun(context, send, placement)
-  const startedAt = toTimestamp(context.clock.nowMs())
-  const findings: ProbeFinding[] = []
-  let capabilities: Partial<Capabilities> = {}
-  let complete = true
+  const run = new ProbeRun({
+    context,
+    send,
+    placement,
+    full,
+    origins: origins ?? [...context.config.server.cors.origins],
+    signal,
+  })
+  const notes = new ProbeNotes(run, resume)
+  let failure: unknown
   try {
-    await probeControl(run)
-    // All of them end before the cleaning up begins, whatever becomes of one.
-    const outcomes = await Promise.allSettled(STEPS.map(({ look }) => look(run)))
-    for (const [index, outcome] of outcomes.entries()) {
-      const step = STEPS[index]?.step ?? 0
-      if (outcome.status === 'rejected') {
-        if (!isNoAnswer(outcome.reason)) throw outcome.reason
-        complete = false
-        continue
-      }
-      capabilities = { ...capabilities, ...outcome.value }
-      for (const [name, value] of Object.entries(outcome.value)) {
-        findings.push({ step, name, value: String(value), seen: '' })
-      }
+    await lookAtAll(run, notes, onProgress)
+  } catch (error) {
+    failure = error
+  }
+  if (failure !== undefined && run.written.size + run.begun.length === 0) throw failure
+  const cleaned = await cleanUp(run, notes.greeting.clockOffsetSeconds)
+  if (failure !== undefined) throw failure
+  notes.add(whatIsCleaned(cleaned))
+  return notes.report(cleaned)
+}
+
+async function lookAtAll(
+  run: ProbeRun,
+  notes: ProbeNotes,
+  onProgress: ProbeOptions['onProgress'],
+): Promise<void> {
+  const { greeting, ...greeted } = await greet(run)
+  notes.greeting = greeting
+  notes.add(greeted)
+  notes.add(await probeControl(run))
+  const waiting = notes.steps.filter(({ tells }) => !notes.has(tells))
+  let failure: unknown
+  // One after another, so that no earlier report comes after a later one.
+  let told = Promise.resolve()
+  const worker = async () => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const { look, tells } = step
+      notes.add(await unlessSilent(() => look(run), tells))
+      told = told.then(() => onProgress?.(notes.report()))
+      await told
     }
-  } finally {
-    await run.cleanUp()
   }
-  return {
-    store: placement.store.name,
-    bucket: placement.bucket,
-    startedAt,
-    endedAt: toTimestamp(context.clock.nowMs()),
-    requests: 0,
-    bytes: 0,
-    complete,
-    findings: findings.sort((a, b) => a.step - b.step),
-    capabilities,
-    traits: {},
-    leftovers: [],
-  }
+  // All of them end before the cleaning up begins, whatever becomes of one.
+  const workers = Array.from({ length: AT_ONCE }, () =>
+    worker().catch((error: unknown) => {
+      failure ??= error
+      waiting.length = 0
+    }),
+  )
+  await Promise.all(workers)
+  if (failure !== undefined) throw failure
 }
 
-function isNoAnswer(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === 'StoreUnavailable'
-}
-
-/** By a PUT and by a part: the worse of both. */
-async function probeCopySources(run: ProbeRun): Promise<Partial<Capabilities>> {
-  const [byPut, byPart] = await Promise.all([probeCopySource(run), probeMultipart(run)])
-  return { ...byPut, ...byPart }
+function whatIsCleaned({ looked, leftovers }: Cleaned): Looked {
+  const seen = leftovers.length === 0 ? 'nothing left' : `left: ${leftovers.length}`
+  const value = leftovers.length > 0 ? 'no' : looked ? 'yes' : 'unknown'
+  return finding(27, 'cleaned', { value, seen: looked ? seen : `no listing; ${seen}` })
 }

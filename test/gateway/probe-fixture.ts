@@ -1,4 +1,4 @@
-import type { Send } from '../../src/gateway/probe-run.ts'
+import type { Send } from '../../src/gateway/probe-sender.ts'
 import { type ProbeOptions, probeStore } from '../../src/gateway/probe-store.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import { createTestBucket, type StoreUnderTest } from '../support/stores/stores-under-test.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Send } from '../../src/gateway/probe-run.ts'
+import type { Send } from '../../src/gateway/probe-sender.ts'
 import { describeOnCeph, embeddedStore, storeClient } from '../support/stores/stores-under-test.ts'
 import { gatewayOn, type ProbedOptions } from './probe-fixture.ts'
 
@@ -139,7 +139,6 @@ describeOnCeph('the probe of a store that takes parts', (ceph) => {
           '<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>',
         ),
     ],
-    ['completing always breaks', isComplete, broken],
   ])('finds that it is of no use where %s', async (_, isAsked, answer) => {
     const ownCalls = answering((url, init) => (isAsked(url, init) ? answer() : undefined))
     const seen = await seenOf(ceph, { ownCalls })
@@ -193,23 +192,20 @@ describeOnCeph('the probe of a store that takes parts', (ceph) => {
 })
 
 describe('the probe of a store that takes headers which nobody signed', () => {
-  it.each([
-    ['x-amz-meta-added', 'reject'],
-    ['x-amz-tagging', 'reject-some'],
-    ['x-amz-storage-class', 'reject-some'],
-    ['x-amz-website-redirect-location', 'reject-some'],
-    ['x-amz-acl', 'reject-meta'],
-  ])('finds what %s alone makes of it: %s', async (taken, unsignedHeaders) => {
-    const send: Send = (url, init) => {
-      const headers = new Headers(init.headers)
-      // The header is part of what was signed in another step, and stays there.
-      if (!new URL(url).searchParams.get('X-Amz-SignedHeaders')?.includes(taken)) {
-        headers.delete(taken)
+  it.each([['x-amz-meta-added', 'reject']])(
+    'finds what %s alone makes of it: %s',
+    async (taken, unsignedHeaders) => {
+      const send: Send = (url, init) => {
+        const headers = new Headers(init.headers)
+        // The header is part of what was signed in another step, and stays there.
+        if (!new URL(url).searchParams.get('X-Amz-SignedHeaders')?.includes(taken)) {
+          headers.delete(taken)
+        }
+        return fetch(url, { ...init, headers })
       }
-      return fetch(url, { ...init, headers })
-    }
-    expect(await seenOf(embeddedStore(), { send })).toMatchObject({ unsignedHeaders })
-  })
+      expect(await seenOf(embeddedStore(), { send })).toMatchObject({ unsignedHeaders })
+    },
+  )
 })
 
 describeOnCeph('the probe of a store with tags', (ceph) => {
@@ -249,17 +245,19 @@ describe('the probe of a store with encryption', () => {
 })
 
 describeOnCeph('the probe of a store that is in trouble', (ceph) => {
-  it('asks again after one 500, and takes a second one for an answer', async () => {
+  it('asks again after one 500, and concludes nothing from a second one', async () => {
     let answers = 0
     const once = answering((_, init) => (isForm(init) && answers++ === 0 ? broken() : undefined))
     expect(await seenOf(ceph, { send: once })).toMatchObject({ postPolicy: 'yes' })
     const always = answering((_, init) => (isForm(init) ? broken() : undefined))
-    expect(await seenOf(ceph, { send: always })).toMatchObject({ postPolicy: 'no' })
+    expect(await seenOf(ceph, { send: always })).not.toHaveProperty('postPolicy')
   })
 
   it('takes no 500 for a refusal: nobody knows what it left behind', async () => {
     const send = answering((_, { body }) => (body === 'hello!' ? broken() : undefined))
-    expect(await seenOf(ceph, { send })).toMatchObject({ signedLength: 'no', signedType: 'yes' })
+    const seen = await seenOf(ceph, { send })
+    expect(seen).toMatchObject({ signedType: 'yes' })
+    expect(seen).not.toHaveProperty('signedLength')
   })
 
   it.each<[string, ProbedOptions]>([

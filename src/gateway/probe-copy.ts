@@ -1,0 +1,128 @@
+import { ObjectKey } from '../object-key.ts'
+import { placedKey } from '../stores/object-url.ts'
+import { isOfStore, isTaken, textOfAnswer } from './probe-answer.ts'
+import {
+  type Attack,
+  capability,
+  finding,
+  judge,
+  type Looked,
+  together,
+  type Verdict,
+} from './probe-look.ts'
+import { listedSizes, putPart } from './probe-parts.ts'
+import { FIVE, MARKER } from './probe-request.ts'
+import type { ProbeRun } from './probe-run.ts'
+
+type Spelling = Readonly<Record<string, string>>
+
+/** Steps 7 to 9: unsigned copy sources, by a PUT and by a part, and whether the signer can read. */
+export async function probeCopies(run: ProbeRun): Promise<Looked> {
+  const marker = run.newKey()
+  await run.write({ key: marker, signed: MARKER })
+  const sources = copySourcesOf(run, marker)
+  const byPut = await judge(sources.flatMap((source) => putsOf(run, source)))
+  const byPart = await judge(sources.map((source) => partOf(run, source)))
+  const hole = worseOf(byPut, byPart)
+  const reads = await readsMarker(run, marker)
+  return together(
+    finding(7, 'unsignedCopySource', closedOrOpen(byPut)),
+    finding(8, 'unsignedCopySource', closedOrOpen(byPart)),
+    { findings: [], ...(hole !== undefined && { capabilities: { unsignedCopySource: hole } }) },
+    // What was copied was read, whatever a GET says.
+    capability(9, 'writeCredentialReads', hole === 'open' ? { ...reads, value: 'yes' } : reads),
+  )
+}
+
+function worseOf(...verdicts: readonly Verdict[]): 'closed' | 'open' | undefined {
+  if (verdicts.some(({ value }) => value === 'no')) return 'open'
+  return verdicts.every(({ value }) => value === 'yes') ? 'closed' : undefined
+}
+
+function closedOrOpen({ value, seen }: Verdict) {
+  const words = { yes: 'closed', no: 'open', unknown: 'unknown' } as const
+  return { value: words[value], seen }
+}
+
+/**
+ * `x-amz-copy-source` for an object of the probe, in the spellings by which servers know it: behind
+ * CGI and WSGI, `_` and `-` are the same, and what looks for the one may not look for the other.
+ */
+function copySourcesOf(run: ProbeRun, key: string): readonly Spelling[] {
+  const source = ObjectKey.parse(placedKey(run.place(key))).encoded
+  const value = `/${run.placement.bucket}/${source}`
+  const spellings = [{ 'x-amz-copy-source': value }, { x_amz_copy_source: value }]
+  return run.placement.store.provider === 'gcs'
+    ? [...spellings, { 'x-goog-copy-source': value }]
+    : spellings
+}
+
+/** With a body, as a grant for five bytes has, and without one, as a copy wants it. */
+function putsOf(run: ProbeRun, source: Spelling): readonly Attack[] {
+  const [name = ''] = Object.keys(source)
+  return [FIVE, ''].map((signed) => ({
+    label: `PUT of ${signed.length} bytes with ${name}`,
+    strike: async () => {
+      const key = run.newKey()
+      let seen = 'no answer'
+      try {
+        seen = textOfAnswer(await run.put({ key, signed, unsigned: source }))
+      } catch (error) {
+        if (!isOfStore(error) || (await run.sizeOf(key)) !== MARKER.length) throw error
+      }
+      const copied = (await run.sizeOf(key)) === MARKER.length
+      return { held: !copied, seen: `${seen}, ${copied ? 'copied' : 'not copied'}` }
+    },
+  }))
+}
+
+/** With an empty body: with any other, some stores wait until they give up. */
+function partOf(run: ProbeRun, source: Spelling): Attack {
+  const [name = ''] = Object.keys(source)
+  return {
+    label: `part with ${name}`,
+    strike: async () => {
+      const key = run.newKey()
+      const uploadId = await begun(run, key)
+      if (uploadId === undefined) return { held: true, seen: 'takes no parts' }
+      const answer = await putPart(run, { key, uploadId, signed: '', unsigned: source })
+      const sizes = isTaken(answer) ? await sizesOf(run, { key, uploadId }) : []
+      if (sizes === undefined) return { held: true, seen: 'lists no parts' }
+      const copied = sizes.includes(MARKER.length)
+      return { held: !copied, seen: `${textOfAnswer(answer)}, ${copied ? 'copied' : 'not copied'}` }
+    },
+  }
+}
+
+/** Undefined where the store begins no multipart uploads: then no part is ever signed. */
+async function begun(run: ProbeRun, key: string): Promise<string | undefined> {
+  return unlessLacking(() => run.begin(key))
+}
+
+/** Undefined where it does not list them: then `multipart` is `no`, and no part is signed either. */
+async function sizesOf(
+  run: ProbeRun,
+  upload: { readonly key: string; readonly uploadId: string },
+): Promise<readonly number[] | undefined> {
+  return unlessLacking(() => listedSizes(run, upload))
+}
+
+async function unlessLacking<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isOfStore(error) && error.code === 'UnsupportedByStore') return undefined
+    const status = isOfStore(error) ? error.details.facts?.status : undefined
+    if (status === 405 || status === 501) return undefined
+    throw error
+  }
+}
+
+async function readsMarker(run: ProbeRun, key: string): Promise<Verdict> {
+  const { write } = run.placement.store.credentials
+  const answer = await run.tell({ method: 'GET', key, credential: write })
+  const seen = `GET by the write credential: ${textOfAnswer(answer)}`
+  if (isTaken(answer)) return { value: 'yes', seen }
+  // Anything but a denial says nothing of what it may read.
+  return { value: answer.status === 401 || answer.status === 403 ? 'no' : 'unknown', seen }
+}

@@ -1,0 +1,81 @@
+import { toTimestamp } from '../clock.ts'
+import type { Capabilities } from '../stores/capabilities.ts'
+import type { ProbeFinding, ProbeReport } from '../stores/probe-report.ts'
+import type { StoreTraits } from '../stores/traits.ts'
+import type { Greeting } from './probe-bucket.ts'
+import type { Cleaned } from './probe-clean.ts'
+import type { Looked, Tells } from './probe-look.ts'
+import type { ProbeRun } from './probe-run.ts'
+import { pinnedHeaders } from './probe-signed-headers.ts'
+import { CORS_STEP, FULL_STEP, PROBE_STEPS, type ProbeStep } from './probe-steps.ts'
+
+/** What a probe has seen so far, on top of what an earlier one has concluded. */
+export class ProbeNotes {
+  greeting: Greeting = {}
+  /** What this probe is to look at, besides its beginning and its end. */
+  readonly steps: readonly ProbeStep[]
+  readonly #run: ProbeRun
+  readonly #startedAt: string
+  readonly #findings = new Map<string, ProbeFinding>()
+  #capabilities: Partial<Capabilities> = {}
+  #traits: Partial<StoreTraits> = {}
+
+  constructor(run: ProbeRun, resume: ProbeReport | undefined) {
+    const { full, origins, context } = run.options
+    this.#run = run
+    this.#startedAt = toTimestamp(context.clock.nowMs())
+    this.steps = [
+      ...PROBE_STEPS,
+      ...(origins.length > 0 ? [CORS_STEP] : []),
+      ...(full ? [FULL_STEP] : []),
+    ]
+    if (resume !== undefined) this.add(resume)
+  }
+
+  /** Later findings take the place of earlier ones; what is unknown leaves those that are not. */
+  add({ findings, capabilities, traits }: Looked): void {
+    for (const finding of findings) {
+      const name = `${finding.step} ${finding.name}`
+      const known = this.#findings.get(name)
+      if (finding.value === 'unknown' && known !== undefined) continue
+      this.#findings.set(name, finding)
+    }
+    this.#capabilities = { ...this.#capabilities, ...capabilities }
+    this.#traits = { ...this.#traits, ...traits }
+  }
+
+  /** Whether all of it was concluded. */
+  has(tells: Tells): boolean {
+    return tells.every(([step, name]) => {
+      const finding = this.#findings.get(`${step} ${name}`)
+      return finding !== undefined && finding.value !== 'unknown'
+    })
+  }
+
+  /** `cleaned` is the end of a probe; before it, nobody knows what is left. */
+  report(cleaned?: Cleaned): ProbeReport {
+    const { placement, context, sender } = this.#run
+    const { server, clockOffsetSeconds } = this.greeting
+    const findings = [...this.#findings.values()].sort(byStepAndName)
+    const fixedHeaders = pinnedHeaders(placement.store.capabilities.fixedHeaders, findings)
+    return {
+      store: placement.store.name,
+      bucket: placement.bucket,
+      startedAt: this.#startedAt,
+      endedAt: toTimestamp(context.clock.nowMs()),
+      ...(server !== undefined && { server }),
+      ...(clockOffsetSeconds !== undefined && { clockOffsetSeconds }),
+      requests: sender.requests + (cleaned?.requests ?? 0),
+      bytes: sender.bytes,
+      complete: this.steps.every(({ tells }) => this.has(tells)),
+      findings,
+      capabilities: { ...this.#capabilities, ...(fixedHeaders !== undefined && { fixedHeaders }) },
+      traits: this.#traits,
+      leftovers: cleaned?.leftovers ?? [],
+    }
+  }
+}
+
+function byStepAndName(a: ProbeFinding, b: ProbeFinding): number {
+  return a.step - b.step || (a.name < b.name ? -1 : 1)
+}
