@@ -42,6 +42,8 @@ export interface Telemetry {
     events: number
   }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
+  /** What a reconciliation found, and what became of it. */
+  reconciled(findings: readonly { readonly kind: string; readonly action: string }[]): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
   span<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>
 }
@@ -80,6 +82,10 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
   const events = count('signet.events', 'Events of stores, by outcome and reason')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
+  const found = count(
+    'signet.reconcile.findings',
+    'Findings of reconciliations, by kind and action',
+  )
 
   return {
     requestServed: ({ durationMs, ...labels }) => duration.record(durationMs, labels),
@@ -112,6 +118,9 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })
       sweeps.add(failed, { outcome: 'failed' })
+    },
+    reconciled(findings) {
+      for (const { kind, action } of findings) found.add(1, { kind, action })
     },
     span: (name, attributes, work) =>
       tracer.startActiveSpan(name, { attributes }, (span) => runInSpan(span, work)),

@@ -19,6 +19,7 @@ export interface AuditEvent {
     | 'usage.adjustment_refused'
     | 'ledger.repaired'
     | 'store.cors_changed'
+    | 'ledger.reconciled'
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
@@ -48,6 +49,8 @@ export interface AuditEvent {
   readonly reason?: string
   /** What a repair of the ledger has mended: counters, and entries of the sweeper's index. */
   readonly repaired?: { readonly counters: number; readonly index: number }
+  /** What a comparison of stores and ledger has met, by kind, and its run. */
+  readonly reconciled?: Readonly<Record<string, string | number>>
 }
 
 /** Where audit events go. */

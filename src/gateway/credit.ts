@@ -107,6 +107,7 @@ export async function postCredit(
     actualBytes: 0,
     storedDelta: -note.sizeBytes,
     objectsDelta: -1,
+    note: noteText({ ...note, postedMs: Math.floor(context.ledgerTime.nowMs()) }),
   })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'CORRUPT' || reply.code === 'CONFLICT') {

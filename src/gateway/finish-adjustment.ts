@@ -3,7 +3,7 @@ import type { FinishReply, Reservation } from '../ledger/port.ts'
 import { adjustmentEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { recovering } from './refusal.ts'
-import type { AdjustNote } from './reservation-note.ts'
+import { type AdjustNote, noteText } from './reservation-note.ts'
 
 /** `repeated`: posted before; `refused`: the total would leave 0 to 2^52, nothing has changed. */
 export type AdjustmentEnd = 'posted' | 'repeated' | 'refused'
@@ -35,6 +35,7 @@ export async function finishAdjustment(
     actualBytes: 0,
     storedDelta: bytes ? note.delta : 0,
     objectsDelta: bytes ? 0 : note.delta,
+    note: noteText({ ...note, postedMs: Math.floor(context.ledgerTime.nowMs()) }),
   })
   context.ledgerTime.learn(reply.nowMs)
   if (reply.code === 'OK') {

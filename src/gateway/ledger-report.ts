@@ -59,8 +59,11 @@ export function reportOf(context: GatewayContext, { partitions, stored }: Ledger
   }
 }
 
-/** Names of everybody and everything that is configured: hashed once for a whole report. */
-function namesOf({ config, hashing, ledger: { salt } }: GatewayContext) {
+/**
+ * Names of everybody and everything that is configured, by the ledger's ids of it: hashed once for a
+ * whole report.
+ */
+export function namesOf({ config, hashing, ledger: { salt } }: GatewayContext) {
   const subjects = new Map<string, { tenant: string; user?: string }>()
   for (const [tenant, { users }] of config.tenants) {
     subjects.set(subjectId(hashing, salt, 't', tenant, ''), { tenant })

@@ -99,6 +99,8 @@ export interface DeleteNote {
   /** When no transfer by the object's own URL can still be running. */
   readonly deadAtMs: number
   readonly failures?: number
+  /** When it was posted, by the ledger's clock as a gateway knew it. */
+  readonly postedMs?: number
 }
 
 /** What the ledger keeps of an adjustment, so that a sweeper can finish one that a crash cut off. */
@@ -115,6 +117,8 @@ export interface AdjustNote {
   readonly delta: number
   readonly reason: string
   readonly failures?: number
+  /** When it was posted, as of `DeleteNote`. */
+  readonly postedMs?: number
 }
 
 export type ReservationNote = UploadNote | DeleteNote | AdjustNote
@@ -224,6 +228,16 @@ export function parseNote(text: string): ReservationNote {
 export function uploadNoteOf(reservation: Reservation): UploadNote | undefined {
   const note = parseNote(reservation.note)
   return note.kind === 'upload' ? note : undefined
+}
+
+/** When a settled reservation was posted, as its note tells; `undefined` where it does not. */
+export function postedMsIn(text: string): number | undefined {
+  try {
+    const note = parseNote(text)
+    return note.kind === 'upload' ? note.settledMs : note.postedMs
+  } catch {
+    return undefined
+  }
 }
 
 /** When the URL of an upload ends, in milliseconds, in whole seconds. */

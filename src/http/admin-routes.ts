@@ -5,6 +5,7 @@ import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
+import { RECONCILE_ROUTES } from './reconcile-routes.ts'
 import { type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
 import { STORE_ROUTES } from './store-routes.ts'
@@ -121,4 +122,5 @@ export const ADMIN_ROUTES: readonly Route<Call>[] = [
   sweepNow,
   ...LEDGER_ROUTES,
   ...CORS_ROUTES,
+  ...RECONCILE_ROUTES,
 ]

@@ -1,0 +1,73 @@
+import type { Reservation } from '../ledger/port.ts'
+import { subjectId } from '../ledger/subject-id.ts'
+import type { GatewayContext } from './context.ts'
+import type { namesOf } from './ledger-report.ts'
+import { parseNote, postedMsIn, type ReservationNote } from './reservation-note.ts'
+
+/** Whether something may have been posted to a subject lately, or is about to be. */
+export type IsTouched = (subject: string) => boolean
+
+/** Reservations of a partition that are looked through; with more of them all is busy. */
+const MAX_RECENT = 10_000
+
+/**
+ * Which subjects of a partition have had, since a moment, anything posted to a stored total, or may have
+ * what was counted before taken back: whoever owns it. To be asked after the totals have been read.
+ * Throws `LedgerUnavailable`; `Overloaded` where the ledger cannot be looked through in time.
+ */
+export async function touchedSince(
+  context: GatewayContext,
+  {
+    partition,
+    sinceMs,
+    seen,
+    nameOf,
+  }: {
+    readonly partition: number
+    readonly sinceMs: number
+    /** Uploads that were found settled, and counted. */
+    readonly seen: ReadonlySet<string>
+    readonly nameOf: ReturnType<typeof namesOf>
+  },
+): Promise<IsTouched> {
+  const request = { partition, sinceMs, settledMs: postedMsIn, limit: MAX_RECENT }
+  const recent = await context.ledger.recent(request)
+  if (recent.length === MAX_RECENT) return () => true
+  const touched = new Set<string>()
+  for (const reservation of recent) {
+    if (reservation.state === 'S' && seen.has(reservation.rid)) continue
+    const subjects = subjectsOf(context, reservation, nameOf)
+    if (subjects === undefined) return () => true
+    for (const subject of subjects) touched.add(subject)
+  }
+  return (subject) => touched.has(subject)
+}
+
+/** `undefined`: nobody knows whose totals it changes. */
+function subjectsOf(
+  { hashing, ledger }: GatewayContext,
+  { state, subjects, note: text }: Reservation,
+  nameOf: ReturnType<typeof namesOf>,
+): readonly string[] | undefined {
+  const note = noteOrNone(text)
+  if (note === undefined) return undefined
+  // A pending upload has posted nothing; but what it replaces may be credited by it.
+  if (state === 'P') return note.kind === 'upload' ? (note.replaces?.subjects ?? []) : subjects
+  // An ended one keeps its owner alone: the user, whose tenant counts as well.
+  const [owner = ''] = subjects
+  if (note.kind === 'adjust') return [owner]
+  // Of a deletion the note names who deleted, and that may be somebody else.
+  const tenant =
+    note.kind === 'upload' ? note.tenant : nameOf({ subject: owner, limitId: 0 }).tenant
+  if (tenant === undefined) return undefined
+  return [owner, subjectId(hashing, ledger.salt, 't', tenant, '')]
+}
+
+// What this version did not write may concern anybody.
+function noteOrNone(text: string): ReservationNote | undefined {
+  try {
+    return parseNote(text)
+  } catch {
+    return undefined
+  }
+}

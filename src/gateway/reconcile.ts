@@ -1,0 +1,217 @@
+import { toTimestamp } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Placement } from '../stores/store.ts'
+import { recordOrLog } from './audit-events.ts'
+import type { GatewayContext } from './context.ts'
+import { isRepaired, type ReconcileFinding } from './reconcile-finding.ts'
+import { type ReconciledObject, reconcileObject } from './reconcile-object.ts'
+import {
+  counting,
+  giveUpRun,
+  type HeldRun,
+  leaveRun,
+  type ReconcileCounts,
+  type ReconcileRun,
+  startRun,
+  takeRun,
+  unfinishedRun,
+} from './reconcile-run.ts'
+import { addPage, removeSums } from './reconcile-sums.ts'
+import { BEFORE_RUN_MS, reconcileTotals } from './reconcile-totals.ts'
+import { someAtATime } from './some-at-a-time.ts'
+import { placementsOf } from './stored-sums.ts'
+
+export interface ReconcileRequest {
+  /** The run to go on with; without one a run is begun. */
+  readonly run?: string
+  /** Go on with the youngest unfinished run of the last day that was begun likewise, if any. */
+  readonly resume?: boolean
+  /** Of a new run: one bucket alone; then stored totals are not compared. */
+  readonly bucket?: string
+  /** Of a new run: put right what can be. Default false. */
+  readonly repair?: boolean
+  /** Objects of one step, 1 to 1,000. Default 500. */
+  readonly limit?: number
+  readonly requestId?: string
+  /** Asked between objects: true ends the step with `Overloaded`, and it may be made again. */
+  readonly isStopped?: () => boolean
+}
+
+/** What one step has found, and how far the run has come. */
+export interface ReconcileStep {
+  readonly run: ReconcileRun
+  /** Of this step. */
+  readonly findings: readonly ReconcileFinding[]
+}
+
+const DEFAULT_LIMIT = 500
+const LOOKS_AT_ONCE = 16
+/** Partitions whose totals one step compares, and how long it goes on with them, in milliseconds. */
+const PARTITIONS = 256
+const TOTALS_MS = 5_000
+/** Uploads that were settled lately, of which a run remembers that they are in its sums. */
+const MAX_RECENT = 2_000
+/** Reserved below every placement's prefix for what probes write. */
+const PROBES = '.signet-probe/'
+
+/**
+ * One step of comparing stores and ledger: a page of a listing, or some stored totals once all pages are
+ * through. How far it came is kept for all gateways, so that any of them makes the next step, also after
+ * a crash in the middle of one: a step may be made again. Safe beside traffic. Throws `InvalidRequest`,
+ * `StoreUnavailable`, `LedgerUnavailable`; `Overloaded` beside another call for the same run, and when it
+ * is stopped.
+ */
+export async function reconcile(
+  context: GatewayContext,
+  request: ReconcileRequest,
+): Promise<ReconcileStep> {
+  const held = await takeRun(context, request.run ?? (await chosenRun(context, request)).id)
+  if (held.run.stage === 'done') return { run: held.run, findings: [] }
+  let step: ReconcileStep
+  try {
+    step =
+      held.run.stage === 'objects'
+        ? await listPage(context, held, request)
+        : await compareTotals(context, held.run, request)
+    const found = { repaired: step.findings.filter(isRepaired).length }
+    const counts = counting(kindsIn(step), {
+      ...found,
+      open: step.findings.length - found.repaired,
+    })
+    step = { ...step, run: { ...step.run, counts } }
+    await leaveRun(context, held, step.run)
+  } catch (error) {
+    await giveUpRun(context, held)
+    throw error
+  }
+  context.telemetry.reconciled(step.findings)
+  if (step.run.stage === 'done') await finish(context, step.run, request.requestId)
+  return step
+}
+
+function chosenRun(
+  context: GatewayContext,
+  { resume, bucket, repair = false }: ReconcileRequest,
+): Promise<ReconcileRun> {
+  const how = { repair, ...(bucket !== undefined && { bucket }) }
+  const begin = () => startRun(context, how)
+  if (resume !== true) return begin()
+  return unfinishedRun(context, how).then((run) => run ?? begin())
+}
+
+/** Throws `Overloaded` when nobody waits any more, or the gateway is about to stop. */
+function goOn({ isStopped }: ReconcileRequest): void {
+  if (isStopped?.() !== true) return
+  throw new GatewayError('Overloaded', 'Cannot reconcile: it was stopped in the middle of a step')
+}
+
+async function listPage(
+  context: GatewayContext,
+  held: HeldRun,
+  request: ReconcileRequest,
+): Promise<ReconcileStep> {
+  const { run } = held
+  const placement = placementsOf(context.config, run.bucket)[run.at]
+  if (placement === undefined) return { run: nextStage(run), findings: [] }
+  const page = await context.storeClient.list(placement, {
+    prefix: '',
+    limit: request.limit ?? DEFAULT_LIMIT,
+    background: true,
+    ...(run.after !== undefined && { after: run.after }),
+  })
+  const keys = page.objects.map(({ key }) => key).filter((key) => !key.startsWith(PROBES))
+  const objects = await lookAtAll(context, placement, { keys, request, run })
+  const counted = objects.flatMap((each) => each.counted ?? [])
+  await addPage(context, held, counted)
+  const number = (what: ReconciledObject['what']) =>
+    objects.filter((each) => each.what === what).length
+  const counts = counting(run.counts, {
+    objects: keys.length - number('gone'),
+    counted: counted.length,
+    foreign: number('foreign'),
+  })
+  const versioned = run.versioned ?? (objects.some((each) => each.versioned) || undefined)
+  const lately = objects.flatMap((each) => each.settledLately ?? [])
+  const recent = [...(run.recent ?? []), ...lately].slice(0, MAX_RECENT)
+  const { after: _, ...more } = run
+  const at = page.next === undefined ? run.at + 1 : run.at
+  const next: ReconcileRun = {
+    ...more,
+    ...(versioned && { versioned }),
+    ...(recent.length > 0 && { recent }),
+    ...(page.next !== undefined && { after: page.next }),
+    ...{ at, counts, pages: run.pages + 1 },
+  }
+  const isLast = at >= run.places.length
+  return {
+    run: isLast ? nextStage(next) : next,
+    findings: objects.flatMap((each) => each.finding ?? []),
+  }
+}
+
+async function lookAtAll(
+  context: GatewayContext,
+  placement: Placement,
+  {
+    keys,
+    run: { repair, startedMs },
+    request,
+  }: {
+    readonly keys: readonly string[]
+    readonly run: ReconcileRun
+    readonly request: ReconcileRequest
+  },
+): Promise<ReconciledObject[]> {
+  const sinceMs = startedMs - 2 * BEFORE_RUN_MS
+  return someAtATime(keys, LOOKS_AT_ONCE, async (key) => {
+    goOn(request)
+    return reconcileObject(context, placement, { key, repair, sinceMs })
+  })
+}
+
+/** A run of one bucket has not seen what else is in a total. */
+function nextStage(run: ReconcileRun): ReconcileRun {
+  return { ...run, stage: run.bucket === undefined ? 'totals' : 'done', at: 0 }
+}
+
+async function compareTotals(
+  context: GatewayContext,
+  run: ReconcileRun,
+  request: ReconcileRequest,
+): Promise<ReconcileStep> {
+  const untilMs = context.clock.nowMs() + TOTALS_MS
+  const findings: ReconcileFinding[] = []
+  const { partitions } = context.ledger
+  const { requestId } = request
+  let { at } = run
+  do {
+    goOn(request)
+    const { totals, gone } = await reconcileTotals(context, run, { partition: at, requestId })
+    findings.push(...gone, ...totals)
+    at += 1
+  } while (at < partitions && findings.length < PARTITIONS && context.clock.nowMs() < untilMs)
+  return { run: { ...run, at, stage: at < partitions ? 'totals' : 'done' }, findings }
+}
+
+function kindsIn({ run, findings }: ReconcileStep): ReconcileCounts {
+  return findings.reduce((counts, { kind }) => counting(counts, { [kind]: 1 }), run.counts)
+}
+
+async function finish(
+  context: GatewayContext,
+  { id, bucket, repair, counts }: ReconcileRun,
+  requestId: string | undefined,
+): Promise<void> {
+  context.log.info('reconcile.finished', { run: id, repair, ...counts })
+  await recordOrLog(context, {
+    event: 'ledger.reconciled',
+    at: toTimestamp(context.clock.nowMs()),
+    ...(requestId !== undefined && { requestId }),
+    ...(bucket !== undefined && { bucket }),
+    reconciled: { run: id, ...counts },
+  })
+  // What is left of the sums when this fails goes with the run, a week later.
+  await removeSums(context, id).catch((error: unknown) => {
+    context.log.warn('reconcile.sums_left', { run: id, error })
+  })
+}
