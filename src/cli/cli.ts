@@ -5,6 +5,7 @@ import { configSchemaCommand } from './config-schema.ts'
 import { keysCreate } from './keys-create.ts'
 import { ledgerAudit, ledgerRepair } from './ledger-audit.ts'
 import { ledgerInit } from './ledger-init.ts'
+import { reconcileCommand } from './reconcile.ts'
 import { storesCors } from './stores-cors.ts'
 import { storesList } from './stores-list.ts'
 import { storesProbe } from './stores-probe.ts'
@@ -16,6 +17,7 @@ const COMMANDS: readonly Command[] = [
   ledgerInit,
   ledgerAudit,
   ledgerRepair,
+  reconcileCommand,
   storesCors,
   storesList,
   storesProbe,
@@ -35,9 +37,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     io.stdout(`${io.version}\n`)
     return 0
   }
-  const command = COMMANDS.find(({ name }) => args.slice(0, 2).join(' ') === name)
+  const command = COMMANDS.find(({ name }) => isCalled(name, args))
   if (command === undefined) return unknownCommand(args, io)
-  const rest = args.slice(2)
+  const rest = args.slice(wordsOf(command.name))
   if (rest.some((arg) => arg === '--help' || arg === '-h')) {
     io.stdout(helpOf(command))
     return 0
@@ -49,6 +51,14 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     io.stderr(`${error.message}\n\nUsage: signet ${command.name} ${command.usage}\n`)
     return 2
   }
+}
+
+function isCalled(name: string, args: readonly string[]): boolean {
+  return args.slice(0, wordsOf(name)).join(' ') === name
+}
+
+function wordsOf(name: string): number {
+  return name.split(' ').length
 }
 
 function unknownCommand(args: readonly string[], io: CliIo): ExitCode {

@@ -1,0 +1,49 @@
+import type { ReconcileView } from '../http/reconcile-routes.ts'
+import { columns } from './columns.ts'
+
+type Finding = ReconcileView['findings'][number]
+
+/** The end of a run for people: what was looked at, what was found, and what to do. */
+export function reconcileTable({ counts, findings, clean, repair, run }: ReconcileView): string {
+  const { objects, counted, foreign } = counts
+  const objectLines = findings.flatMap((finding) => objectLine(finding))
+  const totalLines = findings.flatMap((finding) => totalLine(finding))
+  return [
+    `${objects} objects, ${counted} counted and ${foreign} of others, in run ${run}\n`,
+    ...section('Objects', 'finding store bucket key size recorded', objectLines),
+    ...section('Stored totals', 'subject policy posted found', totalLines),
+    clean ? 'ok\n' : `\n${adviceOf(findings, repair)}`,
+  ].join('')
+}
+
+function section(title: string, head: string, lines: readonly (readonly (string | number)[])[]) {
+  if (lines.length === 0) return []
+  return [`\n${title}: ${lines.length}\n`, ...columns([[...head.split(' '), 'then'], ...lines])]
+}
+
+function objectLine(finding: Finding): (string | number)[][] {
+  if (finding.kind === 'total') return []
+  const { kind, store, bucket, key, sizeBytes = '', recordedBytes = '', action } = finding
+  return [[kind, store, bucket, key, sizeBytes, recordedBytes, action]]
+}
+
+function totalLine(finding: Finding): (string | number)[][] {
+  if (finding.kind !== 'total') return []
+  const { subject, tenant, user, limitId, policy, posted, found, action } = finding
+  const name = [tenant, user].filter((part) => part !== undefined).join('/')
+  return [[name === '' ? subject : name, policy ?? `#${limitId}`, posted, found, action]]
+}
+
+function adviceOf(findings: readonly Finding[], repair: boolean): string {
+  const has = (action: Finding['action']) => findings.some((each) => each.action === action)
+  return [
+    ...(has('open') && !repair ? ['Put it right with: signet reconcile --repair\n'] : []),
+    ...(findings.some(({ kind }) => kind === 'forged')
+      ? ['Forged tickets count as none: look at who writes to the bucket past Signet\n']
+      : []),
+    ...(has('busy') ? ['Busy may be traffic: run it once more, when there is less\n'] : []),
+    ...(has('unnamed') ? ['Unnamed totals are of nobody who is configured: leave them\n'] : []),
+    ...(has('versioned') ? ['Old versions stay charged while the bucket keeps them\n'] : []),
+    ...(has('failed') ? ['What failed is in the log of the gateway\n'] : []),
+  ].join('')
+}
