@@ -107,11 +107,12 @@ async function lookAt(context: GatewayContext, { reservation, nowMs }: Due): Pro
     const code = error instanceof GatewayError ? error.code : undefined
     const awayMs = storeAwayMs(context, reservation)
     // Of a store that is away the log has a line already, and not one for each look.
-    const isKnown = awayMs !== undefined && code === 'StoreUnavailable'
-    if (!isKnown) context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
-    if (code === 'LedgerUnavailable') return 'failed'
-    if (isUnsent(error)) await postpone(context, reservation, awayMs)
-    else await backOff(context, reservation)
+    if (isUnsent(error) || (awayMs !== undefined && code === 'StoreUnavailable')) {
+      await postpone(context, reservation, awayMs)
+      return 'failed'
+    }
+    context.log.warn('sweep.failed', { uploadId: reservation.rid, error })
+    if (code !== 'LedgerUnavailable') await backOff(context, reservation)
     return 'failed'
   }
 }
@@ -142,8 +143,8 @@ function storeAwayMs(context: GatewayContext, { note }: Reservation): number | u
 }
 
 /**
- * After a look that the store was spared: later, the longer it is away. It says nothing of this
- * reservation, so it does not count as a look without an answer.
+ * After a look that the store was spared, or that showed once more that it is away: later, the longer
+ * it is. That says nothing of this reservation, so it does not count as a look without an answer.
  */
 async function postpone(
   context: GatewayContext,

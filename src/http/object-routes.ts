@@ -15,7 +15,14 @@ const listing = route({
   summary: 'Objects of a bucket, within what the caller may list',
   query: listObjectsQuery,
   responses: { 200: { description: 'A page', schema: objectPageSchema } },
-  errors: ['AccessDenied', 'QuotaExceeded', 'SlowDown', 'LedgerUnavailable', 'StoreUnavailable'],
+  errors: [
+    'AccessDenied',
+    'QuotaExceeded',
+    'SlowDown',
+    'LedgerUnavailable',
+    'StoreUnavailable',
+    'Overloaded',
+  ],
   async handle(call) {
     const { bucket } = targetOf(call)
     const { prefix, limit, cursor } = call.query as z.output<typeof listObjectsQuery>
@@ -47,6 +54,7 @@ const open = route({
     'SlowDown',
     'LedgerUnavailable',
     'StoreUnavailable',
+    'Overloaded',
   ],
   async handle(call) {
     const { context, principal, requestId } = call
@@ -82,6 +90,7 @@ const remove = route({
     'SlowDown',
     'StoreUnavailable',
     'LedgerUnavailable',
+    'Overloaded',
   ],
   async handle(call) {
     const { context, principal, requestId } = call

@@ -11,6 +11,8 @@ export interface ClockEstimate {
   add(answer: DatedAnswer): void
   /** The store's clock minus ours, in milliseconds; absent while nobody knows. */
   readonly offsetMs: number | undefined
+  /** The last answer shows something else: one more that agrees with it, and a clock was set. */
+  readonly isUnsure: boolean
   /** When the last answer that counted came, by our clock. */
   readonly measuredAtMs: number | undefined
 }
@@ -54,6 +56,9 @@ export function createClockEstimate(): ClockEstimate {
     },
     get offsetMs() {
       return offsetMs
+    },
+    get isUnsure() {
+      return odd !== undefined
     },
     get measuredAtMs() {
       return measuredAtMs

@@ -125,7 +125,9 @@ export class KnownStore {
     const over = () => {
       this.#isLooking = false
     }
-    look().then(over, over)
+    look()
+      .then(() => (this.#clock.isUnsure ? look() : undefined))
+      .then(over, over)
   }
 
   #away(): GatewayError {

@@ -55,7 +55,10 @@ export interface StoreHealth {
   visit(store: Store, call: { background: boolean; patienceMs: number }): Promise<Visit>
   /** Throws what `visit` would throw of a store that does not answer, and takes no turn. */
   assertAnswers(store: Store): void
-  /** Runs `look` unless one has run in the last ten seconds or is running; its errors are dropped. */
+  /**
+   * Runs `look`, which calls the store, unless it has run in the last ten seconds or is running; its
+   * errors are dropped. Twice, when the clock that it shows is another one than before.
+   */
   lookAgain(store: Store, look: () => Promise<void>): void
 }
 

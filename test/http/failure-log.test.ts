@@ -19,7 +19,7 @@ async function openFailing(error: () => Error) {
 
 const lines = () => eventsIn(gateway.log, 'request.failed')
 
-it.each(['LedgerUnavailable', 'Overloaded'] as const)(
+it.each(['LedgerUnavailable', 'StoreUnavailable', 'Overloaded'] as const)(
   '%s under load: one line in ten seconds, with how often it was, and a request to begin with',
   async (code) => {
     const { clock, upload } = await openFailing(() => new GatewayError(code, 'Cannot decide: away'))
