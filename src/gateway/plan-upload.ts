@@ -99,6 +99,7 @@ export function planUpload(
   authorizeUpload(principal, wanted, key, contentType.essence)
   authorizeSettings(wanted, bucket)
   acceptSize(sizeBytes, bucket)
+  const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.upload)
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
   const bindings = bindingsOf(wanted, bucket)
@@ -107,7 +108,6 @@ export function planUpload(
   assertFormEnforceable(chosen, wanted, context.ledgerTime.nowMs())
   const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
   const multipart = form === 'multipart' ? planMultipart(capabilities, sizeBytes) : undefined
-  const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.upload)
   assertClockFits(context, place.placement)
   return {
     ...chosen,

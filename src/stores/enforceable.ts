@@ -4,6 +4,7 @@ import type { Capabilities } from './capabilities.ts'
 import type { GrantForm } from './choose-form.ts'
 import { bindsContent } from './guarantees.ts'
 import { placedKey } from './object-url.ts'
+import { profileOf } from './profile-of.ts'
 import { assertOutlasts } from './session-credential.ts'
 import type { Store } from './store.ts'
 import type { ObjectPlace } from './store-client.ts'
@@ -49,7 +50,7 @@ export interface EnforceableDownload {
 /**
  * Refuses an upload of which the store would not keep something that was asked for in this form, or
  * that would open more than it grants (`providers.md` section 4). Throws `UnsupportedByStore` with
- * the `capability`: `signatures`, `methodBound`, `expiry`, `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
+ * the `capability`: `signatures`, `methodBound`, `expiry`, `customDomain`, `unsignedCopySource`, `signedLength`, `signedType`, `writeOnce`, `checksum`,
  * `maxPutBytes`, `unsignedHeaders`, `postPolicy`, `multipart`, `writeOnceMultipart`, `tagging`,
  * `multipartTagging`, `encryption`, `formHeaders`, `keys` or `maxExpires`; `StoreUnavailable` where the
  * session credential that signs would end before. How many parts there may be,
@@ -186,7 +187,7 @@ function signedNames({ storageClass, tags, encryption }: EnforceableUpload['bind
 
 /**
  * Refuses a GET whose disposition the store would drop, where that matters. Throws
- * `UnsupportedByStore` with the `capability`: `signatures`, `methodBound`, `expiry`,
+ * `UnsupportedByStore` with the `capability`: `signatures`, `methodBound`, `expiry`, `customDomain`,
  * `responseOverrides`, `keys` or `maxExpires`; `StoreUnavailable` as for an upload.
  */
 export function assertDownloadEnforceable(place: ObjectPlace, wanted: EnforceableDownload): void {
@@ -204,10 +205,20 @@ export function assertDownloadEnforceable(place: ObjectPlace, wanted: Enforceabl
  * Refuses where a signed URL was seen to open more than it names. What nobody has looked at passes:
  * every probe looks, and a start must not wait for one.
  */
-function assertUrlsBound({ capabilities }: Store): void {
+function assertUrlsBound({
+  capabilities,
+  traits,
+  provider,
+  endpoint,
+  publicEndpoint,
+}: Store): void {
   for (const [capability, why] of URLS_BIND) {
     if (capabilities[capability] === 'no') throw unsupported(capability, why)
   }
+  if (traits.customDomain !== 'no' || publicEndpoint === endpoint) return
+  // What the profile knows was held against the configuration: the provider's other names are no harm.
+  if (profileOf(provider)?.traits.customDomain === 'no') return
+  throw unsupported('customDomain', 'URLs for its public endpoint do not work')
 }
 
 const URLS_BIND = [

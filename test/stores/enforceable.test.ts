@@ -7,6 +7,8 @@ import {
   type EnforceableUpload,
 } from '../../src/stores/enforceable.ts'
 import { PROVIDERS, profileOf } from '../../src/stores/profile-of.ts'
+import type { Store } from '../../src/stores/store.ts'
+import { NO_TRAITS } from '../../src/stores/traits.ts'
 import { ABLE, exampleBucket, exampleStore, placeOf, storeWith } from './store-fixture.ts'
 
 const UPLOAD: EnforceableUpload = {
@@ -350,5 +352,27 @@ describe('a store that was seen to', () => {
       ).not.toThrow()
     }
     expect(() => assertDownloadEnforceable(place, DOWNLOAD)).not.toThrow()
+  })
+
+  it.each<[string, Partial<Store>, boolean]>([
+    ['a name of its own', { publicEndpoint: 'https://files.example.test' }, true],
+    ['the name that the gateway uses', {}, false],
+    [
+      'another name that the profile allows',
+      { provider: 'aws', publicEndpoint: 'https://s3.dualstack.eu-central-1.amazonaws.com' },
+      false,
+    ],
+  ])('422 customDomain: refuse URLs for its public endpoint: %s', (_, overrides, isRefused) => {
+    const store = exampleStore({ ...overrides, traits: { ...NO_TRAITS, customDomain: 'no' } })
+    const place = placeOf('k', { store })
+    const upload = () => assertUploadEnforceable(exampleBucket(), place, UPLOAD)
+    const download = () => assertDownloadEnforceable(place, DOWNLOAD)
+    for (const sign of [upload, download]) {
+      if (isRefused) {
+        expect(sign).toThrow(expect.objectContaining({ details: { capability: 'customDomain' } }))
+      } else expect(sign).not.toThrow()
+    }
+    const unknown = placeOf('k', { store: { ...store, traits: NO_TRAITS } })
+    expect(() => assertDownloadEnforceable(unknown, DOWNLOAD)).not.toThrow()
   })
 })
