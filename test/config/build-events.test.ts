@@ -63,6 +63,23 @@ describe('events of a store', () => {
     expect(await problemsOf(configText(garage({ secret: SECRET, shape: 'minio' })))).toEqual([])
   })
 
+  it('have the shape and proof of their provider', async () => {
+    const { config } = await load({
+      'stores.main.provider': 'tigris',
+      'stores.main.events': { secret: SECRET },
+    })
+    expect(config.stores.get('main')?.events).toMatchObject({
+      shape: 'tigris',
+      auth: 'basic-or-bearer',
+      keys: 'raw',
+    })
+    expect(await settingsOf({ shape: 'seaweedfs', secret: SECRET })).toMatchObject({
+      shape: 'seaweedfs',
+      auth: 'bearer',
+      keys: 'path',
+    })
+  })
+
   it('need something that proves a delivery', async () => {
     const path = 'stores.main.events.secret'
     for (const [shape, other] of [

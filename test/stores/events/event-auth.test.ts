@@ -142,6 +142,12 @@ describe('B2’s signature', () => {
     await expectUnproven(deliver(b2, sample('b2'), { headers }))
   })
 
+  it('400: proves nothing that is wrapped', async () => {
+    const body = `[${sample('b2')}]`
+    const sent = deliver(b2, body, { headers: signed(`v1=${hexOf(body)}`) })
+    await expect(sent).rejects.toMatchObject({ status: 400 })
+  })
+
   it('401: none, and for a store of another kind', async () => {
     await expectUnproven(deliver(b2, sample('b2'), { headers: {} }))
     const body = sample('minio-record')

@@ -90,6 +90,14 @@ describe('a token of Pub/Sub', () => {
     await expectUnproven(push(await token({}, { header: { kid: 'k2' } })))
   })
 
+  it('401: more than 8 KiB of header', async () => {
+    const short = await token({ filling: 'x'.repeat(5_000) })
+    const long = await token({ filling: 'x'.repeat(6_000) })
+    expect(short.length).toBeLessThan(8 * 1024)
+    expect(await push(short)).toHaveLength(1)
+    await expectUnproven(push(long))
+  })
+
   it('401: edited, truncated, unsigned, or signed with the public key', async () => {
     const [head = '', , signature = ''] = (await token()).split('.')
     const other = (await token({ email: ACCOUNT, sub: 'x' })).split('.')[1]

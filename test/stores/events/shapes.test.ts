@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { USUAL_EVENTS } from '../../../src/stores/events/event-settings.ts'
+import { PROVIDERS, profileOf } from '../../../src/stores/profile-of.ts'
+import { NO_TRAITS } from '../../../src/stores/traits.ts'
 import { deliver, sample, settingsOf } from './events-fixture.ts'
 
 const ID = expect.stringMatching(/^[0-9a-f]{32}$/)
@@ -218,6 +221,14 @@ describe('SeaweedFS', () => {
     'buckets/my-bucket/a',
   ])('says nothing of an object by the path %s', async (key) => {
     expect(await deliver(settingsOf('seaweedfs'), changed('seaweedfs', { key }))).toEqual([])
+  })
+})
+
+describe('the usual proof and keys of a shape', () => {
+  it.each(PROVIDERS)('are those of the profile %s', (provider) => {
+    const { shape, auth, keys } = profileOf(provider)?.traits.events ?? NO_TRAITS.events
+    if (shape !== 'none') expect(USUAL_EVENTS[shape]).toEqual({ auth, keys })
+    else expect({ auth, keys }).toEqual({ auth: 'none', keys: 'raw' })
   })
 })
 
