@@ -118,6 +118,13 @@ describe('SNS', () => {
     await expectUnproven(send({ ...envelope(), Signature }))
   })
 
+  it('401: signed, but without a field that SNS always has', async () => {
+    for (const name of ['Message', 'MessageId', 'Timestamp']) {
+      await expectUnproven(send(envelope({ [name]: undefined })))
+    }
+    await expectUnproven(send(confirmation({ Timestamp: undefined })))
+  })
+
   it('401: another version of signature than the one it has', async () => {
     await expectUnproven(send({ ...envelope(), SignatureVersion: '2' }))
     await expectUnproven(send({ ...envelope({ SignatureVersion: '2' }), SignatureVersion: '1' }))
