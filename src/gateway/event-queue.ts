@@ -79,6 +79,9 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
   /** Why nothing is to be done about an event, as far as it tells itself; undefined: it has to wait. */
   function reasonToIgnore(store: string, event: StoreEvent): string | undefined {
     if (event.type === 'other') return 'other'
+    // As a DELETE through the gateway: bytes are not credited where versions are kept.
+    const { versionId = '' } = event
+    if (event.type === 'removed' && versionId !== '' && versionId !== 'null') return 'versioned'
     const found = placesOfEvent(options.config(), store, event)
     return 'notOurs' in found ? found.notOurs : memory.reasonToIgnore(store, event)
   }

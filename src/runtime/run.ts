@@ -52,7 +52,10 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   closing.defer(startAuditor(context))
   const { server } = config
   const drainMs = server.drainSeconds * 1000
-  closing.defer(() => context.events.stop(drainMs, signals.second))
+  let drainEndsMs = 0
+  closing.defer(() =>
+    context.events.stop(Math.max(0, drainEndsMs - performance.now()), signals.second),
+  )
   const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
   closing.defer(() => admin.stop(drainMs, signals.second))
   const api = await listenNode(createApp(context).fetch, server.listen, server)
@@ -66,6 +69,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   context.lifecycle.state = 'draining'
   context.log.info('gateway.draining', { signal })
   await pause(server.shutdownDelaySeconds * 1000, signals.second)
+  drainEndsMs = performance.now() + drainMs
 }
 
 async function pause(ms: number, cut: Promise<unknown>): Promise<void> {

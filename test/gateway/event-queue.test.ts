@@ -145,6 +145,7 @@ describe('the queue of events', () => {
     ['invalid-key', event(`in/${'a'.repeat(1_022)}`)],
     ['probe', event('in/.signet-probe/0123/1')],
     ['other', event('in/a', { type: 'other' })],
+    ['versioned', event('in/a', { type: 'removed', versionId: 'v1' })],
   ])('ignores what is none of ours, and counts it: %s', async (reason, foreign) => {
     const { queue, looks, counted } = openQueue({ prefix: 'in/', capacity: 1 })
     queue.take('main', [foreign, event(`in/${'a'.repeat(1_021)}`)])
