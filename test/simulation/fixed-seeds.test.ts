@@ -6,6 +6,7 @@ import { simulatedConfig } from './simulated-config.ts'
 
 /** Half of what a run of the tests does; the other half has seeds of its own each time. */
 const STEPS = 500_000
+const STEPS_WITH_EVENTS = 20_000
 const TIMEOUT_MS = 300_000
 /** Of all that is asked, so that refusals hide nothing. */
 const MIN_ADMITTED = 0.3
@@ -18,6 +19,11 @@ describe('gateways, sweepers, store and ledger', { timeout: TIMEOUT_MS }, async 
     const count = (name: string) => seen.get(name) ?? 0
     expect(count('R OK') / (count('R OK') + count('R DENIED'))).toBeGreaterThan(MIN_ADMITTED)
     for (const name of EXPECTED) expect([name, count(name)]).not.toEqual([name, 0])
+  })
+
+  it('keep every invariant where a store’s events are doubled, late, forged and lost', async () => {
+    const { seen } = await simulateMany({ config, seed: 1, steps: STEPS_WITH_EVENTS, events: true })
+    expect(seen.get('S DUP') ?? 0).toBeGreaterThan(0)
   })
 
   it('do the same again for the same seed, to the last step', async () => {

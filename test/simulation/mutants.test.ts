@@ -11,12 +11,12 @@ const STEPS = 5_000
 describe('the simulation finds', async () => {
   const config = await simulatedConfig()
   it.each(MUTANTS)('a $name', async (mutant) => {
-    const { breaks, defects, firstSeed = 1, maxSeeds = MAX_SEEDS } = mutant
+    const { breaks, defects, firstSeed = 1, maxSeeds = MAX_SEEDS, events = false } = mutant
     let found: unknown
     const end = firstSeed + maxSeeds
     for (let seed = firstSeed; seed < end && found === undefined; seed += 1) {
       try {
-        await simulateRun({ seed, config, steps: STEPS, defects: defects() })
+        await simulateRun({ seed, config, steps: STEPS, defects: defects(), events })
       } catch (error) {
         found = error
       }

@@ -1,12 +1,21 @@
+import type { GatewayContext } from '../../src/gateway/context.ts'
 import { noteText, parseNote } from '../../src/gateway/reservation-note.ts'
+import { settleByEvent } from '../../src/gateway/settle-by-event.ts'
 import { decideAdmit } from '../../src/ledger/decide-admit.ts'
 import { decideFinish } from '../../src/ledger/decide-finish.ts'
 import type { LedgerState } from '../../src/ledger/decision.ts'
-import type { AdmitCommand, FinishCommand, Hold, Ledger } from '../../src/ledger/port.ts'
+import type {
+  AdmitCommand,
+  FinishCommand,
+  Hold,
+  Ledger,
+  Reservation,
+} from '../../src/ledger/port.ts'
 import { placedKey } from '../../src/stores/object-url.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import type { ServerDefects } from './ledger-server.ts'
 import { MULTIPART_SECONDS } from './simulated-config.ts'
+import type { ByEvent } from './store-events.ts'
 import type { Defects } from './world.ts'
 
 type Decide = NonNullable<ServerDefects['decide']>
@@ -23,6 +32,8 @@ export interface Mutant {
   readonly maxSeeds?: number
   /** Default 1. */
   readonly firstSeed?: number
+  /** Whether the store sends events. Default false. */
+  readonly events?: boolean
 }
 
 const FAR_AWAY_MS = Number.MAX_SAFE_INTEGER
@@ -206,6 +217,31 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: ['I7', 'I3'],
     defects: () => ({ ledger: withFinish(settlingWhatIsSeen) }),
   },
+  {
+    name: 'gateway that believes an event which says that an object is gone',
+    breaks: ['I7'],
+    events: true,
+    firstSeed: 2,
+    defects: () => ({
+      byEvent: onRemoval(({ storeClient }) => ({
+        storeClient: {
+          ...storeClient,
+          head: async () => ({ found: false, storeNowMs: FAR_AWAY_MS }),
+        },
+      })),
+    }),
+  },
+  {
+    name: 'gateway that credits what is gone and was never charged',
+    breaks: ['I7', 'alarm'],
+    events: true,
+    firstSeed: 4,
+    defects: () => ({
+      byEvent: onRemoval(({ ledger }) => ({
+        ledger: wrapped(ledger, { find: async (ref) => asCharged(await ledger.find(ref)) }),
+      })),
+    }),
+  },
 ]
 
 /** A store client that sends only the first aborts of an upload, and then believes that it is gone. */
@@ -226,6 +262,21 @@ function withAborts(client: StoreClient, most: number): StoreClient {
 function storeIdIn(text: string | undefined): string | undefined {
   const note = text === undefined ? undefined : parseNote(text)
   return note?.kind === 'upload' ? note.multipart?.id : undefined
+}
+
+/** What looks after removals with other ports. */
+function onRemoval(ports: (context: GatewayContext) => Partial<GatewayContext>): ByEvent {
+  return (context, store, hint) => {
+    if (hint.type !== 'removed') return settleByEvent(context, store, hint)
+    const changed = Object.assign(Object.create(context), ports(context)) as GatewayContext
+    return settleByEvent(changed, store, hint)
+  }
+}
+
+function asCharged(found: Reservation | undefined): Reservation | undefined {
+  const note = found === undefined ? undefined : parseNote(found.note)
+  if (found === undefined || note?.kind !== 'upload') return found
+  return { ...found, state: 'S', actual: note.sizeBytes }
 }
 
 function settlingWhatIsSeen(command: FinishCommand): FinishCommand {

@@ -19,11 +19,13 @@ export async function simulateMany(options: {
   readonly seed: number
   readonly steps: number
   readonly stepsARun?: number
+  /** Whether the store sends events. Default false. */
+  readonly events?: boolean
   /** Told after every run. */
   readonly onRun?: (tally: Tally) => void
   readonly onLine?: (line: string) => void
 }): Promise<Tally> {
-  const { config, seed, steps: wanted, stepsARun, onRun, onLine } = options
+  const { config, seed, steps: wanted, stepsARun, events = false, onRun, onLine } = options
   const seen = new Map<string, number>()
   let steps = 0
   let nextSeed = seed
@@ -31,6 +33,7 @@ export async function simulateMany(options: {
     const result = await simulateRun({
       seed: nextSeed,
       config,
+      events,
       ...(stepsARun !== undefined && { steps: stepsARun }),
       ...(onLine !== undefined && { onLine }),
     })

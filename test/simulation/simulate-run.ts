@@ -31,10 +31,12 @@ export async function simulateRun(options: {
   readonly config: SimulatedConfig
   readonly steps?: number
   readonly defects?: Defects
+  /** Whether the store sends events. Default false. */
+  readonly events?: boolean
   readonly onLine?: (line: string) => void
 }): Promise<RunResult> {
-  const { seed, config, steps = STEPS_A_RUN, defects = {}, onLine } = options
-  const world = new World(seed, config, defects, onLine)
+  const { seed, config, steps = STEPS_A_RUN, defects = {}, events = false, onLine } = options
+  const world = new World(seed, config, defects, { onLine, events })
   for (const [tenant, users] of Object.entries(TENANTS)) {
     for (const user of users) {
       for (let number = 0; number < CLIENTS_A_USER; number += 1) {

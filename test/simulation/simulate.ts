@@ -14,6 +14,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** Steps with faults in one run. */
     'run-steps': { type: 'string', default: String(STEPS_A_RUN) },
+    /** The store sends events, and objects are removed past all gateways. */
+    events: { type: 'boolean', default: false },
     /** Print every command, grant and object. */
     trace: { type: 'boolean', default: false },
   },
@@ -37,6 +39,7 @@ try {
     seed: seed ?? 1,
     steps,
     stepsARun,
+    events: values.events,
     ...(values.trace && { onLine: write }),
     onRun(soFar) {
       if (performance.now() - toldMs < PROGRESS_MS) return
@@ -50,7 +53,8 @@ try {
 } catch (error) {
   if (!(error instanceof Violation)) throw error
   write(error.message)
-  const same = `--seed ${error.seed} --run-steps ${stepsARun}`
+  const how = values.events ? ' --events' : ''
+  const same = `--seed ${error.seed} --run-steps ${stepsARun}${how}`
   write(`Repeat it, with all that happened: npm run -s simulate -- --steps 1 ${same} --trace`)
   process.exitCode = 1
 }

@@ -23,6 +23,7 @@ import { SeededRandom } from './seeded-random.ts'
 import { RETENTION_HOURS, type SimulatedConfig } from './simulated-config.ts'
 import { SimulatedGateway } from './simulated-gateway.ts'
 import { SimulatedStore } from './simulated-store.ts'
+import { type ByEvent, StoreEvents } from './store-events.ts'
 import { type StoredLimit, StoreTruth } from './store-truth.ts'
 import { type Trace, Violation } from './violation.ts'
 
@@ -31,6 +32,7 @@ export interface Defects {
   readonly server?: ServerDefects
   readonly ledger?: (ledger: Ledger) => Ledger
   readonly storeClient?: (client: StoreClient, world: World) => StoreClient
+  readonly byEvent?: ByEvent
 }
 
 /** What came of a client's request; `lost` when there was no answer. */
@@ -44,6 +46,15 @@ const GATEWAYS = 3
 const HOUR_MS = 3_600_000
 const RETENTION_MS = RETENTION_HOURS * HOUR_MS
 const REST_LIMIT_MS = HOUR_MS
+/** Mean times between events that nothing has happened for, and between removals past all gateways. */
+const FORGED_EVERY_MS = 5_000
+const REMOVED_EVERY_MS = 10_000
+
+export interface WorldOptions {
+  readonly onLine?: ((line: string) => void) | undefined
+  /** Whether the store sends events, and objects are removed past all gateways. Default false. */
+  readonly events?: boolean
+}
 
 /** Gateways, ledger, store and clients of one run, on one virtual clock. */
 export class World {
@@ -65,13 +76,15 @@ export class World {
   readonly #config: SimulatedConfig
   readonly #defects: Defects
   readonly #gateways: SimulatedGateway[] = []
+  /** Absent: the store sends none. */
+  readonly #events: StoreEvents | undefined
   #born = 0
 
   constructor(
     seed: number,
     config: SimulatedConfig,
     defects: Defects,
-    onLine?: (line: string) => void,
+    { onLine, events = false }: WorldOptions = {},
   ) {
     this.#seed = seed
     this.#config = config
@@ -107,11 +120,12 @@ export class World {
       defects: defects.server ?? {},
       retentionMs: RETENTION_MS,
     })
+    if (events) this.#events = this.#openEvents()
     this.store = new SimulatedStore({
       ...common,
       random: new SeededRandom(seed, 'store'),
       circumstances: this.circumstances,
-      watch: this.truth,
+      watch: this.#events ?? this.truth,
     })
     for (let slot = 0; slot < GATEWAYS; slot += 1) this.#start(slot)
   }
@@ -180,6 +194,40 @@ export class World {
     })
     this.#recur(faults.idleEveryMs, () => {
       this.quietUntilMs = scheduler.nowMs + random.fraction() * 3 * HOUR_MS
+    })
+    if (this.#events !== undefined) this.#startEvents(this.#events)
+  }
+
+  #startEvents(events: StoreEvents): void {
+    const random = new SeededRandom(this.#seed, 'removals')
+    this.#recur(REMOVED_EVERY_MS, () => {
+      const there = [...this.store.objects]
+      if (there.length === 0) return
+      const [key, { rid }] = random.pick(there)
+      this.store.discard({ key, rid })
+    })
+    // Of an upload that may have been refused, may still come, or may be there: with its own ticket.
+    this.#recur(FORGED_EVERY_MS, () => {
+      const granted = [...this.truth.lastGranted.values()]
+      if (granted.length === 0) return
+      const { key, headers } = random.pick(granted)
+      const type = random.chance(0.7) ? 'removed' : 'created'
+      events.send(type, key, headers['x-amz-meta-signet'] ?? '')
+    })
+  }
+
+  #openEvents(): StoreEvents {
+    const random = new SeededRandom(this.#seed, 'events')
+    return new StoreEvents({
+      watch: this.truth,
+      scheduler: this.scheduler,
+      random,
+      byEvent: this.#defects.byEvent,
+      deliver: (use) => {
+        const gateway = random.pick(this.#gateways)
+        return gateway.life.alive ? gateway.run(use) : undefined
+      },
+      broken: (error) => this.fail('errors', String(error instanceof Error ? error.stack : error)),
     })
   }
 
