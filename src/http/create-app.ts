@@ -3,6 +3,7 @@ import { cors } from 'hono/cors'
 import { auditRefusal } from '../gateway/audit-events.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
+import { DIAGNOSIS_ROUTES } from './diagnosis-routes.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
 import { EVENTS_DESCRIPTION, EVENTS_PATH, registerEventRoutes } from './event-routes.ts'
@@ -18,6 +19,7 @@ import { USAGE_ROUTES } from './usage-routes.ts'
 /** Routes of the public API that need a principal: all but health and documentation. */
 export const PUBLIC_API: readonly Route[] = [
   ...UPLOAD_ROUTES,
+  ...DIAGNOSIS_ROUTES,
   ...BATCH_ROUTES,
   ...DOWNLOAD_ROUTES,
   ...OBJECT_ROUTES,

@@ -82,6 +82,8 @@ describe('answers', () => {
     const tooMuch = uploadBody({ sizeBytes: 2 ** 41 })
     await expectDescribed('createUpload', post('/v1/uploads?dryRun=true', tooMuch))
     await expectDescribed('getUpload', gateway.call('GET', `/v1/uploads/${upload.id}`))
+    const diagnosis = `/v1/uploads/${upload.id}/diagnosis?origin=https://app.example`
+    await expectDescribed('diagnoseUpload', gateway.call('GET', diagnosis))
     await expectDescribed('listUploads', gateway.call('GET', '/v1/uploads?limit=1'))
     expect(await gateway.put(upload)).toBe(200)
     await expectDescribed('completeUpload', post(`/v1/uploads/${upload.id}/complete`, {}))

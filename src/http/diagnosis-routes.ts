@@ -1,0 +1,68 @@
+import * as z from 'zod'
+import { diagnoseUpload } from '../gateway/diagnose-upload.ts'
+import { FINDING_CODES, FINDING_LEVELS } from '../gateway/diagnosis.ts'
+import { type Route, route } from './route.ts'
+import { text } from './schemas.ts'
+
+const MAX_HEADERS = 40
+
+const diagnosisQuery = z.strictObject({
+  origin: text(300).describe('Origin of the page that failed: scheme, host and port').optional(),
+  headers: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9_-]{1,64}(?:,[A-Za-z0-9_-]{1,64})*$/,
+      'must be names of headers with commas between them',
+    )
+    .transform((names) => [...new Set(names.toLowerCase().split(','))])
+    .refine((names) => names.length <= MAX_HEADERS, `must be ${MAX_HEADERS} names at most`)
+    .describe('Names of the headers that the page sets, with commas between them')
+    .optional(),
+})
+
+const diagnosisSchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(['pending', 'completed', 'aborted', 'expired', 'rejected']),
+    findings: z
+      .array(
+        z.object({
+          code: z.enum(FINDING_CODES),
+          level: z
+            .enum(FINDING_LEVELS)
+            .describe(
+              '`problem`: stands in the way; `hint`: may do so; `ok`: looked at, and right',
+            ),
+          message: z.string().describe('For people'),
+          fix: z.string().optional().describe('What to do'),
+        }),
+      )
+      .describe('Problems first, then hints'),
+  })
+  .meta({ id: 'Diagnosis' })
+
+const diagnose = route({
+  method: 'GET',
+  path: '/v1/uploads/:id/diagnosis',
+  operationId: 'diagnoseUpload',
+  summary:
+    'Why an upload by a browser may have failed, by what the store says; one request is charged',
+  query: diagnosisQuery,
+  responses: { 200: { description: 'What was found', schema: diagnosisSchema } },
+  errors: [
+    'AccessDenied',
+    'NoSuchUpload',
+    'QuotaExceeded',
+    'SlowDown',
+    'LedgerUnavailable',
+    'Overloaded',
+  ],
+  async handle({ context, principal, http, query }) {
+    const { origin, headers } = query as z.output<typeof diagnosisQuery>
+    const uploadId = http.req.param('id') ?? ''
+    return Response.json(await diagnoseUpload(context, { principal, uploadId, origin, headers }))
+  },
+})
+
+/** Routes that explain. */
+export const DIAGNOSIS_ROUTES: readonly Route[] = [diagnose]
