@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { describeOnCeph, embeddedStore, storeClient } from '../support/stores/stores-under-test.ts'
@@ -10,7 +10,6 @@ import {
 } from './gateway-on-store.ts'
 
 let gateway: GatewayOnStore
-afterEach(() => gateway.close())
 
 type Options = Parameters<typeof gatewayOnStore>[1]
 
@@ -66,126 +65,142 @@ describeOnCeph('an upload to which whoever held its URL has added', (ceph) => {
     })
   }
 
-  it.each(ATTACKS)('409: %s: %s is rejected, kept and charged', async (header, value, called) => {
-    await open()
-    const before = await altered()
-    const upload = await gateway.create()
-    expect(await putWith(upload, { [header]: value })).toBe(200)
-    for (const _ of [1, 2]) {
-      const answer = await gateway.complete(upload.id)
-      expect(((await answer.clone().json()) as { detail: string }).detail).toBe(
-        `Cannot complete the upload: the object was sent with ${called}, unsigned`,
-      )
-      await expectRefused(answer, { status: 409, code: 'UploadRejected' })
+  describe('where the object is kept', () => {
+    const calls: string[] = []
+    const stored = async () => {
+      const { 'tenant-stored': level } = await gateway.usage()
+      return level ?? { used: 0, pending: 0 }
     }
-    expect(await gateway.status(upload.id)).toBe('rejected')
-    expect(await gateway.sizeAtStore(upload.key)).toBe(1_000)
-    expect((await gateway.usage())['tenant-stored']).toEqual({ used: 1_000, pending: 0 })
-    expect(gateway.audited.map(({ event }) => event)).toContain('upload.rejected')
-    expect(gateway.log.filter((line) => line.includes('"upload.altered"'))).toEqual([
-      expect.stringContaining(`"headers":"${called}"`),
-    ])
-    expect((await altered()) - before).toBe(1)
-  })
-
-  it('409: is removed and costs nothing where the bucket says so', async () => {
-    await open({ bucket: { upload: { altered: 'delete' } } })
-    const upload = await gateway.create()
-    const [first, , third] = ATTACKS
-    const added = Object.fromEntries([first, third].map((attack) => [attack?.[0], attack?.[1]]))
-    expect(await putWith(upload, added)).toBe(200)
-    for (const _ of [1, 2]) {
-      await expectRefused(await gateway.complete(upload.id), {
-        status: 409,
-        code: 'UploadRejected',
-      })
-    }
-    expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
-    expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
-    expect((await gateway.usage())['user-pending']).toEqual({ used: 0, pending: 0 })
-  })
-
-  it('is rejected by the sweeper too, when nobody completes it, even after its release', async () => {
-    await open()
-    const early = await gateway.create()
-    expect(await putWith(early, { 'x-amz-tagging': 'a=b' })).toBe(200)
-    const late = await gateway.create({ key: 'acme/alice/late.jpg' })
-    gateway.clock.advance(UNTIL_RELEASED_MS)
-    await gateway.sweepAll()
-    gateway.clock.advance(UNTIL_RELEASED_MS)
-    await gateway.sweepAll()
-    expect(await gateway.status(early.id)).toBe('rejected')
-    expect(await gateway.status(late.id)).toBe('expired')
-    expect(await putWith(late, { 'x-amz-tagging': 'a=b' })).toBe(200)
-    await expectRefused(await gateway.complete(late.id), { status: 409, code: 'UploadRejected' })
-    expect((await gateway.usage())['tenant-stored']).toEqual({ used: 2_000, pending: 0 })
-  })
-
-  it('is rejected once however often a crash cuts the removal off', async () => {
-    let crashes = 2
-    await open({
-      bucket: { upload: { altered: 'delete' } },
-      onClient: (client) => ({
-        ...client,
-        async remove(place) {
-          crashes -= 1
-          if (crashes >= 0) throw new Error('crashed')
-          return client.remove(place)
-        },
-      }),
+    beforeAll(async () => {
+      const upload = { tagKeys: ['album'], storageClasses: ['STANDARD'] }
+      await open({ bucket: { upload }, onClient: counting(calls) })
     })
-    const upload = await gateway.create()
-    expect(await putWith(upload, { 'x-amz-tagging': 'a=b' })).toBe(200)
-    for (const status of [500, 500, 409, 409]) {
-      expect((await gateway.complete(upload.id)).status).toBe(status)
-    }
-    expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
-    const ends = gateway.audited.filter(({ event }) => event === 'upload.rejected')
-    expect(ends).toHaveLength(1)
-    expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+    afterAll(() => gateway.close())
+
+    it.each(ATTACKS)('409: %s: %s is rejected, kept and charged', async (header, value, called) => {
+      const before = await altered()
+      const { used } = await stored()
+      const upload = await gateway.create({ key: `acme/alice/${header}` })
+      expect(await putWith(upload, { [header]: value })).toBe(200)
+      for (const _ of [1, 2]) {
+        const answer = await gateway.complete(upload.id)
+        expect(((await answer.clone().json()) as { detail: string }).detail).toBe(
+          `Cannot complete the upload: the object was sent with ${called}, unsigned`,
+        )
+        await expectRefused(answer, { status: 409, code: 'UploadRejected' })
+      }
+      expect(await gateway.status(upload.id)).toBe('rejected')
+      expect(await gateway.sizeAtStore(upload.key)).toBe(1_000)
+      expect(await stored()).toEqual({ used: used + 1_000, pending: 0 })
+      const ended = expect.objectContaining({ event: 'upload.rejected', uploadId: upload.id })
+      expect(gateway.audited).toContainEqual(ended)
+      const logged = gateway.log.filter(
+        (line) => line.includes(upload.id) && line.includes('altered'),
+      )
+      expect(logged).toEqual([expect.stringContaining(`"headers":"${called}"`)])
+      expect((await altered()) - before).toBe(1)
+    })
+
+    it('ordinary headers, is none of these: they are left alone', async () => {
+      const upload = await gateway.create({ key: 'acme/alice/ordinary' })
+      const ordinary = { 'cache-control': 'no-store', 'content-disposition': 'inline' }
+      const meta = { 'content-encoding': 'x-own', 'x-amz-meta-more': '1' }
+      expect(await putWith(upload, { ...ordinary, ...meta })).toBe(200)
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+    })
+
+    it('what it was asked for with, is as it was granted', async () => {
+      const asked = { tags: { album: 'cats' }, storageClass: 'STANDARD' }
+      const upload = await gateway.create({ key: 'acme/alice/asked', ...asked })
+      expect(await putWith(upload, {})).toBe(200)
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+      const url = `${ceph.endpoint}/${gateway.storeBucket}/${upload.key}`
+      const head = await storeClient(ceph).fetch(url, { method: 'HEAD' })
+      expect(head.headers.get('x-amz-tagging-count')).toBe('1')
+    })
+
+    it('nothing, is completed with one more look where access could have been added', async () => {
+      const upload = await gateway.create({ key: 'acme/alice/nothing' })
+      await gateway.put(upload)
+      calls.length = 0
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+      expect(calls).toEqual(['head', 'acl'])
+    })
   })
 
-  it('ordinary headers, is none of these: they are left alone', async () => {
-    await open()
-    const upload = await gateway.create()
-    const ordinary = { 'cache-control': 'no-store', 'content-disposition': 'inline' }
-    const meta = { 'content-encoding': 'x-own', 'x-amz-meta-more': '1' }
-    expect(await putWith(upload, { ...ordinary, ...meta })).toBe(200)
-    expect((await gateway.complete(upload.id)).status).toBe(200)
-  })
+  describe('elsewhere', () => {
+    afterEach(() => gateway.close())
 
-  it('what it was asked for with, is as it was granted', async () => {
-    const bucket = { upload: { tagKeys: ['album'], storageClasses: ['STANDARD'] } }
-    await open({ bucket })
-    const upload = await gateway.create({ tags: { album: 'cats' }, storageClass: 'STANDARD' })
-    expect(await putWith(upload, {})).toBe(200)
-    expect((await gateway.complete(upload.id)).status).toBe(200)
-    const url = `${ceph.endpoint}/${gateway.storeBucket}/${upload.key}`
-    const head = await storeClient(ceph).fetch(url, { method: 'HEAD' })
-    expect(head.headers.get('x-amz-tagging-count')).toBe('1')
-  })
+    it('409: is removed and costs nothing where the bucket says so', async () => {
+      await open({ bucket: { upload: { altered: 'delete' } } })
+      const upload = await gateway.create()
+      const [first, , third] = ATTACKS
+      const added = Object.fromEntries([first, third].map((attack) => [attack?.[0], attack?.[1]]))
+      expect(await putWith(upload, added)).toBe(200)
+      for (const _ of [1, 2]) {
+        await expectRefused(await gateway.complete(upload.id), {
+          status: 409,
+          code: 'UploadRejected',
+        })
+      }
+      expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+      expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+      expect((await gateway.usage())['user-pending']).toEqual({ used: 0, pending: 0 })
+    })
 
-  it('403: access, where the headers for it are pinned: the store itself refuses', async () => {
-    const calls: string[] = []
-    gateway = await gatewayOnStore(ceph, { onClient: counting(calls) })
-    const upload = await gateway.create()
-    expect(upload.request?.headers).toMatchObject({ 'x-amz-acl': 'private' })
-    expect(await putWith(upload, { 'x-amz-acl': 'public-read' })).toBe(403)
-    const [, [grant, everyone] = ['', '']] = ATTACKS
-    expect(await putWith(upload, { [grant]: everyone })).toBe(400)
-    expect(await putWith(upload, {})).toBe(200)
-    expect((await gateway.complete(upload.id)).status).toBe(200)
-    // What is pinned is not looked for: no call for access rules.
-    expect(calls).toEqual(['head'])
-  })
+    it('is rejected by the sweeper too, when nobody completes it, even after its release', async () => {
+      await open()
+      const early = await gateway.create()
+      expect(await putWith(early, { 'x-amz-tagging': 'a=b' })).toBe(200)
+      const late = await gateway.create({ key: 'acme/alice/late.jpg' })
+      gateway.clock.advance(UNTIL_RELEASED_MS)
+      await gateway.sweepAll()
+      gateway.clock.advance(UNTIL_RELEASED_MS)
+      await gateway.sweepAll()
+      expect(await gateway.status(early.id)).toBe('rejected')
+      expect(await gateway.status(late.id)).toBe('expired')
+      expect(await putWith(late, { 'x-amz-tagging': 'a=b' })).toBe(200)
+      await expectRefused(await gateway.complete(late.id), { status: 409, code: 'UploadRejected' })
+      expect((await gateway.usage())['tenant-stored']).toEqual({ used: 2_000, pending: 0 })
+    })
 
-  it('nothing, is completed with one more look where access could have been added', async () => {
-    const calls: string[] = []
-    await open({ onClient: counting(calls) })
-    const upload = await gateway.create()
-    await gateway.put(upload)
-    expect((await gateway.complete(upload.id)).status).toBe(200)
-    expect(calls).toEqual(['head', 'acl'])
+    it('is rejected once however often a crash cuts the removal off', async () => {
+      let crashes = 2
+      await open({
+        bucket: { upload: { altered: 'delete' } },
+        onClient: (client) => ({
+          ...client,
+          async remove(place) {
+            crashes -= 1
+            if (crashes >= 0) throw new Error('crashed')
+            return client.remove(place)
+          },
+        }),
+      })
+      const upload = await gateway.create()
+      expect(await putWith(upload, { 'x-amz-tagging': 'a=b' })).toBe(200)
+      for (const status of [500, 500, 409, 409]) {
+        expect((await gateway.complete(upload.id)).status).toBe(status)
+      }
+      expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+      const ends = gateway.audited.filter(({ event }) => event === 'upload.rejected')
+      expect(ends).toHaveLength(1)
+      expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+    })
+
+    it('403: access, where the headers for it are pinned: the store itself refuses', async () => {
+      const calls: string[] = []
+      gateway = await gatewayOnStore(ceph, { onClient: counting(calls) })
+      const upload = await gateway.create()
+      expect(upload.request?.headers).toMatchObject({ 'x-amz-acl': 'private' })
+      expect(await putWith(upload, { 'x-amz-acl': 'public-read' })).toBe(403)
+      const [, [grant, everyone] = ['', '']] = ATTACKS
+      expect(await putWith(upload, { [grant]: everyone })).toBe(400)
+      expect(await putWith(upload, {})).toBe(200)
+      expect((await gateway.complete(upload.id)).status).toBe(200)
+      // What is pinned is not looked for: no call for access rules.
+      expect(calls).toEqual(['head'])
+    })
   })
 })
 
@@ -197,4 +212,5 @@ it('a store where nothing can be added is asked no more than before', async () =
   await gateway.put(upload)
   expect((await gateway.complete(upload.id)).status).toBe(200)
   expect(calls).toEqual(['head'])
+  await gateway.close()
 })
