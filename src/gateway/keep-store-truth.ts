@@ -93,15 +93,17 @@ async function lookOnce(
   placement: Placement,
   signal: AbortSignal,
 ): Promise<number> {
-  const known = await readKnown(context, placement)
-  if (known !== undefined) adoptNewer(context, placement, known)
-  const nowMs = context.clock.nowMs()
-  if (known !== undefined && isFresh(known, nowMs)) return untilDue(known, nowMs)
+  const known = await adoptKept(context, placement)
+  if (known !== undefined && isFresh(known, context.clock.nowMs())) return untilDue(context, known)
   if (placement.store.probe === 'manual') return REFRESH_MS
   const giveBack = await leaseProbe(context, placement).catch(() => noLease)
   if (giveBack === undefined) return REFRESH_SOON_MS
   try {
-    const resume = known !== undefined && isCutOff(known, nowMs) ? { resume: known } : {}
+    // The gateway that had the lease until now may have seen it all.
+    const newest = await adoptKept(context, placement)
+    const nowMs = context.clock.nowMs()
+    if (newest !== undefined && isFresh(newest, nowMs)) return untilDue(context, newest)
+    const resume = newest !== undefined && isCutOff(newest, nowMs) ? { resume: newest } : {}
     const report = await probeNow(context, placement, { ...resume, signal })
     tellRefusals(context, placement)
     return report.complete ? REFRESH_MS : MAX_PAUSE_MS
@@ -113,14 +115,17 @@ async function lookOnce(
 /** Without a state store there is nobody to share with: then each gateway looks for itself. */
 async function noLease(): Promise<void> {}
 
-async function readKnown(
+/** Goes by what is kept of a store's bucket, if it is news; the last report where nobody can tell. */
+async function adoptKept(
   context: GatewayContext,
   placement: Placement,
 ): Promise<ProbeReport | undefined> {
   const { storeTruth, log } = context
   const { store, bucket } = placement
   try {
-    return await readRecord(context, placement)
+    const kept = await readRecord(context, placement)
+    if (kept !== undefined) adoptNewer(context, placement, kept)
+    return kept
   } catch (error) {
     log.warn('store.probe_not_read', { store: store.name, bucket, error })
     return storeTruth.reportOf(store.name, bucket)
@@ -130,13 +135,18 @@ async function readKnown(
 function adoptNewer(context: GatewayContext, placement: Placement, report: ProbeReport): void {
   const { store, bucket } = placement
   const adopted = context.storeTruth.reportOf(store.name, bucket)
-  if (adopted?.endedAt === report.endedAt) return
+  const isSame =
+    adopted?.endedAt === report.endedAt &&
+    adopted.requests === report.requests &&
+    adopted.complete === report.complete
+  if (isSame) return
   context.storeTruth.adopt(report)
   tellRefusals(context, placement)
 }
 
-function untilDue({ endedAt }: ProbeReport, nowMs: number): number {
-  return Math.min(REFRESH_MS, Math.max(0, Date.parse(endedAt) + GOOD_FOR_MS - nowMs))
+function untilDue({ clock }: GatewayContext, { endedAt }: ProbeReport): number {
+  const leftMs = Date.parse(endedAt) + GOOD_FOR_MS - clock.nowMs()
+  return Math.min(REFRESH_MS, Math.max(0, leftMs))
 }
 
 function isCutOff({ complete, endedAt }: ProbeReport, nowMs: number): boolean {

@@ -67,7 +67,7 @@ export class ProbeNotes {
       ...(clockOffsetSeconds !== undefined && { clockOffsetSeconds }),
       requests: sender.requests + (cleaned?.requests ?? 0),
       bytes: sender.bytes,
-      complete: this.steps.every(({ tells }) => this.has(tells)),
+      complete: cleaned !== undefined && this.steps.every(({ tells }) => this.has(tells)),
       findings,
       capabilities: { ...this.#capabilities, ...(fixedHeaders !== undefined && { fixedHeaders }) },
       traits: this.#traits,

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keepStoreTruth } from '../../src/gateway/keep-store-truth.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
-import type { StateStore } from '../../src/state/port.ts'
+import type { StateDocument, StateStore } from '../../src/state/port.ts'
 import type { SendRequest } from '../../src/stores/signed-call.ts'
 import {
   createTestBucket,
@@ -90,11 +90,33 @@ async function shown({ gateway }: Started) {
   return stores[0]
 }
 
+/** A store that nobody reaches: whoever looks is seen to try. */
+const nobody: SendRequest = () => Promise.reject(new TypeError('fetch failed'))
+
 describe('what is known of a store', () => {
+  let bucket: string
+  let first: Started
+  /** What the first start has kept for others. */
+  let kept: StateDocument
+  beforeAll(async () => {
+    bucket = await createTestBucket(embeddedStore())
+    const state = openMemoryState()
+    first = await start({ bucket, state })
+    const [record] = await state.list({ kind: 'probe', limit: 10 })
+    if (record === undefined) throw new Error('nothing was kept')
+    kept = record
+  })
+  afterAll(() => first[Symbol.asyncDispose]())
+
+  /** A state store with what the first start has kept, or something else. */
+  async function stateWith(value = kept.value): Promise<StateStore> {
+    const state = openMemoryState()
+    await state.put({ name: kept.name, value })
+    return state
+  }
+
   it('is what a start has seen: what is kept is signed, what is not is refused', async () => {
-    await using started = await start({ bucket: await createTestBucket(embeddedStore()) })
-    const { gateway } = started
-    expect(started.sent()).toBeGreaterThan(A_FEW)
+    const { gateway } = first
     const upload = await gateway.call('POST', '/v1/uploads', uploadBody())
     expect([upload.status, (await upload.json()).guarantees.size]).toEqual([201, 'exact'])
     const form = await gateway.call('POST', '/v1/uploads', uploadBody({ mode: 'post' }))
@@ -102,9 +124,7 @@ describe('what is known of a store', () => {
   })
 
   it('is shown by the admin API: by bucket, with what was seen, and what follows', async () => {
-    const bucket = await createTestBucket(embeddedStore())
-    await using started = await start({ bucket })
-    const store = await shown(started)
+    const store = await shown(first)
     expect(store.capabilities.signedLength).toBe('yes')
     const [seen] = store.buckets
     expect(seen).toMatchObject({
@@ -126,74 +146,74 @@ describe('what is known of a store', () => {
   })
 
   it('outlives a restart: the next start asks the store nothing, and knows the same', async () => {
-    const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
-    await using first = await start({ bucket, state })
-    await using second = await start({ bucket, state })
-    expect([first.sent() > 0, second.sent()]).toEqual([true, 0])
+    await using second = await start({ bucket, state: await stateWith() })
+    expect([first.sent() > A_FEW, second.sent()]).toEqual([true, 0])
     expect((await shown(second)).buckets).toEqual((await shown(first)).buckets)
   })
 
-  it('is void when the key pair, the region or the address is another one', async () => {
-    const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
-    await using _ = await start({ bucket, state })
-    const { endpoint } = embeddedStore()
-    const elsewhere = endpoint.replace('127.0.0.1', 'localhost')
-    for (const settings of [{ region: 'eu-1' }, { endpoint: elsewhere }]) {
-      await using other = await start({ bucket, state, settings })
-      expect(other.sent()).toBeGreaterThan(A_FEW)
-    }
-    const { main } = embeddedStore().credentials
-    const settings = { credentials: { ...main, secretAccessKey: 'another-secret-0123456789' } }
-    await using stranger = await start({ bucket, state, settings })
-    expect(stranger.sent()).toBeGreaterThan(0)
-    expect((await shown(stranger)).buckets[0].lastProbe).toBeUndefined()
+  it.each<[string, Readonly<Record<string, unknown>>]>([
+    ['the region', { region: 'eu-1' }],
+    ['the address', { endpoint: 'http://127.0.0.1:9' }],
+    ['the public address', { publicEndpoint: 'http://127.0.0.1:9' }],
+    ['the secret', { credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'other-secret' } }],
+    ['what the operator says of it', { capabilities: { signedLength: 'no' } }],
+  ])('is void when %s is another one', async (_, settings) => {
+    await using other = await start({ bucket, state: await stateWith(), settings, send: nobody })
+    expect(other.sent()).toBeGreaterThan(0)
+    expect((await shown(other)).buckets[0].lastProbe).toBeUndefined()
   })
 
-  it('is not believed of a state store that somebody else has written to', async () => {
-    const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
-    await using _ = await start({ bucket, state })
-    const [record] = await state.list({ kind: 'probe', limit: 10 })
-    const forged = record?.value.replace('"postPolicy":"no"', '"postPolicy":"yes"') ?? ''
-    expect(forged).not.toBe(record?.value)
-    await state.put({ name: record?.name ?? '', value: forged })
-    await using second = await start({ bucket, state })
-    expect(second.sent()).toBeGreaterThan(A_FEW)
-    expect((await shown(second)).capabilities.postPolicy).toBe('no')
+  it.each<[string, (value: string) => string]>([
+    [
+      'a report that says more',
+      (value) => value.replace('"postPolicy":"no"', '"postPolicy":"yes"'),
+    ],
+    ['a seal that is none', (value) => value.replace(/^[^\n]*/, 'x')],
+    ['no seal', (value) => value.slice(value.indexOf('\n') + 1)],
+    ['nothing', () => ''],
+  ])('is not believed of a state store in which somebody else wrote %s', async (_, forge) => {
+    const forged = forge(kept.value)
+    expect(forged).not.toBe(kept.value)
+    await using other = await start({ bucket, state: await stateWith(forged), send: nobody })
+    expect(other.sent()).toBeGreaterThan(0)
+    expect((await shown(other)).buckets[0].lastProbe).toBeUndefined()
   })
 
   it.each([
-    ['less than a day old', DAY_MS - 60_000, 0],
-    ['a day old', DAY_MS + 60_000, 1],
-    ['from a clock that was ahead', -60_000, 1],
-  ])('is looked at again, or not, when it is %s', async (_, afterMs, again) => {
-    const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
-    const nowMs = Date.now()
-    // The embedded store takes URLs that are dated ahead.
-    const clocks = [Math.max(0, -afterMs), Math.max(0, afterMs)].map(
-      (ms) => new TestClock(nowMs + ms),
-    )
-    await using first = await start({ bucket, state, clock: clocks[0] as TestClock })
-    await using second = await start({ bucket, state, clock: clocks[1] as TestClock })
-    expect([first.sent() > A_FEW, second.sent() > A_FEW]).toEqual([true, again === 1])
+    ['less than a day old', DAY_MS - 60_000, false],
+    ['a day old', DAY_MS + 60_000, true],
+    ['from a clock that was ahead', -60_000, true],
+  ])('still counts, and is looked at again or not, when it is %s', async (_, afterMs, again) => {
+    const clock = new TestClock(first.gateway.clock.nowMs() + afterMs)
+    await using second = await start({ bucket, state: await stateWith(), clock, send: nobody })
+    expect(second.sent() > 0).toBe(again)
+    expect((await shown(second)).buckets[0].lastProbe).toMatchObject({ fresh: !again })
+    expect((await shown(second)).capabilities.postPolicy).toBe('no')
   })
 
   it('is looked at by one of two gateways that start at once; the other one waits for it', async () => {
     const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
     const both = await Promise.all([start({ bucket, state }), start({ bucket, state })])
     await using one = both[0]
     await using two = both[1]
     expect(one.sent() > A_FEW).not.toBe(two.sent() > A_FEW)
-    expect((await shown(one)).buckets[0].lastProbe).toBeDefined()
+    expect((await shown(one)).buckets[0].lastProbe).toMatchObject({ complete: true })
     expect((await shown(two)).buckets).toEqual((await shown(one)).buckets)
   })
 
+  it('goes on where a probe was cut off: what it had concluded is not looked at again', async () => {
+    const state = openMemoryState()
+    await using cut = await start({ bucket, state, send: cutOffAfter(A_FEW * 3) })
+    const [seen] = (await shown(cut)).buckets
+    expect(seen.lastProbe.complete).toBe(false)
+    await cut.stop()
+    await using second = await start({ bucket, state })
+    expect(second.sent()).toBeLessThan(first.sent())
+    expect((await shown(second)).buckets[0].lastProbe.complete).toBe(true)
+    expect((await shown(second)).capabilities).toEqual((await shown(first)).capabilities)
+  })
+
   it('is what the profile says where probing is left to the operator', async () => {
-    const bucket = await createTestBucket(embeddedStore())
     await using started = await start({ bucket, settings: { probe: 'manual' } })
     expect(started.sent()).toBe(0)
     expect((await shown(started)).buckets[0].lastProbe).toBeUndefined()
@@ -208,17 +228,22 @@ describe('what is known of a store', () => {
   })
 
   it('is said at each start where a bucket takes no uploads because of it', async () => {
-    const state = openMemoryState()
-    const bucket = await createTestBucket(embeddedStore())
     const buckets = { strict: { ...STRICT, placements: [{ store: 'main', bucket }] } }
-    for (const _ of ['probed', 'read']) {
-      await using started = await start({ bucket, buckets, state })
-      expect(started.told('bucket.takes_no_uploads')).toEqual([
-        expect.objectContaining({ level: 'error', bucket: 'strict', store: 'main' }),
-      ])
-    }
+    await using started = await start({ bucket, buckets, state: await stateWith() })
+    expect(started.told('bucket.takes_no_uploads')).toEqual([
+      expect.objectContaining({ level: 'error', bucket: 'strict', store: 'main' }),
+    ])
   })
 })
+
+/** A store that answers so many requests, and then none. */
+function cutOffAfter(requests: number): SendRequest {
+  let left = requests
+  return (url, init) => {
+    left -= 1
+    return left < 0 ? nobody(url, init) : fetch(url, init)
+  }
+}
 
 const STRICT = { keys: { callerPrefix: '{tenant}/{user}/' }, upload: { writeOnce: true } }
 
