@@ -1,4 +1,5 @@
-import type { BucketCors, PageVerdict, StoreCors } from '../gateway/cors.ts'
+import type { BucketCors, StoreCors } from '../gateway/cors.ts'
+import type { PageVerdict } from '../gateway/page-verdicts.ts'
 import type { CorsRule } from '../stores/cors-rules.ts'
 import { columns } from './columns.ts'
 
@@ -15,6 +16,7 @@ const WHY: Readonly<Record<NonNullable<PageVerdict['why']>, string>> = {
   origin: 'the origin is not let in',
   method: 'the method is not let in',
   headers: 'headers are not let in',
+  answer: 'sent, but its answer is hidden',
 }
 
 /** The report of a store's CORS for people: a table of what browsers may, and what is to change. */

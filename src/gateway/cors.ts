@@ -1,21 +1,12 @@
 import { toTimestamp } from '../clock.ts'
 import { parseOrigin } from '../config/address.ts'
 import { type FieldProblem, GatewayError } from '../errors.ts'
-import { ObjectKey } from '../object-key.ts'
 import { corsAdvice } from '../stores/cors-advice.ts'
-import {
-  type CorsRule,
-  judgeByRules,
-  mergeRules,
-  rivalsOf,
-  sameRules,
-  signetRule,
-} from '../stores/cors-rules.ts'
-import { type PreflightRefusal, preflight } from '../stores/preflight.ts'
+import { type CorsRule, mergeRules, rivalsOf, sameRules, signetRule } from '../stores/cors-rules.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
-import { isMixedContent, type PageUse, pageRequest, pageUsesOf } from './page-requests.ts'
-import { someAtATime } from './some-at-a-time.ts'
+import { isMixedContent } from './page-requests.ts'
+import { askPages, type PageVerdict } from './page-verdicts.ts'
 
 /** Which pages are to use grants of which buckets. */
 export interface CorsRequest {
@@ -29,20 +20,6 @@ export interface CorsRequest {
   /** Puts the rules, where there is an API for it. */
   readonly apply: boolean
   readonly requestId?: string
-}
-
-/** What a browser makes of one thing that a page does. */
-export interface PageVerdict {
-  /** `*` stands for one that nobody has. */
-  readonly origin: string
-  readonly use: PageUse
-  readonly allowed: boolean
-  readonly why?: PreflightRefusal
-  readonly refusedHeaders: readonly string[]
-  /** Whether scripts can read the ETag; some stores tell on the answer itself alone. */
-  readonly exposesEtag: 'yes' | 'no' | 'unknown'
-  /** The store's answer in a few words. */
-  readonly seen: string
 }
 
 /** One bucket of a store, by the store's own name. */
@@ -78,11 +55,6 @@ export interface StoreCors {
 export const MAX_ORIGINS = 20
 /** Of one request: each takes a hundred preflights at most. */
 const MAX_BUCKETS = 20
-const AT_ONCE = 8
-/** Stands for every origin; reserved, so that no rule names it by chance (RFC 2606). */
-const NOBODY = 'https://signet.invalid'
-/** Nothing is ever written there. */
-const KEY = ObjectKey.parse('.signet-probe/cors')
 
 /**
  * Tells what pages of these origins are refused by a store, and which rules would let them in; puts those
@@ -171,45 +143,6 @@ async function putRules(
   } catch (error) {
     return { problem: problemOf(error) }
   }
-}
-
-async function askPages(
-  context: GatewayContext,
-  placement: Placement,
-  { origins, rules }: { origins: readonly string[]; rules: readonly CorsRule[] | undefined },
-): Promise<PageVerdict[]> {
-  const { store } = placement
-  const uses = await someAtATime(pageUsesOf(placement), AT_ONCE, async (use) => ({
-    use,
-    wanted: await pageRequest(context, { placement, key: KEY }, use),
-  }))
-  const asked = origins.flatMap((origin) => uses.map((each) => ({ origin, ...each })))
-  return someAtATime(asked, AT_ONCE, async ({ origin, use, wanted }) => {
-    const { method, headers, url } = wanted
-    const page = { origin: origin === '*' ? NOBODY : origin, method, headers }
-    const { timeoutMs } = store
-    const answer = await preflight(context.send, url, { ...page, timeoutMs })
-    const { allowed, why, refusedHeaders, seen } = answer
-    const byRules = rules === undefined ? undefined : judgeByRules(rules, page)
-    const told = byRules?.allowed === true ? byRules.exposesEtag : undefined
-    return {
-      origin,
-      use,
-      allowed,
-      // A refusal says little (403); the rules say what is missing.
-      ...(why !== undefined && {
-        why: why === 'status' && byRules?.allowed === false ? byRules.why : why,
-      }),
-      refusedHeaders: byRules?.allowed === false ? byRules.refusedHeaders : refusedHeaders,
-      exposesEtag: etagOf(answer.exposesEtag || told),
-      seen,
-    }
-  })
-}
-
-function etagOf(exposes: boolean | undefined): PageVerdict['exposesEtag'] {
-  if (exposes === undefined) return 'unknown'
-  return exposes ? 'yes' : 'no'
 }
 
 function notesOf(

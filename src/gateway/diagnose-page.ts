@@ -7,11 +7,11 @@ import {
   type RulesVerdict,
   signetRule,
 } from '../stores/cors-rules.ts'
-import { type PreflightAnswer, preflight } from '../stores/preflight.ts'
+import { answerToPage, type PreflightAnswer, preflight } from '../stores/preflight.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 import type { Finding } from './diagnosis.ts'
-import { isMixedContent, type PageUse, pageRequest } from './page-requests.ts'
+import { isMixedContent, lookUrl, type PageUse, pageRequest } from './page-requests.ts'
 import type { UploadNote } from './reservation-note.ts'
 
 /** What a page sends from where. */
@@ -79,22 +79,36 @@ async function askStore(
     level: 'ok',
     message: `The store lets pages of ${origin} send this ${asked.method}`,
   }
-  if (form !== 'multipart' || answer.exposesEtag) return [allowed]
+  // Where there are no rules, answers may have a setting of their own; of an object that has not come
+  // there is no answer to look at.
+  const shown =
+    placement.store.traits.corsApi === 'no'
+      ? await answerToPage(context.send, await lookUrl(context, place), { origin, timeoutMs })
+      : undefined
+  if (shown?.shown === false) return [allowed, hiddenFrom(origin)]
+  if (form !== 'multipart' || answer.exposesEtag || shown?.exposesEtag === true) return [allowed]
   const verdict = await byRules(context, place, request)
   if (verdict?.allowed === true && verdict.exposesEtag) return [allowed]
-  return [
-    allowed,
-    {
-      code: 'etag-hidden',
-      level: 'hint',
-      message:
-        verdict === undefined
-          ? 'Whether scripts can read the ETag of a part, the store tells on its answer alone'
-          : 'The store lets no script read the ETag of a part',
-      fix: 'Complete without a list of parts, or an operator exposes ETag in the CORS rule',
-    },
-  ]
+  return [allowed, verdict === undefined ? { ...ETAG_HIDDEN, message: ETAG_UNKNOWN } : ETAG_HIDDEN]
 }
+
+function hiddenFrom(origin: string): Finding {
+  return {
+    code: 'answer-hidden',
+    level: 'problem',
+    message: `The store takes it from pages of ${origin} and hides its answer from them: they see a network error although it may have arrived`,
+    fix: `An operator runs: signet stores cors STORE --origin ${origin}. To complete it needs no answer of the store`,
+  }
+}
+
+const ETAG_HIDDEN: Finding = {
+  code: 'etag-hidden',
+  level: 'hint',
+  message: 'The store lets no script read the ETag of a part',
+  fix: 'Complete without a list of parts, or an operator exposes ETag in the CORS rule',
+}
+const ETAG_UNKNOWN =
+  'Whether scripts can read the ETag of a part, the store tells on its answer alone'
 
 const UNANSWERED: Finding = {
   code: 'cors-unanswered',

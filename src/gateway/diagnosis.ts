@@ -29,6 +29,7 @@ export const FINDING_CODES = [
   'cors-unanswered',
   'cors-refused',
   'cors-allowed',
+  'answer-hidden',
   'etag-hidden',
   'header-unsigned',
   'send-exactly',

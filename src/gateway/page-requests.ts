@@ -2,7 +2,7 @@ import { parseOrigin } from '../config/address.ts'
 import { signedLifetime } from '../signing/grant.ts'
 import type { PresignRequest } from '../signing/presigner.ts'
 import { bucketLocation, objectLocation, placedKey } from '../stores/object-url.ts'
-import type { Placement } from '../stores/store.ts'
+import type { Placement, Store } from '../stores/store.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 
@@ -63,22 +63,36 @@ export async function pageRequest(
     return { method: 'POST', headers, url: `${origin}${path}` }
   }
   const method = use === 'get' ? 'GET' : 'PUT'
-  const nowMs = context.clock.nowMs()
-  const credential = store.credentials[use === 'get' ? 'read' : 'write']
-  const wanted = { nowMs, expiresAtMs: nowMs + LIFETIME_MS }
-  const lifetime = signedLifetime(store.capabilities, wanted, credential)
   const signed = await context.presigner.presign({
     method,
     ...objectLocation(store, 'publicEndpoint', bucket, placedKey(place)),
     query: use === 'part' ? PART : new Map(),
     // Signed like an upload's, whose length is always bound.
     headers: method === 'PUT' ? new Map([['content-length', '0']]) : new Map(),
-    credential,
-    region: store.region,
-    signedAtMs: lifetime.signedAtMs,
-    expiresInSeconds: lifetime.expiresInSeconds,
+    ...signedBy(context, store, use === 'get' ? 'read' : 'write'),
   })
   return { method, headers, url: signed.reveal() }
+}
+
+/** URL of a HEAD of an object, to look at the answer. Never to be shown. */
+export async function lookUrl(context: Signs, place: ObjectPlace): Promise<string> {
+  const { store, bucket } = place.placement
+  const signed = await context.presigner.presign({
+    method: 'HEAD',
+    ...objectLocation(store, 'publicEndpoint', bucket, placedKey(place)),
+    query: new Map(),
+    headers: new Map(),
+    ...signedBy(context, store, 'read'),
+  })
+  return signed.reveal()
+}
+
+function signedBy({ clock }: Signs, store: Store, purpose: keyof Store['credentials']) {
+  const nowMs = clock.nowMs()
+  const credential = store.credentials[purpose]
+  const wanted = { nowMs, expiresAtMs: nowMs + LIFETIME_MS }
+  const { signedAtMs, expiresInSeconds } = signedLifetime(store.capabilities, wanted, credential)
+  return { credential, region: store.region, signedAtMs, expiresInSeconds }
 }
 
 /**

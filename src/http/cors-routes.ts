@@ -33,7 +33,10 @@ const pageSchema = z.object({
     .enum(PAGE_USES)
     .describe('`settings`: a PUT that binds all that an upload may bind besides'),
   allowed: z.boolean(),
-  why: z.enum(['unreachable', 'status', 'origin', 'method', 'headers']).optional(),
+  why: z
+    .enum(['unreachable', 'status', 'origin', 'method', 'headers', 'answer'])
+    .describe('`answer`: it would be sent, and the page could not read what comes back')
+    .optional(),
   refusedHeaders: z.array(z.string()),
   exposesEtag: z
     .enum(['yes', 'no', 'unknown'])

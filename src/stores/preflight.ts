@@ -72,6 +72,46 @@ export async function preflight(
   return readPreflight(response, { origin, method, headers })
 }
 
+/** What a browser lets a page see of an answer. */
+export interface ShownAnswer {
+  /** The script sees it; else it sees a network error, whatever has happened. */
+  readonly shown: boolean
+  readonly exposesEtag: boolean
+  /** The answer in a few words. No URL. */
+  readonly seen: string
+}
+
+/**
+ * Sends a HEAD as a page does and tells whether a script could read the answer, for some stores let
+ * preflights in by another setting than answers (Swift). Undefined unless the answer is 200: errors
+ * mostly say nothing of origins. Never throws.
+ */
+export async function answerToPage(
+  send: SendRequest,
+  url: string,
+  { origin, timeoutMs }: Pick<PreflightRequest, 'origin' | 'timeoutMs'>,
+): Promise<ShownAnswer | undefined> {
+  let response: Response
+  try {
+    response = await send(url, {
+      method: 'HEAD',
+      redirect: 'manual',
+      headers: { origin },
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    await response.body?.cancel()
+  } catch {
+    return undefined
+  }
+  if (response.status !== 200) return undefined
+  const allowedOrigin = response.headers.get('access-control-allow-origin')
+  return {
+    shown: letsIn(allowedOrigin, origin),
+    exposesEtag: exposesEtag(response.headers),
+    seen: `200, ${shown('access-control-allow-origin', allowedOrigin)}`,
+  }
+}
+
 /**
  * Names that a browser asks for before it sends these headers, sorted, lower-case: without those that
  * scripts cannot set. Of safelisted headers only a content type of forms is left out.
@@ -94,10 +134,9 @@ function readPreflight(
   const methods = namesOf(answered.get('access-control-allow-methods'))
   const allowed = namesOf(answered.get('access-control-allow-headers'), toLowerCase)
   const refusedHeaders = headers.filter((name) => !letsHeaderIn(allowed, name))
-  const exposed = namesOf(answered.get('access-control-expose-headers'), toLowerCase)
   const why = firstOf({
     status: status < 200 || status > 299,
-    origin: allowedOrigin !== '*' && allowedOrigin !== origin,
+    origin: !letsIn(allowedOrigin, origin),
     method: !methods.has(method) && !methods.has('*') && !SAFE_METHODS.has(method),
     headers: refusedHeaders.length > 0,
   })
@@ -106,9 +145,19 @@ function readPreflight(
     ...(why !== undefined && { why }),
     status,
     refusedHeaders: why === 'headers' ? refusedHeaders : [],
-    exposesEtag: exposed.has('etag') || exposed.has('*'),
+    exposesEtag: exposesEtag(answered),
     seen: `${status}, ${shown('access-control-allow-origin', allowedOrigin)}`,
   }
+}
+
+/** Without cookies (Fetch, CORS check). */
+function letsIn(allowedOrigin: string | null, origin: string): boolean {
+  return allowedOrigin === '*' || allowedOrigin === origin
+}
+
+function exposesEtag(headers: Headers): boolean {
+  const exposed = namesOf(headers.get('access-control-expose-headers'), toLowerCase)
+  return exposed.has('etag') || exposed.has('*')
 }
 
 function firstOf(found: Readonly<Record<Exclude<PreflightRefusal, 'unreachable'>, boolean>>) {

@@ -3,9 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Diagnosis } from '../../src/gateway/diagnosis.ts'
 import { type BrowserUnderTest, describeInBrowser } from '../support/browser/browser-under-test.ts'
 import { sampleImage } from '../support/browser/sample-image.ts'
 import { sampleVideo } from '../support/browser/sample-video.ts'
+import { runOnGateway } from '../support/cli-on-gateway.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import {
   APP_ORIGIN,
@@ -18,7 +20,13 @@ import {
   openTemporaryDirectory,
   type TemporaryDirectory,
 } from '../support/stores/temporary-directory.ts'
-import { answersOf, type GatewayForPages, gatewayForPages, slowLine } from './gateway-for-pages.ts'
+import {
+  type AnyUpload,
+  answersOf,
+  type GatewayForPages,
+  gatewayForPages,
+  slowLine,
+} from './gateway-for-pages.ts'
 import { UNTIL_RELEASED_MS } from './gateway-on-store.ts'
 import { createParts, PART_BYTES } from './multipart-fixture.ts'
 
@@ -212,18 +220,34 @@ describeInBrowser('a page of another origin', (open) => {
 
   // On Swift, preflights are a setting of the server.
   describe.each(realStores().filter(({ kind }) => kind !== 'swift'))('with $kind', (store) => {
-    it('is stopped by a missing CORS rule before anything is sent; the console says so', async () => {
+    it('is stopped by a missing CORS rule before anything is sent, and not any more once it is put', async () => {
       gateway = await gatewayForPages(store, { rule: false })
       const answers = answersOf(page, store)
       await choose('cat.png')
-      for (const mode of store.kind === 'ceph'
-        ? ['put', 'post', 'multipart']
-        : ['put', 'multipart']) {
-        const sent = await gateway.upload(page, { key: `${KEY}-${mode}`, mode })
-        expect([mode, sent]).toEqual([mode, { error: NOT_ANSWERED, progress: [] }])
+      const modes = store.kind === 'ceph' ? ['put', 'post', 'multipart'] : ['put', 'multipart']
+      const uploads: AnyUpload[] = []
+      for (const mode of modes) {
+        const wanted = { key: `${KEY}-${mode}`, sizeBytes: IMAGE_BYTES, contentType: 'image/png' }
+        const upload = await gateway.create({ ...wanted, mode })
+        uploads.push(upload)
+        expect([mode, await gateway.send(page, upload)]).toEqual([mode, { error: NOT_ANSWERED }])
         expect([mode, problems.splice(0)]).toEqual([mode, expect.arrayContaining([BLOCKED_BEFORE])])
+        expect([mode, await foundOf(gateway, upload)]).toEqual([mode, ['cors-refused']])
       }
       expect(answers).toEqual([])
+
+      const cors = ['stores', 'cors', 'main', '--origin', APP_ORIGIN, '--apply']
+      expect(await runOnGateway(gateway, cors)).toMatchObject({ code: 0, stderr: '' })
+      for (const [index, upload] of uploads.entries()) {
+        const mode = modes[index]
+        expect([mode, await foundOf(gateway, upload)]).toEqual([mode, []])
+        const { error, parts } = await gateway.send(page, upload)
+        expect([mode, error]).toEqual([mode, undefined])
+        const body = parts === undefined ? {} : { parts }
+        const answer = await gateway.call('POST', `/v1/uploads/${upload.id}/complete`, body)
+        expect([mode, answer.status]).toEqual([mode, 200])
+      }
+      expect(answers).toEqual(modes.map((mode) => (mode === 'post' ? 'POST 201' : 'PUT 200')))
     })
   })
 
@@ -235,6 +259,8 @@ describeInBrowser('a page of another origin', (open) => {
       const upload = await gateway.create(wanted)
       expect(await gateway.send(page, upload)).toEqual({ error: NOT_ANSWERED })
       expect(problems[0]).toEqual(BLOCKED)
+      expect(await foundOf(gateway, upload)).toEqual(['answer-hidden'])
+      expect(await foundOf(gateway, upload, 'hint')).toContain('object-unsettled')
       expect((await gateway.complete(upload.id)).status).toBe(200)
       expect(await stored()).toEqual({ used: IMAGE_BYTES, pending: 0 })
     })
@@ -353,6 +379,19 @@ describeInBrowser('a page of another origin', (open) => {
     })
   })
 })
+
+/** What the gateway finds about an upload that a page could not send: codes of one level. */
+async function foundOf(
+  gateway: GatewayForPages,
+  { id }: AnyUpload,
+  level = 'problem',
+): Promise<string[]> {
+  const answer = await gateway.call('GET', `/v1/uploads/${id}/diagnosis?origin=${APP_ORIGIN}`)
+  const { findings } = (await answer.json()) as Diagnosis
+  const codes = findings.filter((each) => each.level === level).map(({ code }) => code)
+  // Of parts that nobody could send, some are missing.
+  return codes.filter((code) => code !== 'parts-missing')
+}
 
 /** Progress that never goes back and ends at the whole size. */
 function expectToGrow(progress: readonly (readonly [number, number])[], sizeBytes: number): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { preflight, preflightedHeaders } from '../../src/stores/preflight.ts'
+import { answerToPage, preflight, preflightedHeaders } from '../../src/stores/preflight.ts'
 
 const ORIGIN = 'https://app.example'
 const ALLOW = 'access-control-allow'
@@ -115,6 +115,37 @@ describe('preflight', () => {
     const origin = `\u0085${'x'.repeat(1_000)}`
     const { seen } = await reading({ [`${ALLOW}-origin`]: origin })
     expect(seen).toMatch(/^200, access-control-allow-origin: \?x{199}$/)
+  })
+})
+
+describe('answerToPage', () => {
+  const look = (headers: Record<string, string>, status = 200) =>
+    answerToPage(async () => new Response(null, { status, headers }), 'https://s3.example.test/', {
+      origin: ORIGIN,
+      timeoutMs: 1_000,
+    })
+
+  it('is shown to the origin that it names, or to all; with the ETag where it says so', async () => {
+    const etag = { 'access-control-expose-headers': 'etag' }
+    expect(await look({ [`${ALLOW}-origin`]: ORIGIN, ...etag })).toEqual({
+      shown: true,
+      exposesEtag: true,
+      seen: `200, access-control-allow-origin: ${ORIGIN}`,
+    })
+    expect(await look({ [`${ALLOW}-origin`]: '*' })).toMatchObject({
+      shown: true,
+      exposesEtag: false,
+    })
+    expect(await look({ [`${ALLOW}-origin`]: 'https://other.example' })).toMatchObject({
+      shown: false,
+    })
+    expect(await look({})).toMatchObject({ shown: false })
+  })
+
+  it('says nothing of an error, nor where there is no answer', async () => {
+    expect(await look({ [`${ALLOW}-origin`]: ORIGIN }, 404)).toBeUndefined()
+    const page = { origin: ORIGIN, timeoutMs: 1_000 }
+    expect(await answerToPage(fetch, 'http://127.0.0.1:1/', page)).toBeUndefined()
   })
 })
 
