@@ -96,7 +96,8 @@ function send({ method, url, headers }, body, onProgress) {
       request.status < 300
         ? resolve(request)
         : reject(new Error(`The store says ${request.status}`))
-    // A missing CORS rule, a refusal without CORS headers and a broken line all look like this.
+    // A missing CORS rule, a refusal without CORS headers and a broken line all look like this:
+    // GET /v1/uploads/{id}/diagnosis?origin=… tells which it is.
     request.onerror = () => reject(new Error('The store does not answer this page'))
     request.send(body)
   })
