@@ -86,7 +86,7 @@ async function askStore(
       ? await answerToPage(context.send, await lookUrl(context, place), { origin, timeoutMs })
       : undefined
   if (shown?.shown === false) return [allowed, hiddenFrom(origin)]
-  if (form !== 'multipart' || answer.exposesEtag || shown?.exposesEtag === true) return [allowed]
+  if (form !== 'multipart' || answer.exposesEtag) return [allowed]
   const verdict = await byRules(context, place, request)
   if (verdict?.allowed === true && verdict.exposesEtag) return [allowed]
   return [allowed, verdict === undefined ? { ...ETAG_HIDDEN, message: ETAG_UNKNOWN } : ETAG_HIDDEN]

@@ -71,7 +71,15 @@ export async function askPages(
     return { origin, answer: await answerToPage(context.send, url, page) }
   })
   const asked = answers.flatMap((of) => uses.map((each) => ({ ...of, ...each })))
-  return someAtATime(asked, AT_ONCE, (each) => askPage(context, each, { rules, timeoutMs }))
+  const [first, ...others] = asked
+  if (first === undefined) return []
+  const told = await askPage(context, first, { rules, timeoutMs })
+  // A hundred timeouts would tell no more than one.
+  if (told.why === 'unreachable') return asked.map(({ origin, use }) => ({ ...told, origin, use }))
+  const rest = await someAtATime(others, AT_ONCE, (each) =>
+    askPage(context, each, { rules, timeoutMs }),
+  )
+  return [told, ...rest]
 }
 
 /** Any object of a bucket, if there is one to be seen. */

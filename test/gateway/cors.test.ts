@@ -116,7 +116,7 @@ describe.each(withApi)('CORS of a store, on $kind', (store) => {
 
 describeOnCeph('CORS of a store with rules of one’s own, on Ceph', (ceph) => {
   it('names the header that a rule of the operator’s own leaves out', async () => {
-    await openOn(ceph)
+    const { putDirectly } = await openOn(ceph)
     const { storeClient, config } = gateway.context
     const [placement] = config.buckets.get('media')?.placements ?? []
     if (placement === undefined) throw new Error('no placement')
@@ -128,6 +128,11 @@ describeOnCeph('CORS of a store with rules of one’s own, on Ceph', (ceph) => {
     expect(put).toMatchObject({ why: 'headers', refusedHeaders: ['if-none-match'] })
     expect(form).toMatchObject({ use: 'form', why: 'method' })
     expect(onlyBucket(report).pages.at(-1)).toMatchObject({ use: 'get', exposesEtag: 'no' })
+    // That answers to a HEAD are hidden says nothing of answers to a PUT: by rules they may differ.
+    await putDirectly('acme/alice/cat.jpg', 1)
+    await storeClient.putCorsRules(placement, [{ ...rule, methods: ['PUT'] }])
+    const part = onlyBucket(await cors({ origins: [APP] })).pages.find(({ use }) => use === 'part')
+    expect(part).toMatchObject({ allowed: true })
   })
 
   it('lets pages of every origin in only where that is asked for by name', async () => {
@@ -283,6 +288,30 @@ describe('signet stores cors', () => {
       expect([args, result.code, result.stdout]).toEqual([args, code, ''])
       expect(result.stderr).not.toBe('')
     }
+  })
+})
+
+describe('CORS of a store that is away', () => {
+  it('is told after one look, whatever was asked for', async () => {
+    gateway = await openTestGateway()
+    const { send } = gateway.context
+    let sent = 0
+    Object.assign(gateway.context, {
+      send(url: string, init: RequestInit) {
+        sent += 1
+        return send(url, init)
+      },
+    })
+    const report = await cors({ origins: [APP, APP_ORIGIN], apply: true })
+    expect([told(report), sent]).toEqual([
+      [APP, APP_ORIGIN].flatMap((origin) =>
+        ['put', 'settings', 'get'].map((use) => `${origin} ${use}: unreachable`),
+      ),
+      1,
+    ])
+    expect(onlyBucket(report)).toMatchObject({ api: 'unknown', applied: false, allowed: false })
+    expect(onlyBucket(report).problem).toMatch(/^Cannot read the CORS rules: /)
+    expect(gateway.audited).toEqual([])
   })
 })
 
