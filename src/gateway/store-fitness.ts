@@ -22,7 +22,8 @@ export function assertClockFits(context: FitnessContext, placement: Placement): 
   const { store } = placement
   const offsetMs = storeHealth.clockOffsetMs(store.name)
   if (offsetMs === undefined) return
-  // Grants have the ledger's time, our own calls have ours: a store must understand both.
+  // Grants have the ledger's time, our own calls have ours: a store must understand both. What time it
+  // is there every reply of the ledger tells, so the sweeper learns it also while nothing is granted.
   const fromLedgerMs = offsetMs - (ledgerTime.nowMs() - clock.nowMs())
   const worstMs = Math.abs(fromLedgerMs) > Math.abs(offsetMs) ? fromLedgerMs : offsetMs
   if (Math.abs(worstMs) <= MAX_CLOCK_OFFSET_MS) return
