@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
+import { inBackground } from './in-background.ts'
 import { type Counted, countedFor, lookAtObject, type OwnObject } from './look-at-object.ts'
 import type { ObjectFinding, ReconcileAction } from './reconcile-finding.ts'
 import { postedMsIn, type UploadNote, uploadNoteOf } from './reservation-note.ts'
@@ -125,7 +126,7 @@ async function repaired(
   const note = uploadNoteOf(record)
   if (note === undefined) return { object }
   try {
-    const { how } = await settle(context, record, note)
+    const { how } = await settle(inBackground(context), record, note)
     const { partition, rid } = record
     const now = { ...object, record: await context.ledger.find({ partition, rid }) }
     return { object: now, action: how === 'settled' || how === 'rejected' ? how : 'waiting' }

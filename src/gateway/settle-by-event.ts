@@ -71,7 +71,7 @@ async function lookFor(
   context: GatewayContext,
   place: ObjectPlace,
 ): Promise<KnownUpload | EventOutcome> {
-  const head = await context.storeClient.head(place)
+  const head = await context.storeClient.head({ ...place, background: true })
   if (!head.found) return ignored('absent')
   const ticket = ownTicket(context, place, head)
   if (ticket === undefined) return ignored('no-ticket')
@@ -104,7 +104,7 @@ async function creditGone(
     if (reservation.state !== 'S') return ignored('not-charged')
     // Where versions are kept, the bytes stay behind a delete marker.
     if (note.versionId !== undefined) return ignored('versioned')
-    const head = await context.storeClient.head(place)
+    const head = await context.storeClient.head({ ...place, background: true })
     if (head.found && ownTicket(context, place, head)?.rid === ticket.rid) return ignored('there')
     const { tenant, bucket } = note
     const charged = { ...ticket, sizeBytes: reservation.actual }

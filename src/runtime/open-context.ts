@@ -7,6 +7,7 @@ import { createAccounts } from '../gateway/accounts.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createEventQueue } from '../gateway/event-queue.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
+import { inBackground } from '../gateway/in-background.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
 import { settleByEvent } from '../gateway/settle-by-event.ts'
@@ -73,7 +74,7 @@ export async function openContext(
     config: () => truth.config,
     log,
     telemetry,
-    settle: (store, hint) => settleByEvent(context, store, hint),
+    settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
   })
   closing.defer(() => events.stop(0))
   const context: AppContext = {
