@@ -27,17 +27,20 @@ export async function creditReplaced(
   // Neither a form nor Complete carries If-Match: many stores take none there.
   const byPut = note.multipart === undefined && note.post !== true
   const replacedForCertain = arrived && byPut && (ifMatch === 'quoted' || ifMatch === 'bare')
-  if (!replacedForCertain && mayBeForgotten(context, note)) return undefined
+  if (!replacedForCertain && mayBeForgotten(context, note.createdMs)) return undefined
   return reserveCredit(context, { tenant, bucket, place }, replaces)
 }
 
 /**
- * Whether a credit that was posted while an overwrite was out may be forgotten by now, so that one more
- * would count twice: what went by a DELETE had its own. Bytes that nobody can tell stay charged.
+ * Whether a credit that was posted since a moment may be forgotten by now, so that one more would count
+ * twice: what went by a DELETE had its own. Bytes that nobody can tell stay charged.
  */
-function mayBeForgotten(context: GatewayContext, { createdMs }: UploadNote): boolean {
+export function mayBeForgotten(
+  context: Pick<GatewayContext, 'config' | 'ledgerTime'>,
+  sinceMs: number,
+): boolean {
   const rememberedMs = context.config.ledger.retentionHours * HOUR_MS - FORGETTING_MARGIN_MS
-  return context.ledgerTime.nowMs() >= createdMs + rememberedMs
+  return context.ledgerTime.nowMs() >= sinceMs + rememberedMs
 }
 
 /** What is settled is settled: a credit that cannot be posted now is the sweeper's. */

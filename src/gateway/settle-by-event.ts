@@ -6,6 +6,7 @@ import { keyHash, recordOrLog } from './audit-events.ts'
 import { markSeen } from './complete-upload.ts'
 import type { GatewayContext } from './context.ts'
 import { postCreditIfDead, reserveCredit } from './credit.ts'
+import { mayBeForgotten } from './credit-replaced.ts'
 import { placesOfEvent } from './event-places.ts'
 import { ownTicket, ticketIn } from './own-ticket.ts'
 import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
@@ -87,7 +88,7 @@ async function lookFor(
 /**
  * The credit of an object that was removed past the gateway. Whose it was is known by the sealed ticket
  * alone, and that it was charged by the ledger alone: a ticket lies in every grant, also in one that
- * nothing came of. What the ledger has forgotten is left to `signet reconcile`.
+ * nothing came of. What the ledger has forgotten, or is about to, is left to `signet reconcile`.
  */
 async function creditGone(
   context: GatewayContext,
@@ -104,6 +105,8 @@ async function creditGone(
     if (reservation.state !== 'S') return ignored('not-charged')
     // Where versions are kept, the bytes stay behind a delete marker.
     if (note.versionId !== undefined) return ignored('versioned')
+    // The credit of an earlier removal may be forgotten before a command of ours is carried out.
+    if (mayBeForgotten(context, note.settledMs ?? note.createdMs)) return ignored('too-old')
     const head = await context.storeClient.head({ ...place, background: true })
     if (head.found && ownTicket(context, place, head)?.rid === ticket.rid) return ignored('there')
     const { tenant, bucket } = note

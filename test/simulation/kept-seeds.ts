@@ -3,6 +3,8 @@ export interface KeptSeed {
   readonly seed: number
   /** Steps with faults. */
   readonly steps: number
+  /** Whether the store sends events. Default false. */
+  readonly events?: boolean
   /** What was wrong. */
   readonly found: string
 }
@@ -46,5 +48,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 24,
     steps: 10_000,
     found: 'a form that was charged while the store still took larger files by it',
+  },
+  {
+    seed: 1117,
+    steps: 20_000,
+    events: true,
+    found:
+      'a removal that was credited again, by a command that came after the first was forgotten',
   },
 ]
