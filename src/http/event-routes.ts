@@ -4,6 +4,7 @@ import { unauthenticated } from '../auth/bearer.ts'
 import { GatewayError } from '../errors.ts'
 import { proofInHeaders } from '../stores/events/proof-in-headers.ts'
 import { readEvents } from '../stores/events/read-events.ts'
+import type { Store } from '../stores/store.ts'
 import type { AppContext } from './app-context.ts'
 import { createFailureBrake } from './guarded-authentication.ts'
 import { jsonAnswer } from './json-answer.ts'
@@ -20,40 +21,47 @@ const MAX_NAME = 64
 /**
  * `POST /v1/events/{store}`: takes a delivery whole, 202, or nothing of it. A stranger's body is left
  * unread where its headers can tell, and a store that is not known, or sends no events, is told the same
- * as a wrong secret.
+ * as a wrong secret. Who fails too often is slowed down, unless the headers show that it is the store.
  */
 export function registerEventRoutes(
   app: Hono<{ Variables: Variables; Bindings: object }>,
   context: AppContext,
 ): void {
   const brake = createFailureBrake(context)
-  app.post(EVENTS_PATH, (http) => {
-    const name = http.req.param('store')
-    return context.telemetry.span('takeEvents', { 'http.route': EVENTS_PATH }, () =>
-      brake(
-        http,
-        () => name.replaceAll(/[^!-~]/g, '_').slice(0, MAX_NAME),
-        () => takeEvents(context, http, name),
-      ),
-    )
-  })
+
+  async function answer(http: HttpContext, name: string): Promise<Response> {
+    const store = context.config.stores.get(name)
+    const proof = await proofInHeaders(store?.events, http.req.raw.headers, context.eventPorts)
+    if (proof === 'shown' && store !== undefined) {
+      // Strangers are not told how much waits.
+      if (!context.events.hasRoom(name)) throw full()
+      return takeEvents(context, http, store)
+    }
+    const braked = () => name.replaceAll(/[^!-~]/g, '_').slice(0, MAX_NAME)
+    return brake(http, braked, async () => {
+      if (proof === 'missing' || store === undefined) throw unauthenticated()
+      return takeEvents(context, http, store)
+    })
+  }
+
+  app.post(EVENTS_PATH, (http) =>
+    context.telemetry.span('takeEvents', { 'http.route': EVENTS_PATH }, () =>
+      answer(http, http.req.param('store')),
+    ),
+  )
 }
 
-async function takeEvents(context: AppContext, http: HttpContext, name: string): Promise<Response> {
-  const { eventPorts } = context
-  const store = context.config.stores.get(name)
-  const { headers } = http.req.raw
-  const proof = await proofInHeaders(store?.events, headers, eventPorts)
-  if (proof === 'missing' || store === undefined) throw unauthenticated()
-  // Strangers are not told how much waits.
-  if (proof === 'shown' && !context.events.hasRoom(name)) {
-    throw new GatewayError('Overloaded', 'Cannot take the events: too many are waiting')
-  }
+async function takeEvents(context: AppContext, http: HttpContext, store: Store): Promise<Response> {
   const raw = await readRaw(http.req.raw, BODY_CAPS.events)
-  const events = await readEvents(store, { headers, raw }, eventPorts)
+  const delivery = { headers: http.req.raw.headers, raw }
+  const events = await readEvents(store, delivery, context.eventPorts)
   readQuery(http, undefined)
-  context.events.take(name, events)
+  context.events.take(store.name, events)
   return jsonAnswer(http, {}, { status: 202 })
+}
+
+function full(): GatewayError {
+  return new GatewayError('Overloaded', 'Cannot take the events: too many are waiting')
 }
 
 /** What the OpenAPI document says of it. */

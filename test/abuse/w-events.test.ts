@@ -115,6 +115,27 @@ describe('events of a store that are not what they say', () => {
     }
   })
 
+  it('W01 429: a network that guesses is slowed down for that store, known or not, and no other is', async () => {
+    let address = '192.0.2.1'
+    Object.assign(gateway.context, { remoteAddressOf: () => address })
+    const send = async (store: string, secret: string) => {
+      const headers = { authorization: `Bearer ${secret}` }
+      const init = { method: 'POST', headers, body: '{"Records":[]}' }
+      return (await gateway.app.request(`/v1/events/${store}`, init)).status
+    }
+    for (const store of ['main', 'nobody']) {
+      const statuses = []
+      for (let time = 0; time < 21; time += 1) statuses.push(await send(store, 'guessed'))
+      expect(statuses).toEqual([...new Array(20).fill(401), 429])
+    }
+    // Nobody is locked out who shows the secret, nor anybody elsewhere.
+    expect(await send('main', EVENT_SECRET)).toBe(202)
+    expect(await send('main', 'guessed')).toBe(429)
+    address = '192.0.2.2'
+    expect(await send('main', 'guessed')).toBe(401)
+    Object.assign(gateway.context, { remoteAddressOf: undefined })
+  })
+
   it('W02 202: replayed, doubled, reordered and late events are one, and change nothing', async () => {
     const upload = await create('once.jpg')
     expect(await gateway.put(upload)).toBe(200)
