@@ -2,9 +2,7 @@ import type { Config } from '../config/config.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { StoreEvent } from '../stores/events/store-event.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
-
-/** Below every placement's prefix, what lies here is the probe's, and never an upload. */
-const PROBE_FOLDER = '.signet-probe/'
+import { PROBE_PREFIX } from './probe-run.ts'
 
 /** Why an event is about nothing of ours. */
 export type NotOurs = 'foreign-bucket' | 'foreign-key' | 'invalid-key' | 'probe'
@@ -39,7 +37,7 @@ export function placesOfEvent(
       const key = keyOf(text.slice(placement.prefix.length))
       return key === undefined ? [] : [{ placement, key }]
     })
-    const ours = found.find(({ key }) => !key.text.startsWith(PROBE_FOLDER))
+    const ours = found.find(({ key }) => !key.text.startsWith(PROBE_PREFIX))
     if (ours !== undefined) places.push(ours)
     else if (found.length > 0) notOurs = 'probe'
   }
