@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ADMIN_ROUTES } from '../../src/http/admin-routes.ts'
 import { PUBLIC_API } from '../../src/http/create-app.ts'
+import { EVENTS_DESCRIPTION } from '../../src/http/event-routes.ts'
 import { createOpenApi } from '../../src/http/openapi.ts'
+import { gatewayForEvents } from '../gateway/gateway-for-events.ts'
 import { type GatewayOnStore, GRANT_MS, gatewayOnStore } from '../gateway/gateway-on-store.ts'
 import { postAdmin } from '../support/admin-call.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
@@ -12,9 +14,11 @@ import { type JsonSchema, schemaProblems } from './json-schema.ts'
 let gateway: GatewayOnStore
 afterEach(() => gateway.close())
 
-const DOCUMENTS: readonly JsonSchema[] = [PUBLIC_API, ADMIN_ROUTES].map((routes) => ({
-  ...createOpenApi(routes),
-}))
+const DOCUMENTS: readonly JsonSchema[] = [[...PUBLIC_API, EVENTS_DESCRIPTION], ADMIN_ROUTES].map(
+  (routes) => ({
+    ...createOpenApi(routes),
+  }),
+)
 
 interface Operation {
   readonly operationId: string
@@ -61,7 +65,7 @@ const admin = (path: string, method = 'GET') =>
 
 describe('answers', () => {
   it('200, 201, 204, 307: hold what the document describes and nothing else', async () => {
-    gateway = await gatewayOnStore(embeddedStore(), {
+    const taking = await gatewayForEvents(embeddedStore(), {
       plan: {
         rates: [{ policy: 'r', per: 'user', requests: 1_000, windowSeconds: 1, burst: 1_000 }],
         quotas: [
@@ -70,6 +74,8 @@ describe('answers', () => {
         ],
       },
     })
+    gateway = taking
+    await expectDescribed('takeEvents', taking.deliver({ Records: [] }))
     const headers = { 'idempotency-key': 'k' }
     const post = (path: string, body: unknown, sent = {}) =>
       gateway.call('POST', path, body, { headers: sent })
