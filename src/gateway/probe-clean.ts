@@ -145,7 +145,7 @@ async function listVersions(run: ProbeRun) {
   const found: (Dated & { readonly versionId: string })[] = []
   let more: readonly (readonly [string, string])[] = []
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-    const page = parseVersionsAnswer(await listing(run, 'versions', more))
+    const page = await listing(run, { what: 'versions', more, read: parseVersionsAnswer })
     for (const { key, versionId, lastModifiedMs } of page.versions) {
       found.push({ key: unplaced(run, key), versionId, atMs: lastModifiedMs })
     }
@@ -161,7 +161,7 @@ async function listVersions(run: ProbeRun) {
 
 /** The first page of what is pending: a probe begins a handful. */
 async function listUploads(run: ProbeRun) {
-  const { uploads } = parseUploadsAnswer(await listing(run, 'uploads', []))
+  const { uploads } = await listing(run, { what: 'uploads', more: [], read: parseUploadsAnswer })
   return uploads.map(({ key, uploadId, initiatedMs }) => ({
     key: unplaced(run, key),
     uploadId,
@@ -169,17 +169,29 @@ async function listUploads(run: ProbeRun) {
   }))
 }
 
-async function listing(
+async function listing<Page>(
   run: ProbeRun,
-  what: 'versions' | 'uploads',
-  more: readonly (readonly [string, string])[],
-): Promise<string> {
+  {
+    what,
+    more,
+    read,
+  }: {
+    readonly what: 'versions' | 'uploads'
+    readonly more: readonly (readonly [string, string])[]
+    readonly read: (xml: string) => Page
+  },
+): Promise<Page> {
   const { manage: credential } = run.placement.store.credentials
   const prefix = run.placement.prefix + PROBE_PREFIX
   const query = new Map([[what, ''], ['prefix', prefix], ...more])
   const response = await run.ask({ method: 'GET', query, credential })
-  if (isTaken(response)) return readCapped(response, MAX_PAGE_BYTES)
-  throw run.refused(await answerOf(response))
+  if (!isTaken(response)) throw run.refused(await answerOf(response))
+  try {
+    return read(await readCapped(response, MAX_PAGE_BYTES))
+  } catch {
+    // What cannot be read is no listing.
+    throw run.refused({ status: response.status, code: 'none' })
+  }
 }
 
 function unplaced(run: ProbeRun, key: string): string {

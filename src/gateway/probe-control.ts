@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { isOfStore, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
+import type { Greeting } from './probe-bucket.ts'
 import {
   allOf,
   capability,
@@ -21,11 +22,12 @@ const METADATA = { 'x-amz-meta-probe': 'control', 'x-amz-meta-signet': 'probe' }
  * where there is another. Throws `StoreUnavailable` when it does not work at the store's own endpoint,
  * for then nothing else means anything.
  */
-export async function probeControl(run: ProbeRun): Promise<Looked> {
+export async function probeControl(run: ProbeRun, greeting: Greeting): Promise<Looked> {
   const { presignPut, metadata } = await control(run)
   if (presignPut.value !== 'yes' || metadata.value !== 'yes') {
     throw new GatewayError('StoreUnavailable', 'Cannot probe the store: an upload does not work', {
-      facts: { store: run.placement.store.name, reason: presignPut.seen },
+      // A clock that is far off is what it often is.
+      facts: { store: run.placement.store.name, reason: presignPut.seen, ...greeting },
     })
   }
   const looks = [finding(3, 'presignPut', presignPut), finding(3, 'metadata', metadata)]

@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts'
 import { signForm } from '../signing/form-grant.ts'
 import type { ObjectBindings } from '../signing/object-headers.ts'
 import { placedKey } from '../stores/object-url.ts'
@@ -48,7 +49,11 @@ interface FormAttempt {
  */
 export async function probePostPolicy(run: ProbeRun): Promise<Looked> {
   const key = run.newKey()
-  const answer = await sendForm(run, { label: '', key })
+  const answer = await sendForm(run, { label: '', key }).catch(unlessUnfit)
+  if (answer === undefined) {
+    const none: Verdict = { value: 'no', seen: 'no form can carry what is pinned' }
+    return together(capability(24, 'postPolicy', none), finding(24, 'postStrict', none))
+  }
   const there = isTaken(answer) && (await arrived(run, key))
   const seen = `right form: ${textOfAnswer(answer)}${there ? '' : ', nothing there'}`
   if (!there) {
@@ -69,6 +74,12 @@ export async function probePostPolicy(run: ProbeRun): Promise<Looked> {
     finding(24, 'postStrict', strict),
     strict.value === 'yes' ? await probeFormHeaders(run) : { findings: [] },
   )
+}
+
+/** A header that the profile pins may be none that a form has a field for: then no form is signed. */
+function unlessUnfit(error: unknown): undefined {
+  if (error instanceof GatewayError && error.code === 'InternalError') return undefined
+  throw error
 }
 
 /** Whether what a form says of the object besides its type is kept: some check it and then drop it. */

@@ -69,7 +69,7 @@ async function lookAtAll(
   const { greeting, ...greeted } = await greet(run)
   notes.greeting = greeting
   notes.add(greeted)
-  notes.add(await probeControl(run))
+  notes.add(await probeControl(run, greeting))
   const waiting = notes.steps.filter(({ tells }) => !notes.has(tells))
   let failure: unknown
   // One after another, so that no earlier report comes after a later one.
