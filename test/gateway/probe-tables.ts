@@ -170,6 +170,14 @@ export const PROBE_TABLES: Readonly<Record<StoreUnderTest['kind'], ProbeTable>> 
   embedded: EMBEDDED,
 }
 
+/** A report that says what a table says, as far as signing goes by it. */
+export function reportOf({ capabilities, traits }: ProbeTable): ProbeReport {
+  const at = new Date().toISOString()
+  const nothing = { findings: [], leftovers: [], requests: 0, bytes: 0 }
+  const when = { startedAt: at, endedAt: at, complete: true }
+  return { store: 'main', bucket: '', ...when, ...nothing, capabilities, traits }
+}
+
 /** A report as a table. The store's clock is another matter, and so are pages of a browser. */
 export function tableOf({ findings, capabilities, traits }: ProbeReport): ProbeTable {
   const others = findings.filter(({ step, name }) => {
