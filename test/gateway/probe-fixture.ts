@@ -11,6 +11,8 @@ export interface ProbedOptions {
   readonly credentials?: unknown
   /** What is known beforehand. Default: nothing. */
   readonly capabilities?: Readonly<Record<string, unknown>>
+  /** More members of the store. Default: none. */
+  readonly settings?: Readonly<Record<string, unknown>>
   /** Carries the signed requests, and may change what the store does. Default: the real `fetch`. */
   readonly send?: Send
   /** Carries the gateway's own calls. Default: `send`'s default. */
@@ -19,12 +21,17 @@ export interface ProbedOptions {
 
 /** A gateway whose only store is a real one of which nothing is known beforehand. */
 export async function gatewayOn(real: StoreUnderTest, options: ProbedOptions = {}) {
-  const { credentials = real.credentials.main, capabilities = {}, send = fetch } = options
+  const {
+    credentials = real.credentials.main,
+    capabilities = {},
+    send = fetch,
+    settings = {},
+  } = options
   const bucket = await createTestBucket(real)
   const clock = new TestClock(Date.now())
   const gateway = await openTestGateway({
     clock,
-    store: { endpoint: real.endpoint, region: real.region, credentials, capabilities },
+    store: { endpoint: real.endpoint, region: real.region, credentials, capabilities, ...settings },
     bucket: { placements: [{ store: 'main', bucket }] },
     ...(options.ownCalls !== undefined && {
       overrides: { storeClient: createStoreClient({ fetch: options.ownCalls, clock }) },
