@@ -103,6 +103,8 @@ export async function probeType(run: ProbeRun): Promise<Looked> {
 }
 
 const DETECT = 'x-detect-content-type'
+/** Of a header's value that a store chose. */
+const MAX_SHOWN = 100
 
 /** Swift puts what it makes of the key's ending in place of the signed type, unless that is pinned. */
 async function keepsType(run: ProbeRun, unsigned: Readonly<Record<string, string>>) {
@@ -114,5 +116,5 @@ async function keepsType(run: ProbeRun, unsigned: Readonly<Record<string, string
   if (!isTaken(answer)) return { held: unsigned[DETECT] !== undefined, seen }
   const head = await run.head(key)
   const type = head.found ? head.contentType : 'nothing'
-  return { held: type.startsWith('text/plain'), seen: `${seen}, ${type}` }
+  return { held: type.startsWith('text/plain'), seen: `${seen}, ${type.slice(0, MAX_SHOWN)}` }
 }

@@ -106,6 +106,6 @@ export async function probeEncryption(run: ProbeRun): Promise<Looked> {
   const { manage } = run.placement.store.credentials
   const head = await run.ask({ method: 'HEAD', key, credential: manage })
   const shown = head.headers.get(ENCRYPTION)
-  const seen = `${textOfAnswer(answer)}, HEAD: ${shown ?? 'none'}`
+  const seen = `${textOfAnswer(answer)}, HEAD: ${shown === 'AES256' ? shown : 'another or none'}`
   return capability(11, 'encryption', verdict(shown === 'AES256', seen))
 }

@@ -207,6 +207,29 @@ describeOnCeph('a probe on Ceph', (ceph) => {
     expect(report.capabilities).toMatchObject({ signedLength: 'yes', postPolicy: 'yes' })
   })
 
+  it('lets nobody read what an attack has opened: it is gone before the next one begins', async () => {
+    const sent: { method: string; key: string; opens: boolean }[] = []
+    const send: Send = (url, init) => {
+      const headers = new Headers(init.headers)
+      const opens = ['x-amz-acl', 'x_amz_acl', 'x-amz-grant-read'].some((name) => headers.has(name))
+      sent.push({ method: init.method ?? '', key: new URL(url).pathname, opens })
+      return fetch(url, init)
+    }
+    await using probed = await gatewayOn(ceph, { send })
+    const seen = await probed.report({ resume: withoutSteps(report, [10]) })
+    expect(told(seen, '10 x-amz-acl')).toBe('effective')
+    const opened = sent.flatMap(({ opens }, index) => (opens ? [index] : []))
+    expect(opened).toHaveLength(3)
+    for (const index of opened) {
+      const { key } = sent[index] ?? {}
+      const rest = sent.slice(index + 1)
+      const gone = rest.findIndex((next) => next.method === 'DELETE' && next.key === key)
+      // Besides looking at it, no more than an object to compare it with is written meanwhile.
+      const writes = rest.slice(0, gone).filter(({ method }) => method === 'PUT')
+      expect([gone >= 0, writes.length <= 1]).toEqual([true, true])
+    }
+  })
+
   it('leaves no version behind, and no delete marker, also where two run at once', async () => {
     expect(report.leftovers).toEqual([])
     const versions = `${ceph.endpoint}/${report.bucket}?versions`
