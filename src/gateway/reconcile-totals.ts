@@ -44,12 +44,22 @@ export interface ReconciledTotals {
 export async function reconcileTotals(
   context: GatewayContext,
   run: ReconcileRun,
-  { partition, requestId }: { readonly partition: number; readonly requestId: string | undefined },
+  {
+    partition,
+    fresh,
+    requestId,
+  }: {
+    readonly partition: number
+    /** As of `AuditRequest`. */
+    readonly fresh: boolean
+    readonly requestId: string | undefined
+  },
 ): Promise<ReconciledTotals> {
-  const { totals } = await context.ledger.audit({ partition, repair: false, fresh: true })
-  const nameOf = namesOf(context)
+  const look = { partition, repair: false }
+  const { totals } = await context.ledger.audit(fresh ? { ...look, fresh } : look)
   const differing = differencesOf(totals, await sumsOf(context, run, partition))
   if (differing.length === 0) return { totals: [], gone: [] }
+  const nameOf = namesOf(context)
   const isBusy = await busyIn(context, run, partition, nameOf)
   const named = differing.map((each) => ({ ...each, ...nameOf(each) }))
   const lower = named.filter((each) => each.found < each.posted && !isBusy(each.subject))

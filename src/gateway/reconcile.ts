@@ -46,9 +46,9 @@ export interface ReconcileStep {
 
 const DEFAULT_LIMIT = 500
 const LOOKS_AT_ONCE = 16
-/** Partitions whose totals one step compares, and how long it goes on with them, in milliseconds. */
-const PARTITIONS = 256
+/** One step goes on comparing totals for so long, in milliseconds, or until it has found so many. */
 const TOTALS_MS = 5_000
+const MAX_FINDINGS = 256
 /** Uploads that were settled lately, of which a run remembers that they are in its sums. */
 const MAX_RECENT = 2_000
 /** Reserved below every placement's prefix for what probes write. */
@@ -186,10 +186,11 @@ async function compareTotals(
   let { at } = run
   do {
     goOn(request)
-    const { totals, gone } = await reconcileTotals(context, run, { partition: at, requestId })
+    const how = { partition: at, fresh: at === run.at, requestId }
+    const { totals, gone } = await reconcileTotals(context, run, how)
     findings.push(...gone, ...totals)
     at += 1
-  } while (at < partitions && findings.length < PARTITIONS && context.clock.nowMs() < untilMs)
+  } while (at < partitions && findings.length < MAX_FINDINGS && context.clock.nowMs() < untilMs)
   return { run: { ...run, at, stage: at < partitions ? 'totals' : 'done' }, findings }
 }
 

@@ -137,6 +137,12 @@ describe('answers', () => {
     )
     expect(report).toMatchObject({ clean: false, stored: [{ tenant: 'acme', policy: 'stored' }] })
     await expectDescribed('auditLedger', admin('ledger/audit', 'POST'))
+    const { run } = await expectDescribed('reconcile', admin('reconcile', 'POST'))
+    const end = await expectDescribed(
+      'reconcile',
+      postAdmin(gateway, '/admin/v1/reconcile', { run }),
+    )
+    expect(end).toMatchObject({ done: true, findings: [{ kind: 'total', policy: 'stored' }] })
     for (const apply of [false, true]) {
       const asked = { origins: ['https://app.example'], apply }
       await expectDescribed(
