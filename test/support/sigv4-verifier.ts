@@ -9,22 +9,30 @@ export interface ReceivedRequest {
   headers: Readonly<Record<string, string | undefined>>
 }
 
+/** How a request was signed, however it says so. */
+export interface ClaimedSignature {
+  /** `YYYYMMDDTHHMMSSZ`. */
+  readonly date: string
+  /** Day, region, service and `aws4_request`. */
+  readonly scope: readonly string[]
+  readonly signedNames: readonly string[]
+}
+
 /**
  * Tells whether a presigned request is what the key's owner signed. Written from the AWS documents
  * ("Authenticating requests: using query parameters", "Create a signed request") with `node:crypto`
  * alone and none of Signet's code, so that it can contradict it. Whether it has expired is not asked.
  */
 export function isRightlySigned(request: ReceivedRequest, secretAccessKey: string): boolean {
-  const pairs = pairsOf(request)
-  const value = (name: string) => decodeURIComponent(new Map(pairs).get(name) ?? '')
-  return isSignature(request, secretAccessKey, {
-    names: value('X-Amz-SignedHeaders').split(';'),
-    scope: value('X-Amz-Credential').split('/').slice(1),
+  const [, search = ''] = split(request.target, '?')
+  const pairs = new Map(search.split('&').map((pair) => split(pair, '=')))
+  const value = (name: string) => decodeURIComponent(pairs.get(name) ?? '')
+  const claimed = {
     date: value('X-Amz-Date'),
-    pairs: pairs.filter(([name]) => name !== 'X-Amz-Signature'),
-    payload: request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
-    signature: value('X-Amz-Signature'),
-  })
+    scope: value('X-Amz-Credential').split('/').slice(1),
+    signedNames: value('X-Amz-SignedHeaders').split(';'),
+  }
+  return signatureOf(request, claimed, secretAccessKey) === value('X-Amz-Signature')
 }
 
 /** The same of a request that is signed in its `Authorization` header. */
@@ -34,43 +42,14 @@ export function isRightlyAuthorized(request: ReceivedRequest, secretAccessKey: s
     /^AWS4-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
       authorization,
     ) ?? []
-  return isSignature(request, secretAccessKey, {
-    names: names.split(';'),
-    scope: credential.split('/').slice(1),
+  // Without it nothing says what was signed of the body.
+  if (request.headers['x-amz-content-sha256'] === undefined) return false
+  const claimed = {
     date: request.headers['x-amz-date'] ?? '',
-    pairs: pairsOf(request),
-    payload: request.headers['x-amz-content-sha256'] ?? '',
-    signature,
-  })
-}
-
-interface Signed {
-  readonly names: readonly string[]
-  readonly scope: readonly string[]
-  readonly date: string
-  readonly pairs: readonly (readonly [string, string])[]
-  readonly payload: string
-  readonly signature: string
-}
-
-function isSignature(request: ReceivedRequest, secretAccessKey: string, signed: Signed): boolean {
-  const { names, scope, date, pairs, payload, signature } = signed
-  const [path = ''] = split(request.target, '?')
-  const canonicalRequest = [
-    request.method,
-    path.split('/').map(reencode).join('/'),
-    pairs
-      .map((pair) => pair.map(reencode).join('='))
-      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-      .join('&'),
-    ...names.map((name) => `${name}:${trimAll(request.headers[name] ?? '')}`),
-    '',
-    names.join(';'),
-    payload,
-  ].join('\n')
-  const hash = createHash('sha256').update(canonicalRequest).digest('hex')
-  const stringToSign = ['AWS4-HMAC-SHA256', date, scope.join('/'), hash].join('\n')
-  return keyedHex(secretAccessKey, [...scope, stringToSign]) === signature
+    scope: credential.split('/').slice(1),
+    signedNames: names.split(';'),
+  }
+  return signatureOf(request, claimed, secretAccessKey) === signature
 }
 
 /** Whether a policy was signed by the key's owner; `fields` are those of the form. */
@@ -80,18 +59,47 @@ export function isRightlySignedPolicy(
 ): boolean {
   const scope = (fields['x-amz-credential'] ?? '').split('/').slice(1)
   const { policy = '' } = fields
-  return keyedHex(secretAccessKey, [...scope, policy]) === fields['x-amz-signature']
+  return signatureOfText(policy, scope, secretAccessKey) === fields['x-amz-signature']
 }
 
-function keyedHex(secretAccessKey: string, parts: readonly string[]): string {
+/**
+ * The hexadecimal signature that a request ought to have, by query or by header: the same, for what
+ * carries the signature is no part of it. By the same documents.
+ */
+export function signatureOf(
+  request: ReceivedRequest,
+  { date, scope, signedNames }: ClaimedSignature,
+  secretAccessKey: string,
+): string {
+  const [path = '', search = ''] = split(request.target, '?')
+  const pairs = search === '' ? [] : search.split('&').map((pair) => split(pair, '='))
+  const canonicalRequest = [
+    request.method,
+    path.split('/').map(reencode).join('/'),
+    pairs
+      .filter(([name]) => name !== 'X-Amz-Signature')
+      .map((pair) => pair.map(reencode).join('='))
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .join('&'),
+    ...signedNames.map((name) => `${name}:${trimAll(request.headers[name] ?? '')}`),
+    '',
+    signedNames.join(';'),
+    request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
+  ].join('\n')
+  const hash = createHash('sha256').update(canonicalRequest).digest('hex')
+  const stringToSign = ['AWS4-HMAC-SHA256', date, scope.join('/'), hash].join('\n')
+  return signatureOfText(stringToSign, scope, secretAccessKey)
+}
+
+/** The same of any text: of a form it is the policy in base64. */
+export function signatureOfText(
+  text: string,
+  scope: readonly string[],
+  secretAccessKey: string,
+): string {
   let key: string | Buffer = `AWS4${secretAccessKey}`
-  for (const part of parts) key = createHmac('sha256', key).update(part).digest()
-  return Buffer.isBuffer(key) ? key.toString('hex') : ''
-}
-
-function pairsOf({ target }: ReceivedRequest): [string, string][] {
-  const [, search = ''] = split(target, '?')
-  return search === '' ? [] : search.split('&').map((pair) => split(pair, '='))
+  for (const part of scope) key = createHmac('sha256', key).update(part).digest()
+  return createHmac('sha256', key).update(text).digest('hex')
 }
 
 function split(text: string, mark: string): [string, string] {
