@@ -68,6 +68,7 @@ function objectProblems({ root, at }: Place, schema: JsonSchema, value: object):
 
 function hasType(type: unknown, value: unknown): boolean {
   if (type === undefined) return true
+  if (Array.isArray(type)) return type.some((each) => hasType(each, value))
   if (type === 'integer') return Number.isSafeInteger(value)
   if (type === 'array') return Array.isArray(value)
   if (type === 'null') return value === null
