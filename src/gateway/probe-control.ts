@@ -66,15 +66,31 @@ async function probePublicEndpoint(run: ProbeRun): Promise<readonly Looked[]> {
   }
 }
 
-/** Step 2: without a signature, and with one that is off by a digit. */
+/**
+ * Step 2: without a signature, with one that is off by a digit, with one for another key, and without
+ * a header that it names.
+ */
 export async function probeSignatures(run: ProbeRun): Promise<Looked> {
   const forged = (url: string) => url.replace(/[0-9a-f]$/, (digit) => (digit === '0' ? '1' : '0'))
   const key = run.newKey()
   const held = await run.judgeUnwritten(key, [
     run.attack('no signature', { key, url: (url) => url.slice(0, url.indexOf('?')) }),
     run.attack('one digit changed', { key, url: forged }),
+    run.attack('signed for another key', { key, url: await forOtherKey(run) }),
+    run.attack('signed header left out', {
+      key,
+      headers: METADATA,
+      omitted: Object.keys(METADATA),
+    }),
   ])
   return capability(2, 'signatures', held)
+}
+
+/** Puts the signature of another key's URL in place of the right one, and all that goes with it. */
+async function forOtherKey(run: ProbeRun): Promise<(signed: string) => string> {
+  const headers = { 'content-length': String(FIVE.length), 'content-type': 'text/plain' }
+  const other = await run.presign({ method: 'PUT', key: run.newKey(), headers })
+  return (signed) => signed.slice(0, signed.indexOf('?')) + other.slice(other.indexOf('?'))
 }
 
 /** Step 5: more bytes, less, and a body without a length. */

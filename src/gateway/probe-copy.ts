@@ -86,7 +86,8 @@ function partOf(run: ProbeRun, source: Spelling): Attack {
       const uploadId = await begun(run, key)
       if (uploadId === undefined) return { held: true, seen: 'takes no parts' }
       const answer = await putPart(run, { key, uploadId, signed: '', unsigned: source })
-      const sizes = isTaken(answer) ? await sizesOf(run, { key, uploadId }) : []
+      // Whatever was said of it: completing takes what is listed.
+      const sizes = await sizesOf(run, { key, uploadId })
       if (sizes === undefined) return { held: true, seen: 'lists no parts' }
       const copied = sizes.includes(MARKER.length)
       return { held: !copied, seen: `${textOfAnswer(answer)}, ${copied ? 'copied' : 'not copied'}` }

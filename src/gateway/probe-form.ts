@@ -33,6 +33,8 @@ interface FormAttempt {
   /** What was signed. Default: `key`. */
   readonly signedKey?: string
   readonly changed?: (fields: Fields) => Fields
+  /** Fields that come a second time. The object may be there as it was granted, and as nothing else. */
+  readonly twice?: Fields
   /** Default: `FIVE`, whose length is signed. */
   readonly file?: string
   readonly bindings?: ObjectBindings
@@ -66,7 +68,7 @@ export async function probePostPolicy(run: ProbeRun): Promise<Looked> {
       unwritten,
       attacksOn(run, unwritten).map((attempt) => attackBy(run, attempt)),
     ),
-    await judge([attackBy(run, toOtherBucket(run))]),
+    await judge([toOtherBucket(run), withFieldTwice(run)].map((each) => attackBy(run, each))),
   )
   const all = { value: strict.value, seen: `${seen}; ${strict.seen}` }
   return together(
@@ -110,7 +112,9 @@ function attackBy(run: ProbeRun, attempt: FormAttempt): Attack {
       const seen = textOfAnswer(answer)
       if (isRefused(answer)) return { held: true, seen }
       // A field that names another bucket may be passed over: then the bytes lie where they should.
-      const landed = attempt.mayLand === true && (await run.sizeOf(attempt.key)) !== undefined
+      const landed =
+        (attempt.mayLand === true && (await run.sizeOf(attempt.key)) !== undefined) ||
+        (attempt.twice !== undefined && (await arrived(run, attempt.key)))
       // At once, for it may be public.
       await run.remove(attempt.key)
       return { held: landed, seen }
@@ -121,6 +125,11 @@ function attackBy(run: ProbeRun, attempt: FormAttempt): Attack {
 function toOtherBucket(run: ProbeRun): FormAttempt {
   const changed = (fields: Fields) => ({ ...fields, bucket: OTHER_BUCKET })
   return { label: 'other bucket', key: run.newKey(), changed, mayLand: true }
+}
+
+/** Which of the two counts is the store's affair, as long as it is what the policy has. */
+function withFieldTwice(run: ProbeRun): FormAttempt {
+  return { label: 'type twice', key: run.newKey(), twice: { 'Content-Type': 'text/html' } }
 }
 
 /** On a key that must stay empty. */
@@ -180,7 +189,10 @@ async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<Answer> {
   })
   const body = new FormData()
   const fields = changed({ ...form.fields.reveal(), key: placedKey(run.place(key)) })
-  for (const [name, value] of Object.entries(fields)) body.append(name, value)
+  const { twice = {} } = attempt
+  for (const [name, value] of [...Object.entries(fields), ...Object.entries(twice)]) {
+    body.append(name, value)
+  }
   body.append(form.fileField, new Blob([file]), 'probe.txt')
   const wasThere = run.written.has(key)
   run.written.add(key)

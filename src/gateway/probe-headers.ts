@@ -37,6 +37,10 @@ const OTHERS: readonly Unsigned[] = [
   shownByHead('x-amz-website-redirect-location', () => ({
     'x-amz-website-redirect-location': '/',
   })),
+  // It stands for all of its kind: with a key of the holder's own nobody else could read the object.
+  shownByHead('x-amz-server-side-encryption', () => ({
+    'x-amz-server-side-encryption': 'AES256',
+  })),
   shownByHead('x-amz-object-lock-mode', (run) => ({
     'x-amz-object-lock-mode': 'GOVERNANCE',
     'x-amz-object-lock-retain-until-date': new Date(run.lifetime().nowMs + LOCKED_MS).toISOString(),

@@ -66,12 +66,16 @@ async function uploadInParts(
 ): Promise<Verdict> {
   const key = run.newKey()
   const upload = { key, uploadId: await run.begin(key) }
-  // The wrong one first: where it was taken, it would be seen among the parts.
-  const wrong = await putPart(run, { ...upload, sent: `${FIVE}!` })
+  // By another number, so that it is seen among the parts where it was taken, whatever was said of it.
+  const wrong = await putPart(run, { ...upload, partNumber: 2, sent: `${FIVE}!` })
   told.signedPartLength = verdict(isRefused(wrong), `6 bytes for 5: ${textOfAnswer(wrong)}`)
   const right = await putPart(run, upload)
   told.presignPart = verdict(isTaken(right), textOfAnswer(right))
   const sizes = await listedSizes(run, upload)
+  if (sizes?.includes(FIVE.length + 1) === true) {
+    const seen = `${told.signedPartLength.seen}, but listed`
+    told.signedPartLength = { value: 'no', seen }
+  }
   if (sizes?.length !== 1 || sizes[0] !== FIVE.length) {
     return { value: 'no', seen: `ListParts: ${sizes?.length ?? 'no such'} upload's parts` }
   }

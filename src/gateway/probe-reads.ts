@@ -105,7 +105,7 @@ export async function probeDuplicates(run: ProbeRun): Promise<Looked> {
     const response = await run.ask({ method: 'GET', key, ...request }, { url, takes500: true })
     const answer = await answerOf(response)
     const html = response.headers.get('content-type')?.startsWith('text/html') === true
-    const honoured = isTaken(answer) && (request.query === undefined || html)
+    const honoured = isTaken(answer) && (html || request.signedAtMs !== undefined)
     return { held: !honoured, seen: textOfAnswer(answer) }
   }
   const both = (label: string, request: Parameters<typeof strike>[0], pair: string): Attack[] => [
@@ -115,6 +115,7 @@ export async function probeDuplicates(run: ProbeRun): Promise<Looked> {
   const { value, seen } = await judge([
     ...both('second expiry', longAgo, 'X-Amz-Expires=604800'),
     ...both('second response-content-type', { query }, 'response-content-type=text%2Fhtml'),
+    ...both('response-content-type more', {}, 'response-content-type=text%2Fhtml'),
   ])
   const honoured = value === 'unknown' ? value : value === 'yes' ? 'no' : 'yes'
   return finding(20, 'duplicateParameters', { value: honoured, seen })

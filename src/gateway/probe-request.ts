@@ -60,6 +60,8 @@ export interface Attempt extends SignedFor, Patience {
   readonly sentType?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly unsigned?: Readonly<Record<string, string>>
+  /** Signed headers that are not sent, lower-case. Default: none. */
+  readonly omitted?: readonly string[]
   readonly url?: (signed: string) => string
 }
 

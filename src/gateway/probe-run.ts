@@ -125,6 +125,7 @@ export class ProbeRun {
   async put(attempt: Attempt = {}): Promise<Answer> {
     const { key = this.newKey(), signed = FIVE, sent = signed, headers = {}, unsigned } = attempt
     const { signedType = 'text/plain', sentType = signedType, chunked = false, url } = attempt
+    const { omitted = [] } = attempt
     const type = sentType === 'none' ? undefined : { 'content-type': sentType }
     // Bytes, for a text would bring a type of its own.
     const body = type === undefined ? new TextEncoder().encode(sent) : sent
@@ -141,7 +142,7 @@ export class ProbeRun {
       {
         // What the signed ones are sent as; the length goes by itself.
         unsigned: { ...type, ...unsigned },
-        omitted: ['content-length', 'content-type'],
+        omitted: ['content-length', 'content-type', ...omitted],
         body: () => (chunked ? streamOf(sent) : body),
         ...(url !== undefined && { url }),
         takes500: attempt.takes500 === true,

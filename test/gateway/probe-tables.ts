@@ -32,6 +32,7 @@ const SAME = {
     '4 presignGet': 'yes',
     '4 presignHead': 'yes',
     '4 presignDelete': 'yes',
+    '10 x-amz-server-side-encryption': 'refused',
     '11 fixedHeaders': ['x-amz-acl: private', 'x-amz-storage-class: STANDARD'],
     '18 expiresAboveMaximum': 'refused',
     '18 expiresMissing': 'refused',
