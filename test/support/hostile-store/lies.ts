@@ -3,7 +3,7 @@
  * request does what was asked; together with `saysNo` it answers the refusal all the same.
  */
 export const LIES = {
-  saysNo: 'refuses what another lie lets through, and does it nevertheless',
+  saysNo: 'says no to it all the same',
 
   anonymousWrites: 'takes a PUT without a signature',
   signatureIgnored: 'takes any signature',
@@ -43,7 +43,7 @@ export const LIES = {
   unsignedRedirect: 'keeps an unsigned x-amz-website-redirect-location',
   unsignedLock: 'keeps an unsigned x-amz-object-lock-mode',
   unsignedOthers: 'keeps any other unsigned x-amz-*',
-  unsignedDropped: 'drops the unsigned headers that another lie lets through',
+  unsignedDropped: 'drops what nobody signed',
   aclRefused: 'refuses every x-amz-acl',
   storageClassRefused: 'refuses every x-amz-storage-class',
 

@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ProbeReport } from '../../src/stores/probe-report.ts'
+import { createStoreClient } from '../../src/stores/s3-client.ts'
+import type { Answer, Received } from '../support/hostile-store/call.ts'
+import { CREDENTIALS, type HostileOptions } from '../support/hostile-store/hostile-store.ts'
+import { outcomesOf } from './lie-outcomes.ts'
+import {
+  changes,
+  type LyingStore,
+  openLyingStore,
+  type Told,
+  toldBy,
+  without,
+} from './lies-fixture.ts'
+
+let lying: LyingStore
+let honest: ProbeReport
+let outcomes: Told
+
+beforeAll(async () => {
+  // Nobody counts the failures: what one store breaks must not end the calls to the next.
+  lying = await openLyingStore({ overrides: { storeClient: createStoreClient({ fetch }) } })
+  honest = await lying.probe()
+  lying.gateway.context.storeTruth.adopt(honest)
+  outcomes = await outcomesOf(lying)
+})
+
+afterAll(() => lying[Symbol.asyncDispose]())
+
+/** Whether a request is one of a kind. */
+type Asks = (request: Received) => boolean
+
+const isForm: Asks = ({ method, key }) => method === 'POST' && key === ''
+const begins: Asks = ({ method, target }) => method === 'POST' && /\?uploads/.test(target)
+const completes: Asks = ({ method, target }) => method === 'POST' && /\?uploadId/.test(target)
+const puts: Asks = ({ method, target }) => method === 'PUT' && !target.includes('uploadId')
+const isLonger: Asks = (request) => puts(request) && request.headers['content-length'] === '6'
+
+const problem = (status: number, code = 'Odd'): Answer => ({
+  status,
+  headers: { 'content-type': 'application/xml' },
+  body: `<Error><Code>${code}</Code></Error>`,
+})
+const answering = (
+  asks: Asks,
+  answer: Answer | 'hang' | 'cut',
+  times = Number.POSITIVE_INFINITY,
+) => {
+  let left = times
+  return (request: Received) => {
+    if (!asks(request) || left === 0) return undefined
+    left -= 1
+    return answer
+  }
+}
+
+const ELSEWHERE = () => ({ status: 307, headers: { location: '/elsewhere' } })
+const uploadBegan = (id: string) =>
+  `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`
+
+/** What a store does in trouble, what its probe then tells, and what is signed no more. */
+interface Trouble {
+  readonly store: HostileOptions
+  readonly found: Told
+  readonly refused: Told
+  /** What is looked at. Default: `found`. */
+  readonly looks?: readonly string[]
+  /** Whether another probe has to look again. Default false. */
+  readonly unclear?: true
+}
+
+const UNCLEAR_FORMS = { postPolicy: 'unknown', postStrict: undefined, formHeaders: undefined }
+const NO_FORMS = { postPolicy: 'no', postStrict: 'no', formHeaders: undefined }
+const FORMS = refusals(['post', 'postHeaders'], 'postPolicy')
+const PARTS = refusals(['parts', 'partsOnce', 'partsTags'], 'multipart')
+const PUTS = ['put', 'once', 'strict', 'sha256', 'md5', 'tags', 'encryption', 'overwrite', 'oddKey']
+
+const TROUBLE: Readonly<Record<string, Trouble>> = {
+  'answers one form with 500': {
+    store: { intercept: answering(isForm, problem(500), 1) },
+    looks: ['postPolicy'],
+    found: {},
+    refused: {},
+  },
+  'answers forms with 500': {
+    store: { intercept: answering(isForm, problem(500)) },
+    found: UNCLEAR_FORMS,
+    refused: FORMS,
+    unclear: true,
+  },
+  'answers forms with 503': {
+    store: { intercept: answering(isForm, problem(503)) },
+    found: UNCLEAR_FORMS,
+    refused: FORMS,
+    unclear: true,
+  },
+  'hangs up on forms': {
+    store: { intercept: answering(isForm, 'cut') },
+    found: UNCLEAR_FORMS,
+    refused: FORMS,
+    unclear: true,
+  },
+  ...Object.fromEntries(
+    [405, 412, 501].map((status) => [
+      `answers forms with ${status}`,
+      { store: { intercept: answering(isForm, problem(status)) }, found: NO_FORMS, refused: FORMS },
+    ]),
+  ),
+  'sends forms elsewhere': {
+    store: {
+      intercept: answering(isForm, ELSEWHERE()),
+    },
+    found: NO_FORMS,
+    refused: FORMS,
+  },
+  'answers six bytes for five with 500': {
+    store: { intercept: answering(isLonger, problem(500)) },
+    found: { signedLength: 'unknown' },
+    refused: {
+      ...refusals([...PUTS, ...Object.keys(PARTS)], 'signedLength'),
+      auto: '201 POST exact typed',
+    },
+    unclear: true,
+  },
+  'completes without a word': {
+    store: { intercept: answering(completes, { status: 200 }) },
+    found: { multipart: 'unknown', writeOnceMultipart: 'unknown', multipartTagging: 'unknown' },
+    refused: PARTS,
+    unclear: true,
+  },
+  // A page of parts that is the same as the last one is no page.
+  'lists endlessly': {
+    store: { lies: ['listEndless'] },
+    found: { multipart: 'no', writeOnceMultipart: 'no', multipartTagging: 'no' },
+    refused: PARTS,
+  },
+  'breaks at completing': {
+    store: { lies: ['completeBreaks'] },
+    found: { multipart: 'unknown', writeOnceMultipart: 'unknown', multipartTagging: 'unknown' },
+    refused: PARTS,
+    unclear: true,
+  },
+}
+
+function refusals(names: readonly string[], capability: string): Told {
+  return Object.fromEntries(names.map((name) => [name, `422 ${capability}`]))
+}
+
+describe('a store that', () => {
+  it.each(Object.entries(TROUBLE))('%s: the probe takes it for no promise', async (_, trouble) => {
+    const { store, found, refused, unclear = false, looks = Object.keys(found) } = trouble
+    const report = await lying.probe(store, without(honest, looks))
+    expect(changes(toldBy(honest), toldBy(report))).toEqual(found)
+    expect(report.complete).toBe(!unclear)
+    expect(lying.store.bucket.keys()).toEqual([])
+    expect(lying.store.requests).not.toContainEqual(expect.stringContaining('elsewhere'))
+    lying.gateway.context.storeTruth.adopt(report)
+    expect(changes(outcomes, await outcomesOf(lying))).toEqual(refused)
+  })
+
+  it.each([
+    ['without a word', { status: 200 }],
+    ['with an id that is far too long', { status: 200, body: uploadBegan('u'.repeat(100_000)) }],
+    ['with 503', problem(503)],
+  ])('begins uploads in parts %s: no parts are signed, and no PUT', async (_, answer) => {
+    const names = ['multipart', 'unsignedCopySource']
+    const intercept = answering(begins, answer)
+    const report = await lying.probe({ intercept }, without(honest, names))
+    // Whether a part could copy is not known then, and whatever is not known counts as a hole.
+    expect(toldBy(report)).toMatchObject({ presignPart: 'no', unsignedCopySource: 'unknown' })
+    expect(['no', 'unknown']).toContain(toldBy(report).multipart)
+    lying.gateway.context.storeTruth.adopt(report)
+    expect(await outcomesOf(lying, ['put', 'parts'])).toEqual(
+      refusals(['put', 'parts'], 'unsignedCopySource'),
+    )
+  })
+
+  it('lists nothing: no odd key is signed, and what was written is removed', async () => {
+    const report = await lying.probe({ lies: ['listForgets'] }, without(honest, ['keys']))
+    expect(toldBy(report).brokenKeys).toEqual(expect.arrayContaining(['//', '+', '%2F', '\u0301']))
+    expect(lying.store.bucket.keys()).toEqual([])
+    lying.gateway.context.storeTruth.adopt(report)
+    expect(await outcomesOf(lying, ['oddKey', 'put'])).toEqual({
+      oddKey: '422 keys',
+      put: '201 PUT exact typed once',
+    })
+  })
+
+  it.each<[string, HostileOptions]>([
+    ['keeps nothing', { lies: ['putsNothing'] }],
+    ['drops metadata, and tickets with it', { lies: ['metadataDropped'] }],
+    ['answers everything with 200 and nothing', { intercept: () => ({ status: 200 }) }],
+    ['sends everything elsewhere', { intercept: ELSEWHERE }],
+    ['hangs up on everything', { intercept: () => 'cut' }],
+    ['answers everything with 500', { intercept: () => problem(500) }],
+  ])('%s: the probe concludes nothing, and says so', async (_, store) => {
+    await expect(lying.probe(store)).rejects.toMatchObject({ code: 'StoreUnavailable' })
+    expect(lying.store.bucket.keys()).toEqual([])
+    expect(lying.store.requests.length).toBeLessThan(30)
+  })
+
+  it('never answers: the probe ends by itself', async () => {
+    await using silent = await openLyingStore({ settings: { timeoutMs: 100 } })
+    const probing = silent.probe({ intercept: () => 'hang' })
+    await expect(probing).rejects.toMatchObject({ code: 'StoreUnavailable' })
+    expect(silent.store.requests.length).toBeLessThan(30)
+  })
+})
+
+describe('a store whose tags nobody can see', () => {
+  it.each(['yes', 'no'])('is taken for what the operator says: %s', async (tagging) => {
+    await using told = await openLyingStore({
+      settings: { capabilities: { tagging } },
+      tagKeys: [],
+    })
+    const report = await told.probe({ lies: ['tagsUncounted'] }, without(honest, ['tagging']))
+    expect([toldBy(report).tagging, report.capabilities.tagging]).toEqual([tagging, undefined])
+  })
+})
+
+describe('a write credential that cannot read', () => {
+  it('copies nothing where copies are open, and uploads are signed', async () => {
+    const { write, read, main } = CREDENTIALS
+    const credentials = { write, read, manage: main }
+    await using guarded = await openLyingStore({ settings: { credentials } })
+    const report = await guarded.probe(
+      { lies: ['copyOnPut', 'copyOnPart'] },
+      without(honest, ['unsignedCopySource']),
+    )
+    expect(changes(toldBy(honest), toldBy(report))).toEqual({ writeCredentialReads: 'no' })
+    guarded.gateway.context.storeTruth.adopt(report)
+    expect(await outcomesOf(guarded, ['put', 'parts'])).toEqual({
+      put: '201 PUT exact typed once',
+      parts: '201 parts exact typed once',
+    })
+  })
+})
