@@ -90,6 +90,17 @@ describe('a probe', () => {
     expect((await probed.report({ resume: stale })).capabilities.signedLength).toBe('yes')
   })
 
+  it('keeps one finding of a step that is looked at again for another', async () => {
+    const send = answering(sendsBytes('what nobody may copy'))
+    await using probed = await gatewayOn(store, { send })
+    const findings = report.findings.filter(({ name }) => name !== 'writeCredentialReads')
+    const seen = await probed.report({ resume: { ...report, findings } })
+    const values = ['7 unsignedCopySource', '9 writeCredentialReads'].map((name) =>
+      told(seen, name),
+    )
+    expect([values, seen.complete]).toEqual([['closed', 'unknown'], false])
+  })
+
   it('asks again after one 503', async () => {
     let answers = 0
     const send = answering((url, init) => {
