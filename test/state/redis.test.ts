@@ -8,6 +8,7 @@ import { openRedisServer, type RedisServer } from '../support/redis/redis-server
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { openSentinelGroup, type SentinelGroup } from '../support/redis/sentinel.ts'
 import { migrateSlot } from '../support/redis/slot-migration.ts'
+import { until } from '../support/until.ts'
 
 /** A state store as a gateway with this `state` has it. */
 async function opened(state: string): Promise<StateStore> {
@@ -54,7 +55,13 @@ describeOnRedis('the state store on a real Redis', () => {
         message: 'Cannot use the shared state: no answer',
       })
       await server.restart()
-      expect(await state.get('probe/main')).toBe(undefined)
+      // The connection comes back by itself, some time after the server.
+      const empty = () =>
+        state.get('probe/main').then(
+          (found) => found === undefined,
+          () => false,
+        )
+      await until('the state store is back', empty)
       expect(await state.put({ name: 'probe/main', value: 'after', ifVersion: 0 })).toBe(1)
     } finally {
       await state.close()
