@@ -26,6 +26,17 @@ describe('a store', () => {
     )
   })
 
+  it('takes 1 to 1,000 calls at once', async () => {
+    for (const calls of [1, 1_000]) {
+      const { config } = await load({ 'stores.main.maxConcurrentCalls': calls })
+      expect(config.stores.get('main')?.maxConcurrentCalls).toBe(calls)
+    }
+    for (const calls of [0, 1_001, 1.5, 'many']) {
+      const problems = await problemsOf(configText({ 'stores.main.maxConcurrentCalls': calls }))
+      expect(problems).toHaveLength(1)
+    }
+  })
+
   it('leaves default port, slash and capitals out of an endpoint', async () => {
     const { config } = await load({ 'stores.main.endpoint': 'https://S3.Example.com:443/' })
     expect(config.stores.get('main')?.endpoint).toBe('https://s3.example.com')

@@ -55,6 +55,7 @@ describe('a configuration', () => {
       allowReadableWriteCredential: false,
       maxTransferSeconds: 3_600,
       timeoutMs: 5_000,
+      maxConcurrentCalls: 64,
     })
     expect(config.plans.get('standard')?.rates[0]?.burst).toBe(60)
     expect(config.tenants.get('acme')?.timeZone).toBe('UTC')
