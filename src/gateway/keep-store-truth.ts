@@ -13,6 +13,8 @@ const MAX_PAUSE_MS = 300_000
 const REFRESH_MS = 60_000
 /** The same while another gateway probes. */
 const REFRESH_SOON_MS = 500
+/** A store that calls itself something else is probed again after so long, in milliseconds. */
+const OTHER_SERVER_MS = 3_600_000
 /** How long a start waits for the first look: it must not depend on a store being reachable. */
 const START_WAIT_MS = 3_000
 
@@ -30,12 +32,13 @@ export interface KeptTruth {
  */
 export function keepStoreTruth(
   context: GatewayContext,
-  { startWaitMs = START_WAIT_MS } = {},
+  { startWaitMs = START_WAIT_MS, refreshMs = REFRESH_MS, otherServerMs = OTHER_SERVER_MS } = {},
 ): KeptTruth {
   const stopping = new AbortController()
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const work = new Set<Promise<void>>()
   const placements = probePlacements(context.storeTruth.configured)
+  const how = { signal: stopping.signal, otherServerMs }
 
   function later(restMs: number, run: () => Promise<void>): void {
     if (stopping.signal.aborted) return
@@ -54,7 +57,7 @@ export function keepStoreTruth(
 
   /** One look, then the next one in its time. `done` is told when one is over, however it ended. */
   async function look(placement: Placement, pauseMs: number, done: () => void): Promise<void> {
-    const nextMs = await lookOnce(context, placement, stopping.signal).catch((error: unknown) => {
+    const nextMs = await lookOnce(context, placement, how).catch((error: unknown) => {
       const { store, bucket } = placement
       if (!stopping.signal.aborted) {
         context.log.warn('store.probe_failed', { store: store.name, bucket, error })
@@ -63,7 +66,9 @@ export function keepStoreTruth(
     })
     if (nextMs !== REFRESH_SOON_MS) done()
     const nextPauseMs = nextMs === undefined ? Math.min(MAX_PAUSE_MS, pauseMs * 2) : FIRST_PAUSE_MS
-    later(nextMs ?? pauseMs, () => look(placement, nextPauseMs, done))
+    later(nextMs === undefined ? pauseMs : Math.min(refreshMs, nextMs), () =>
+      look(placement, nextPauseMs, done),
+    )
   }
 
   const first = placements.map((placement) => ({
@@ -91,25 +96,41 @@ export function keepStoreTruth(
 async function lookOnce(
   context: GatewayContext,
   placement: Placement,
-  signal: AbortSignal,
+  { signal, otherServerMs }: { readonly signal: AbortSignal; readonly otherServerMs: number },
 ): Promise<number> {
+  const stillCounts = (report: ProbeReport) =>
+    isFresh(report, context.clock.nowMs()) && !isOutdated(context, report, otherServerMs)
   const known = await adoptKept(context, placement)
-  if (known !== undefined && isFresh(known, context.clock.nowMs())) return untilDue(context, known)
+  if (known !== undefined && stillCounts(known)) return untilDue(context, known)
   if (placement.store.probe === 'manual') return REFRESH_MS
   const giveBack = await leaseProbe(context, placement).catch(() => noLease)
   if (giveBack === undefined) return REFRESH_SOON_MS
   try {
     // The gateway that had the lease until now may have seen it all.
     const newest = await adoptKept(context, placement)
-    const nowMs = context.clock.nowMs()
-    if (newest !== undefined && isFresh(newest, nowMs)) return untilDue(context, newest)
-    const resume = newest !== undefined && isCutOff(newest, nowMs) ? { resume: newest } : {}
+    if (newest !== undefined && stillCounts(newest)) return untilDue(context, newest)
+    const resume =
+      newest !== undefined && isCutOff(newest, context.clock.nowMs()) ? { resume: newest } : {}
     const report = await probeNow(context, placement, { ...resume, signal })
     tellRefusals(context, placement)
     return report.complete ? REFRESH_MS : MAX_PAUSE_MS
   } finally {
     await giveBack().catch(() => {})
   }
+}
+
+/**
+ * Whether the store calls itself something else by now: one that was updated is another one. Only after
+ * a while, so that answers by way of several servers do not make a probe of every look.
+ */
+function isOutdated(
+  { clock, storeHealth }: GatewayContext,
+  report: ProbeReport,
+  otherServerMs: number,
+): boolean {
+  const server = storeHealth.serverOf(report.store)
+  if (server === undefined || server === (report.server ?? '')) return false
+  return clock.nowMs() - Date.parse(report.endedAt) >= otherServerMs
 }
 
 /** Without a state store there is nobody to share with: then each gateway looks for itself. */

@@ -28,6 +28,7 @@ export class KnownStore {
   #lastFailureMs: number | undefined
   /** By the stopwatch; absent while it answers. */
   #awaySinceMs: number | undefined
+  #server: string | undefined
   #isLooking = false
   #lookedAtMs: number | undefined
 
@@ -59,6 +60,10 @@ export class KnownStore {
       ...(offsetMs !== undefined && { clockOffsetSeconds: Math.round(offsetMs / 1000) }),
       ...(measuredAtMs !== undefined && { clockMeasuredAt: toTimestamp(measuredAtMs) }),
     }
+  }
+
+  get server(): string | undefined {
+    return this.#server
   }
 
   get clockOffsetMs(): number | undefined {
@@ -103,6 +108,9 @@ export class KnownStore {
     let isOver = false
     return {
       dated: (answer) => this.dated(answer),
+      named: (server) => {
+        this.#server = server
+      },
       ended: ({ failed }) => {
         if (isOver) return
         isOver = true

@@ -83,7 +83,10 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
     const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke })
     // Nobody reads what comes after the head of a HEAD, whatever it is.
     const body = watchedBody(method === 'HEAD' ? null : response.body, { signal, onEnd })
-    if (call.accepts(response)) return withBody(response, body)
+    if (call.accepts(response)) {
+      visit?.named(response.headers.get('server') ?? '')
+      return withBody(response, body)
+    }
     throw unavailable(call, {
       status: response.status,
       code: await errorCodeOf({ body }),

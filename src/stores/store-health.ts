@@ -35,6 +35,8 @@ export interface SeenAnswer {
 export interface Visit {
   /** An answer has begun; how it ends is told later. */
   dated(answer: DatedAnswer): void
+  /** What a usable answer says that the server is: its `Server` header, or nothing. */
+  named(server: string): void
   /** The call is over; only the first time counts. */
   ended(how: { readonly failed: boolean }): void
 }
@@ -44,6 +46,8 @@ export interface StoreHealth {
   of(storeName: string): StoreHealthView
   /** The store's clock minus ours, in milliseconds; absent while nobody has looked. */
   clockOffsetMs(storeName: string): number | undefined
+  /** What the last usable answer said that the server is; empty where it says nothing. */
+  serverOf(storeName: string): string | undefined
   /** How long the store has not answered, in milliseconds; absent while it does. */
   awayMs(storeName: string): number | undefined
   /** Takes what a request has shown that was not made by `visit`: one of a probe. */
@@ -85,6 +89,7 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
   return {
     of: (storeName) => stores.get(storeName)?.view() ?? UNSEEN,
     clockOffsetMs: (storeName) => stores.get(storeName)?.clockOffsetMs,
+    serverOf: (storeName) => stores.get(storeName)?.server,
     awayMs: (storeName) => stores.get(storeName)?.awayMs,
     answered(store, { dateMs, failed, ...times }) {
       if (dateMs !== undefined) known(store).dated({ dateMs, ...times })

@@ -3,6 +3,7 @@ import { keepStoreTruth } from '../../src/gateway/keep-store-truth.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateDocument, StateStore } from '../../src/state/port.ts'
 import type { SendRequest } from '../../src/stores/signed-call.ts'
+import { startHostileStore } from '../support/hostile-store/hostile-store.ts'
 import {
   createTestBucket,
   describeOnCeph,
@@ -12,13 +13,14 @@ import {
 } from '../support/stores/stores-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
+import { until } from '../support/until.ts'
 
 const DAY_MS = 86_400_000
 /** Requests that no look sends, and every probe. */
 const A_FEW = 20
 
 interface StartOptions {
-  readonly store?: StoreUnderTest
+  readonly store?: Pick<StoreUnderTest, 'endpoint' | 'region' | 'credentials'>
   /** The store's own bucket. */
   readonly bucket: string
   /** Members of the store's settings. */
@@ -28,11 +30,15 @@ interface StartOptions {
   readonly clock?: TestClock
   /** Default: the real `fetch`. */
   readonly send?: SendRequest
+  /** Default: an hour. */
+  readonly otherServerMs?: number
 }
 
 /** A gateway whose start is over: what could be looked at has been. */
 interface Started {
   readonly gateway: TestGateway
+  /** Looks into the state store so far. */
+  looked(): number
   /** Signed requests that the probe sent so far. */
   sent(): number
   /** Lines of the log with an event. */
@@ -42,7 +48,9 @@ interface Started {
 }
 
 async function start(options: StartOptions): Promise<Started> {
-  const { store = embeddedStore(), bucket, settings, buckets, state, send = fetch } = options
+  const { store = embeddedStore(), bucket, settings, buckets, send = fetch } = options
+  const { state = openMemoryState() } = options
+  let looked = 0
   const { clock = new TestClock(Date.now()) } = options
   let sent = 0
   const gateway = await openTestGateway({
@@ -62,14 +70,25 @@ async function start(options: StartOptions): Promise<Started> {
         sent += 1
         return send(url, init)
       },
-      ...(state !== undefined && { state }),
+      state: {
+        ...state,
+        get(name) {
+          looked += 1
+          return state.get(name)
+        },
+      },
     },
   })
-  const kept = keepStoreTruth(gateway.context, { startWaitMs: 30_000 })
+  const { otherServerMs } = options
+  const kept = keepStoreTruth(gateway.context, {
+    startWaitMs: 30_000,
+    ...(otherServerMs !== undefined && { otherServerMs, refreshMs: 20 }),
+  })
   await kept.settled
   const stop = () => kept.stop()
   return {
     gateway,
+    looked: () => looked,
     sent: () => sent,
     told: (event) =>
       gateway.log.map((line) => JSON.parse(line)).filter((line) => line.event === event),
@@ -233,6 +252,32 @@ describe('what is known of a store', () => {
     expect(started.told('bucket.takes_no_uploads')).toEqual([
       expect.objectContaining({ level: 'error', bucket: 'strict', store: 'main' }),
     ])
+  })
+})
+
+describe('what is known of a store that was updated', () => {
+  it.each([
+    ['is looked at again once an answer names another server', 0, 'Store/2'],
+    ['counts for an hour all the same: some servers may share a name', 3_600_000, 'Store/1'],
+  ])('%s', async (_, otherServerMs, server) => {
+    await using store = await startHostileStore({ server: 'Store/1' })
+    const settings = {
+      endpoint: store.endpoint,
+      region: 'us-east-1',
+      credentials: store.credentials,
+    }
+    await using started = await start({ store: settings, bucket: 'media-prod', otherServerMs })
+    const { context } = started.gateway
+    const report = () => context.storeTruth.reportOf('main', 'media-prod')
+    expect(report()).toMatchObject({ server: 'Store/1', capabilities: { postPolicy: 'yes' } })
+    store.become({ server: 'Store/2', lies: ['formExtraField'] })
+    const [placement] = context.config.buckets.get('media')?.placements ?? []
+    if (placement === undefined) throw new Error('no placement')
+    await context.storeClient.headBucket(placement)
+    const looked = started.looked()
+    await until('the next look', async () => started.looked() > looked + 1)
+    if (server === 'Store/2') await until('a report', async () => report()?.server === server)
+    expect(report()?.capabilities.postPolicy).toBe(server === 'Store/2' ? 'no' : 'yes')
   })
 })
 
