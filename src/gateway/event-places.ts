@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { StoreEvent } from '../stores/events/store-event.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
-import { PROBE_PREFIX } from './probe-run.ts'
+import { PROBE_PREFIX } from './probe/run.ts'
 
 /** Why an event is about nothing of ours. */
 export type NotOurs = 'foreign-bucket' | 'foreign-key' | 'invalid-key' | 'probe'

@@ -1,9 +1,9 @@
 import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
-import { leaseProbe } from './probe-lease.ts'
-import { probeNow } from './probe-now.ts'
-import { GOOD_FOR_MS, isFresh, RESUMED_WITHIN_MS, readRecord } from './probe-record.ts'
+import { leaseProbe } from './probe/lease.ts'
+import { probeNow } from './probe/now.ts'
+import { GOOD_FOR_MS, isFresh, RESUMED_WITHIN_MS, readRecord } from './probe/record.ts'
 import { needsProbe, probePlacements } from './store-truth.ts'
 import { tellRefusals } from './what-is-signed.ts'
 

@@ -1,7 +1,7 @@
 import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement, Store } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
-import { isFresh } from './probe-record.ts'
+import { isFresh } from './probe/record.ts'
 import { probePlacements } from './store-truth.ts'
 import { whatIsSigned } from './what-is-signed.ts'
 

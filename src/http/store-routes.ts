@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
-import { probeNow } from '../gateway/probe-now.ts'
+import { probeNow } from '../gateway/probe/now.ts'
 import { probePlacements } from '../gateway/store-truth.ts'
 import { storeBucketView, storeView } from '../gateway/store-view.ts'
 import type { Placement } from '../stores/store.ts'

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { probeStore } from '../../src/gateway/probe-store.ts'
+import { probeStore } from '../../src/gateway/probe/store.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
 import {
   ALLOWED_ORIGIN,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signedAnew } from '../../src/gateway/probe-expiry.ts'
-import { ProbeSender, type Send } from '../../src/gateway/probe-sender.ts'
+import { signedAnew } from '../../src/gateway/probe/expiry.ts'
+import { ProbeSender, type Send } from '../../src/gateway/probe/sender.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
 import { allowOrigins } from '../support/stores/bucket-cors.ts'

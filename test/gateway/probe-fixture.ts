@@ -1,5 +1,5 @@
-import type { Send } from '../../src/gateway/probe-sender.ts'
-import { type ProbeOptions, probeStore } from '../../src/gateway/probe-store.ts'
+import type { Send } from '../../src/gateway/probe/sender.ts'
+import { type ProbeOptions, probeStore } from '../../src/gateway/probe/store.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import { createTestBucket, type StoreUnderTest } from '../support/stores/stores-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { probeStore } from '../../src/gateway/probe-store.ts'
+import { probeStore } from '../../src/gateway/probe/store.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
 import { realStores, storeClient } from '../support/stores/stores-under-test.ts'
 import { openTestGateway } from '../support/test-gateway.ts'

@@ -1,4 +1,4 @@
-import { probeStore } from '../../src/gateway/probe-store.ts'
+import { probeStore } from '../../src/gateway/probe/store.ts'
 import { createLogger } from '../../src/log.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'

@@ -1,10 +1,10 @@
-import { ObjectKey } from '../object-key.ts'
-import { parseUploadsAnswer } from '../stores/multipart-answer.ts'
-import { readCapped } from '../stores/read-capped.ts'
-import { parseVersionsAnswer } from '../stores/versions-answer.ts'
-import { answerOf, isOfStore, isTaken } from './probe-answer.ts'
-import { PROBE_PREFIX, ProbeRun } from './probe-run.ts'
-import { someAtATime } from './some-at-a-time.ts'
+import { ObjectKey } from '../../object-key.ts'
+import { parseUploadsAnswer } from '../../stores/multipart-answer.ts'
+import { readCapped } from '../../stores/read-capped.ts'
+import { parseVersionsAnswer } from '../../stores/versions-answer.ts'
+import { someAtATime } from '../some-at-a-time.ts'
+import { answerOf, isOfStore, isTaken } from './answer.ts'
+import { PROBE_PREFIX, ProbeRun } from './run.ts'
 
 /** What an earlier probe left is nobody's any more after that long: no probe takes an hour. */
 const ABANDONED_MS = 3_600_000

@@ -1,7 +1,7 @@
-import type { ProbeFinding } from '../stores/probe-report.ts'
-import { isRefused, isTaken, textOfAnswer } from './probe-answer.ts'
-import { capability, finding, type Looked, together, verdict } from './probe-look.ts'
-import type { ProbeRun } from './probe-run.ts'
+import type { ProbeFinding } from '../../stores/probe-report.ts'
+import { isRefused, isTaken, textOfAnswer } from './answer.ts'
+import { capability, finding, type Looked, together, verdict } from './look.ts'
+import type { ProbeRun } from './run.ts'
 
 const TAG = 'signet-probe'
 const ENCRYPTION = 'x-amz-server-side-encryption'

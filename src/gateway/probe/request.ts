@@ -1,7 +1,7 @@
-import type { PresignRequest } from '../signing/presigner.ts'
-import type { WhichEndpoint } from '../stores/object-url.ts'
-import type { StoreCredential } from '../stores/store.ts'
-import type { Patience } from './probe-sender.ts'
+import type { PresignRequest } from '../../signing/presigner.ts'
+import type { WhichEndpoint } from '../../stores/object-url.ts'
+import type { StoreCredential } from '../../stores/store.ts'
+import type { Patience } from './sender.ts'
 
 /** The bytes that a probe writes, and others of the same length. */
 export const FIVE = 'hello'

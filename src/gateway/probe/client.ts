@@ -1,5 +1,5 @@
-import type { StoreClient } from '../stores/store-client.ts'
-import type { ProbeSender } from './probe-sender.ts'
+import type { StoreClient } from '../../stores/store-client.ts'
+import type { ProbeSender } from './sender.ts'
 
 /** The gateway's own calls that a probe makes. */
 export type ProbeClient = Pick<

@@ -1,7 +1,7 @@
-import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
-import { finding, type Looked, together, trait, verdict } from './probe-look.ts'
-import { FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import { finding, type Looked, together, trait, verdict } from './look.ts'
+import { FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 /** What a store says of itself on any answer. */
 export interface Greeting {

@@ -1,7 +1,7 @@
-import { type Answer, isTaken, textOfAnswer } from './probe-answer.ts'
-import type { Looked } from './probe-look.ts'
-import { FIVE, MARKER } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+import { type Answer, isTaken, textOfAnswer } from './answer.ts'
+import type { Looked } from './look.ts'
+import { FIVE, MARKER } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 const ONCE = { 'if-none-match': '*' }
 /** S3 API, conditional writes: the second is too late, or both came at once. */

@@ -1,7 +1,7 @@
-import { equalDigests, fromBase64Url, toBase64Url } from '../hashing.ts'
-import type { ProbeReport } from '../stores/probe-report.ts'
-import type { Placement, StoreCredential } from '../stores/store.ts'
-import type { GatewayContext } from './context.ts'
+import { equalDigests, fromBase64Url, toBase64Url } from '../../hashing.ts'
+import type { ProbeReport } from '../../stores/probe-report.ts'
+import type { Placement, StoreCredential } from '../../stores/store.ts'
+import type { GatewayContext } from '../context.ts'
 
 type RecordContext = Pick<GatewayContext, 'hashing' | 'state' | 'ticketKeys'>
 

@@ -1,9 +1,9 @@
-import type { ProbeReport } from '../stores/probe-report.ts'
-import type { Placement } from '../stores/store.ts'
-import type { GatewayContext } from './context.ts'
-import { recordName, writeRecord } from './probe-record.ts'
-import { probeStore } from './probe-store.ts'
-import type { StoreTruth } from './store-truth.ts'
+import type { ProbeReport } from '../../stores/probe-report.ts'
+import type { Placement } from '../../stores/store.ts'
+import type { GatewayContext } from '../context.ts'
+import type { StoreTruth } from '../store-truth.ts'
+import { recordName, writeRecord } from './record.ts'
+import { probeStore } from './store.ts'
 
 export interface ProbeNowOptions {
   /** Also with parts of full size. Default false. */

@@ -1,15 +1,7 @@
-import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './probe-answer.ts'
-import {
-  type Attack,
-  capability,
-  finding,
-  judge,
-  type Looked,
-  together,
-  verdict,
-} from './probe-look.ts'
-import { FIVE, OTHER_FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './answer.ts'
+import { type Attack, capability, finding, judge, type Looked, together, verdict } from './look.ts'
+import { FIVE, OTHER_FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 /** Step 4: GET, HEAD and DELETE by URL, and URLs that are used for another method than their own. */
 export async function probeMethods(run: ProbeRun): Promise<Looked> {

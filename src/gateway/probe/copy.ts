@@ -1,6 +1,6 @@
-import { ObjectKey } from '../object-key.ts'
-import { placedKey } from '../stores/object-url.ts'
-import { isOfStore, isTaken, textOfAnswer } from './probe-answer.ts'
+import { ObjectKey } from '../../object-key.ts'
+import { placedKey } from '../../stores/object-url.ts'
+import { isOfStore, isTaken, textOfAnswer } from './answer.ts'
 import {
   type Attack,
   capability,
@@ -9,10 +9,10 @@ import {
   type Looked,
   together,
   type Verdict,
-} from './probe-look.ts'
-import { listedSizes, putPart } from './probe-parts.ts'
-import { FIVE, MARKER } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+} from './look.ts'
+import { listedSizes, putPart } from './parts.ts'
+import { FIVE, MARKER } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 type Spelling = Readonly<Record<string, string>>
 

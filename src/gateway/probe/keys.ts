@@ -1,8 +1,8 @@
-import { MAX_KEY_BYTES } from '../object-key.ts'
-import { placedKey } from '../stores/object-url.ts'
-import { isTaken, textOfAnswer } from './probe-answer.ts'
-import type { Looked } from './probe-look.ts'
-import type { ProbeRun } from './probe-run.ts'
+import { MAX_KEY_BYTES } from '../../object-key.ts'
+import { placedKey } from '../../stores/object-url.ts'
+import { isTaken, textOfAnswer } from './answer.ts'
+import type { Looked } from './look.ts'
+import type { ProbeRun } from './run.ts'
 
 /** A kind of keys that servers are known to lose: what they hold, and how to write one. */
 interface OddKey {

@@ -1,8 +1,8 @@
-import { GatewayError } from '../errors.ts'
-import { signForm } from '../signing/form-grant.ts'
-import type { ObjectBindings } from '../signing/object-headers.ts'
-import { placedKey } from '../stores/object-url.ts'
-import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './probe-answer.ts'
+import { GatewayError } from '../../errors.ts'
+import { signForm } from '../../signing/form-grant.ts'
+import type { ObjectBindings } from '../../signing/object-headers.ts'
+import { placedKey } from '../../stores/object-url.ts'
+import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './answer.ts'
 import {
   type Attack,
   allOf,
@@ -13,9 +13,9 @@ import {
   together,
   type Verdict,
   verdict,
-} from './probe-look.ts'
-import { FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+} from './look.ts'
+import { FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 type Fields = Readonly<Record<string, string>>
 

@@ -1,8 +1,8 @@
-import type { ChecksumName } from '../stores/traits.ts'
-import { isOfStore, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
-import { capability, type Looked, together, type Verdict } from './probe-look.ts'
-import { OTHER_FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+import type { ChecksumName } from '../../stores/traits.ts'
+import { isOfStore, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import { capability, type Looked, together, type Verdict } from './look.ts'
+import { OTHER_FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 /** Digests of `FIVE`: base64 of the bytes, big endian. */
 const CHECKSUMS: Readonly<Record<ChecksumName, string>> = {

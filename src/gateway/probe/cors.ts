@@ -1,7 +1,7 @@
-import { preflight, preflightedHeaders } from '../stores/preflight.ts'
-import { finding, type Looked, together } from './probe-look.ts'
-import { FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+import { preflight, preflightedHeaders } from '../../stores/preflight.ts'
+import { finding, type Looked, together } from './look.ts'
+import { FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 /** Preflights of one probe: pages of more origins are their operators' own affair. */
 const MAX_ORIGINS = 10

@@ -1,5 +1,5 @@
-import { GatewayError } from '../errors.ts'
-import { isSettled } from './probe-answer.ts'
+import { GatewayError } from '../../errors.ts'
+import { isSettled } from './answer.ts'
 
 /** Sends a request to a store; the runtime's `fetch`. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>

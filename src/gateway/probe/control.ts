@@ -1,6 +1,6 @@
-import { GatewayError } from '../errors.ts'
-import { isOfStore, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
-import type { Greeting } from './probe-bucket.ts'
+import { GatewayError } from '../../errors.ts'
+import { isOfStore, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import type { Greeting } from './bucket.ts'
 import {
   allOf,
   capability,
@@ -11,9 +11,9 @@ import {
   trait,
   type Verdict,
   verdict,
-} from './probe-look.ts'
-import { type Attempt, FIVE } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+} from './look.ts'
+import { type Attempt, FIVE } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 const METADATA = { 'x-amz-meta-probe': 'control', 'x-amz-meta-signet': 'probe' }
 

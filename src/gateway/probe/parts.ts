@@ -1,4 +1,4 @@
-import type { CompleteOutcome } from '../stores/store-client.ts'
+import type { CompleteOutcome } from '../../stores/store-client.ts'
 import {
   type Answer,
   answerOf,
@@ -8,11 +8,11 @@ import {
   isTaken,
   textOfAnswer,
   textOfError,
-} from './probe-answer.ts'
-import { capability, finding, type Looked, together, type Verdict, verdict } from './probe-look.ts'
-import { FIVE, MARKER } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
-import { isTagged, TAGGING } from './probe-signed-headers.ts'
+} from './answer.ts'
+import { capability, finding, type Looked, together, type Verdict, verdict } from './look.ts'
+import { FIVE, MARKER } from './request.ts'
+import type { ProbeRun } from './run.ts'
+import { isTagged, TAGGING } from './signed-headers.ts'
 
 /** A part of an upload, and what is done to it after it was signed. */
 interface PartAttempt {

@@ -1,13 +1,13 @@
-import { toTimestamp } from '../clock.ts'
-import type { Capabilities } from '../stores/capabilities.ts'
-import type { ProbeFinding, ProbeReport } from '../stores/probe-report.ts'
-import type { StoreTraits } from '../stores/traits.ts'
-import type { Greeting } from './probe-bucket.ts'
-import type { Cleaned } from './probe-clean.ts'
-import type { Looked, Tells } from './probe-look.ts'
-import type { ProbeRun } from './probe-run.ts'
-import { pinnedHeaders } from './probe-signed-headers.ts'
-import { CORS_STEP, FULL_STEP, PROBE_STEPS, type ProbeStep } from './probe-steps.ts'
+import { toTimestamp } from '../../clock.ts'
+import type { Capabilities } from '../../stores/capabilities.ts'
+import type { ProbeFinding, ProbeReport } from '../../stores/probe-report.ts'
+import type { StoreTraits } from '../../stores/traits.ts'
+import type { Greeting } from './bucket.ts'
+import type { Cleaned } from './clean.ts'
+import type { Looked, Tells } from './look.ts'
+import type { ProbeRun } from './run.ts'
+import { pinnedHeaders } from './signed-headers.ts'
+import { CORS_STEP, FULL_STEP, PROBE_STEPS, type ProbeStep } from './steps.ts'
 
 /** What a probe has seen so far, on top of what an earlier one has concluded. */
 export class ProbeNotes {

@@ -1,36 +1,22 @@
-import { GatewayError } from '../errors.ts'
-import { toHex } from '../hashing.ts'
-import { ObjectKey } from '../object-key.ts'
+import { GatewayError } from '../../errors.ts'
+import { toHex } from '../../hashing.ts'
+import { ObjectKey } from '../../object-key.ts'
 import {
   bucketLocation,
   objectLocation,
   placedKey,
   type StoreLocation,
   type WhichEndpoint,
-} from '../stores/object-url.ts'
-import { readCapped } from '../stores/read-capped.ts'
-import type { Placement } from '../stores/store.ts'
-import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
-import type { GatewayContext } from './context.ts'
-import {
-  type Answer,
-  answerOf,
-  isOfStore,
-  isRefused,
-  isTaken,
-  textOfAnswer,
-} from './probe-answer.ts'
-import { boundedClient, type ProbeClient } from './probe-client.ts'
-import { type Attack, judge, type Verdict } from './probe-look.ts'
-import {
-  type Attempt,
-  type Changed,
-  FIVE,
-  initOf,
-  type ProbeRequest,
-  streamOf,
-} from './probe-request.ts'
-import { ProbeSender, type Send } from './probe-sender.ts'
+} from '../../stores/object-url.ts'
+import { readCapped } from '../../stores/read-capped.ts'
+import type { Placement } from '../../stores/store.ts'
+import type { HeadResult, ObjectPlace } from '../../stores/store-client.ts'
+import type { GatewayContext } from '../context.ts'
+import { type Answer, answerOf, isOfStore, isRefused, isTaken, textOfAnswer } from './answer.ts'
+import { boundedClient, type ProbeClient } from './client.ts'
+import { type Attack, judge, type Verdict } from './look.ts'
+import { type Attempt, type Changed, FIVE, initOf, type ProbeRequest, streamOf } from './request.ts'
+import { ProbeSender, type Send } from './sender.ts'
 
 /** What a probe needs of the gateway. */
 export type ProbeContext = Pick<

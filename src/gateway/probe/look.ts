@@ -1,7 +1,7 @@
-import type { Capabilities, Known } from '../stores/capabilities.ts'
-import type { ProbeFinding } from '../stores/probe-report.ts'
-import type { StoreTraits } from '../stores/traits.ts'
-import { isOfStore, textOfError } from './probe-answer.ts'
+import type { Capabilities, Known } from '../../stores/capabilities.ts'
+import type { ProbeFinding } from '../../stores/probe-report.ts'
+import type { StoreTraits } from '../../stores/traits.ts'
+import { isOfStore, textOfError } from './answer.ts'
 
 /** What one look at a store has told. */
 export interface Looked {

@@ -1,6 +1,6 @@
-import { toBase64Url } from '../hashing.ts'
-import type { Placement } from '../stores/store.ts'
-import type { GatewayContext } from './context.ts'
+import { toBase64Url } from '../../hashing.ts'
+import type { Placement } from '../../stores/store.ts'
+import type { GatewayContext } from '../context.ts'
 
 /** Longer than a probe takes, in milliseconds; a gateway that died holds it no longer than that. */
 const LEASE_MS = 600_000

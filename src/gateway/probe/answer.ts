@@ -1,5 +1,5 @@
-import { GatewayError } from '../errors.ts'
-import { errorCodeOf } from '../stores/signed-call.ts'
+import { GatewayError } from '../../errors.ts'
+import { errorCodeOf } from '../../stores/signed-call.ts'
 
 /** A store's answer, as a probe writes it down. */
 export interface Answer {

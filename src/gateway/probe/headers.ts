@@ -1,9 +1,9 @@
-import type { Capabilities } from '../stores/capabilities.ts'
-import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './probe-answer.ts'
-import { finding, type Looked, together } from './probe-look.ts'
-import type { Attempt } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
-import { isTagged, TAGGING } from './probe-signed-headers.ts'
+import type { Capabilities } from '../../stores/capabilities.ts'
+import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import { finding, type Looked, together } from './look.ts'
+import type { Attempt } from './request.ts'
+import type { ProbeRun } from './run.ts'
+import { isTagged, TAGGING } from './signed-headers.ts'
 
 /** What became of a header that nobody signed. */
 type Outcome = 'refused' | 'ignored' | 'effective' | 'unknown'

@@ -1,8 +1,8 @@
-import type { Hashing } from '../hashing.ts'
-import { toHex } from '../hashing.ts'
-import type { StoreCredential } from '../stores/store.ts'
-import type { StoreTraits } from '../stores/traits.ts'
-import { isTaken, textOfAnswer } from './probe-answer.ts'
+import type { Hashing } from '../../hashing.ts'
+import { toHex } from '../../hashing.ts'
+import type { StoreCredential } from '../../stores/store.ts'
+import type { StoreTraits } from '../../stores/traits.ts'
+import { isTaken, textOfAnswer } from './answer.ts'
 import {
   type Attack,
   allOf,
@@ -12,9 +12,9 @@ import {
   type Looked,
   together,
   type Verdict,
-} from './probe-look.ts'
-import type { SignedFor } from './probe-request.ts'
-import type { ProbeRun } from './probe-run.ts'
+} from './look.ts'
+import type { SignedFor } from './request.ts'
+import type { ProbeRun } from './run.ts'
 
 /** Long past, and less than the 15 minutes by which a date may be off. */
 const EXPIRED_AGO_MS = 600_000

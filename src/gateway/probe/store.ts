@@ -1,12 +1,12 @@
-import type { ProbeReport } from '../stores/probe-report.ts'
-import type { Placement } from '../stores/store.ts'
-import { greet } from './probe-bucket.ts'
-import { type Cleaned, cleanUp } from './probe-clean.ts'
-import { probeControl } from './probe-control.ts'
-import { finding, type Looked, unlessSilent } from './probe-look.ts'
-import { ProbeNotes } from './probe-notes.ts'
-import { type ProbeContext, ProbeRun } from './probe-run.ts'
-import type { Send } from './probe-sender.ts'
+import type { ProbeReport } from '../../stores/probe-report.ts'
+import type { Placement } from '../../stores/store.ts'
+import { greet } from './bucket.ts'
+import { type Cleaned, cleanUp } from './clean.ts'
+import { probeControl } from './control.ts'
+import { finding, type Looked, unlessSilent } from './look.ts'
+import { ProbeNotes } from './notes.ts'
+import { type ProbeContext, ProbeRun } from './run.ts'
+import type { Send } from './sender.ts'
 
 /** How a store is probed. */
 export interface ProbeOptions {
