@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runCli } from '../../src/cli/cli.ts'
-import type { CliIo } from '../../src/cli/cli-io.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { type MemoryState, newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
 import { listenNode } from '../../src/runtime/listen-node.ts'
-import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { type ListeningGateway, openListeningGateway } from '../http/listening-gateway.ts'
+import { runCommand } from '../support/run-command.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { uploadBody } from '../support/test-gateway.ts'
+import { adminConfig } from './ask-gateway.ts'
 
 const OTHER_TOKEN = 'An0ther-token-for-tests-5c1d9a7e3b2f6048'
 
@@ -27,40 +26,20 @@ describe('signet ledger audit and repair', () => {
   })
   afterEach(() => gateway.close())
 
-  /** Just what the command needs: the store's secret and the pepper cannot be read here. */
-  const config = (admin = `127.0.0.1:${gateway.adminPort}`) => `
-server: { admin: "${admin}" }
-secrets: { pepper: "\${NOT_HERE}", adminToken: "\${SIGNET_ADMIN_TOKEN}" }
-stores: { main: { credentials: { secretAccessKey: "\${NOT_HERE_EITHER}" } } }
-`
+  const config = (admin = `127.0.0.1:${gateway.adminPort}`) => adminConfig(admin)
 
   async function run(
     args: readonly string[],
     { files = {}, env = {} }: { files?: Record<string, string>; env?: Record<string, string> } = {},
   ) {
-    const output = { stdout: '', stderr: '' }
-    const all: Record<string, string> = { 'config/signet.yaml': config(), ...files }
-    const io: CliIo = {
+    return runCommand(['ledger', ...args], {
       env: { SIGNET_ADMIN_TOKEN: TEST_ADMIN_TOKEN, ...env },
+      files: { 'config/signet.yaml': config(), ...files },
       fetch(url, init) {
         asked.push({ url, authorization: new Headers(init.headers).get('authorization') })
         return fetch(url, init)
       },
-      hashing: nodeHashing,
-      random: (length) => new Uint8Array(length),
-      initLedger: () => Promise.reject(new Error('nothing is made')),
-      version: '1.2.3',
-      stdout(text) {
-        output.stdout += text
-      },
-      stderr(text) {
-        output.stderr += text
-      },
-      readText: async (path) => all[path] ?? Promise.reject(new Error('ENOENT')),
-      writeText: () => Promise.reject(new Error('nothing is written')),
-    }
-    const code = await runCli(['ledger', ...args], io)
-    return { code, ...output }
+    })
   }
 
   async function upload(): Promise<string> {

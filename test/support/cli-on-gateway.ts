@@ -1,32 +1,14 @@
-import { runCli } from '../../src/cli/cli.ts'
-import type { ExitCode } from '../../src/cli/cli-io.ts'
-import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { runCommand, type Said } from './run-command.ts'
 import { TEST_ADMIN_TOKEN } from './test-config.ts'
 import type { TestGateway } from './test-gateway.ts'
-
-const CONFIG = `secrets: { adminToken: "${TEST_ADMIN_TOKEN}" }`
 
 /** Runs a command that asks the admin API of a gateway, which needs no listener for it. */
 export async function runOnGateway(
   { admin }: Pick<TestGateway, 'admin'>,
   args: readonly string[],
-): Promise<{ code: ExitCode; stdout: string; stderr: string }> {
-  const output = { stdout: '', stderr: '' }
-  const code = await runCli(args, {
-    env: {},
+): Promise<Said> {
+  return runCommand(args, {
     fetch: async (url, init) => admin.request(new URL(url).pathname, init),
-    hashing: nodeHashing,
-    random: (length) => new Uint8Array(length),
-    initLedger: () => Promise.reject(new Error('nothing is made')),
-    version: '1.2.3',
-    stdout(text) {
-      output.stdout += text
-    },
-    stderr(text) {
-      output.stderr += text
-    },
-    readText: async () => CONFIG,
-    writeText: () => Promise.reject(new Error('nothing is written')),
+    files: { 'config/signet.yaml': `secrets: { adminToken: "${TEST_ADMIN_TOKEN}" }` },
   })
-  return { code, ...output }
 }
