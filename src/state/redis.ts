@@ -15,7 +15,7 @@ export interface StateServer {
  * after `LedgerUnavailable` a change may have been made or not.
  */
 export function openRedisState(server: StateServer, { tag }: { readonly tag: string }): StateStore {
-  const keysOf = (kind: string) => [`d:{${tag}}:${kind}`, `n:{${tag}}:${kind}`] as const
+  const keysOf = (kind: string) => stateKeys(tag, kind)
   const change = async (name: string, ...args: readonly (string | number)[]) =>
     Number(await server.run('EVAL', [CHANGE_LUA, 2, ...keysOf(kindOf(name)), name, ...args]))
   return {
@@ -46,6 +46,28 @@ export function openRedisState(server: StateServer, { tag }: { readonly tag: str
     },
     close: () => server.close(),
   }
+}
+
+/** Documents of a kind, and their names. */
+function stateKeys(tag: string, kind: string) {
+  return [`d:{${tag}}:${kind}`, `n:{${tag}}:${kind}`] as const
+}
+
+/** What the state store sends or its scripts call, where nobody has anything; it leaves no trace. */
+export function stateSelfTest(
+  tag: string,
+): readonly { readonly name: string; readonly args: readonly (string | number)[] }[] {
+  const [documents, names] = stateKeys(tag, 'self-test')
+  return [
+    { name: 'EVAL', args: ['return 0', 2, documents, names] },
+    { name: 'HGET', args: [documents, 'nobody'] },
+    { name: 'HMGET', args: [documents, 'nobody'] },
+    { name: 'ZRANGEBYLEX', args: [names, '-', '+', 'LIMIT', 0, 1] },
+    { name: 'ZADD', args: [names, 'XX', 0, 'nobody'] },
+    { name: 'ZREM', args: [names, 'nobody'] },
+    { name: 'HSET', args: [documents, 'nobody', ''] },
+    { name: 'HDEL', args: [documents, 'nobody'] },
+  ]
 }
 
 function documentOf(name: string, stored: string): StateDocument {

@@ -12,8 +12,8 @@ import { settingsFor } from './redis-fixture.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const RULES = (/^user signet on >PASSWORD (.+)$/m.exec(README)?.[1] ?? '').split(' ')
-/** What is asked for without need, or by `signet ledger init` alone. */
-const DISPENSABLE = ['resetchannels', '-@all', '+config|get', '+client|setname', '+eval']
+/** What is asked for without need. */
+const DISPENSABLE = ['resetchannels', '-@all', '+config|get', '+client|setname']
 
 /** Commands that a script calls. */
 function commandsIn(lua: string): Set<string> {

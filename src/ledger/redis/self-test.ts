@@ -1,7 +1,9 @@
+import { stateSelfTest } from '../../state/redis.ts'
 import { isPermissionMissing, permissionProblem, UnfitServer } from './ask-server.ts'
 import { epochKey, indexKey, MEMBERS_KEY, META_KEY, recordKey, subjectKey } from './keys.ts'
 import { isMoved } from './not-executed.ts'
 import type { RedisCommand, RedisResult } from './redis-link.ts'
+import { PARTITION_TAGS } from './tags.ts'
 
 /** A server as the self-test needs it. */
 export interface TestedServer {
@@ -19,12 +21,16 @@ export interface SelfTestOptions {
 
 // No upload id and no subject is named so.
 const NOBODY = 'self-test'
-/** What concerns the ledger as a whole. A member that is taken out at once has no share. */
+/**
+ * What concerns the ledger as a whole, and the documents beside it. A member that is taken out at once
+ * has no share.
+ */
 const HOME: readonly RedisCommand[] = [
   { name: 'GET', args: [META_KEY] },
   { name: 'ZREM', args: [MEMBERS_KEY, NOBODY] },
   { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', '-inf'] },
   { name: 'ZRANGE', args: [MEMBERS_KEY, 0, 0] },
+  ...stateSelfTest(PARTITION_TAGS[0] ?? ''),
 ]
 
 /**
