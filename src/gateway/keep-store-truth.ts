@@ -5,7 +5,7 @@ import { leaseProbe } from './probe/lease.ts'
 import { probeNow } from './probe/now.ts'
 import { GOOD_FOR_MS, isFresh, RESUMED_WITHIN_MS, readRecord } from './probe/record.ts'
 import { needsProbe, probePlacements } from './store-truth.ts'
-import { tellRefusals } from './what-is-signed.ts'
+import { tellTroubles } from './what-is-signed.ts'
 
 const FIRST_PAUSE_MS = 5_000
 const MAX_PAUSE_MS = 300_000
@@ -112,7 +112,7 @@ async function lookOnce(
     const resume =
       newest !== undefined && isCutOff(newest, context.clock.nowMs()) ? { resume: newest } : {}
     const report = await probeNow(context, placement, { ...resume, signal })
-    tellRefusals(context, placement)
+    tellTroubles(context, placement)
     return report.complete ? REFRESH_MS : MAX_PAUSE_MS
   } finally {
     await giveBack().catch(() => {})
@@ -162,7 +162,7 @@ function adoptNewer(context: GatewayContext, placement: Placement, report: Probe
     adopted.complete === report.complete
   if (isSame) return
   context.storeTruth.adopt(report)
-  tellRefusals(context, placement)
+  tellTroubles(context, placement)
 }
 
 function untilDue({ clock }: GatewayContext, { endedAt }: ProbeReport): number {

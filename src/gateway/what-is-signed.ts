@@ -4,6 +4,7 @@ import type { Bucket } from '../stores/bucket.ts'
 import type { GrantForm } from '../stores/choose-form.ts'
 import { assertDownloadEnforceable, assertUploadEnforceable } from '../stores/enforceable.ts'
 import { type Guarantees, guaranteesOf } from '../stores/guarantees.ts'
+import { mayReplaceUnsaid } from '../stores/replaceable.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
 
@@ -31,43 +32,57 @@ const KEY = ObjectKey.parse('key')
  * asked for: an object of one byte, with no checksum, tag or class.
  */
 export function whatIsSigned(
-  { clock, config }: Pick<GatewayContext, 'clock' | 'config'>,
-  { store: { name }, bucket: storeBucket }: Placement,
+  context: Pick<GatewayContext, 'clock' | 'config'>,
+  placement: Placement,
 ): readonly WhatIsSigned[] {
-  const here = [...config.buckets.values()].filter(({ placements: [first] }) => {
-    return first.store.name === name && first.bucket === storeBucket
-  })
-  return here.map((bucket) => ({
+  const nowMs = context.clock.nowMs()
+  return bucketsHere(context, placement).map((bucket) => ({
     bucket: bucket.name,
-    put: uploadBy('put', bucket, clock.nowMs()),
-    post: uploadBy('post', bucket, clock.nowMs()),
-    multipart: uploadBy('multipart', bucket, clock.nowMs()),
-    download: download(bucket, clock.nowMs()),
+    put: uploadBy('put', bucket, nowMs),
+    post: uploadBy('post', bucket, nowMs),
+    multipart: uploadBy('multipart', bucket, nowMs),
+    download: download(bucket, nowMs),
   }))
 }
 
-/** Tells the log of buckets into which nothing can be uploaded, or only what an override lets through. */
-export function tellRefusals(
+/**
+ * Tells the log what an operator should know of a store before callers do: buckets into which nothing can
+ * be uploaded, buckets where uploads may replace each other although nobody said so, and an open copy
+ * hole that an override lets stand.
+ */
+export function tellTroubles(
   context: Pick<GatewayContext, 'clock' | 'config' | 'log'>,
   placement: Placement,
 ): void {
-  const { log, config } = context
-  for (const signed of whatIsSigned(context, placement)) {
+  const { log } = context
+  const store = placement.store.name
+  for (const { bucket, ...signed } of whatIsSigned(context, placement)) {
     const refused = FORMS.map((form) => signed[form]).filter((each) => !each.signed)
-    if (refused.length < FORMS.length) continue
     const capabilities = [...new Set(refused.map(({ capability }) => capability))]
-    const where = { bucket: signed.bucket, store: placement.store.name, capabilities }
-    log.error('bucket.takes_no_uploads', where)
+    if (refused.length < FORMS.length) continue
+    log.error('bucket.takes_no_uploads', { bucket, store, capabilities })
   }
-  const [seen] = [...config.buckets.values()]
-    .flatMap(({ placements }) => placements)
-    .filter(({ store, bucket }) => {
-      return store.name === placement.store.name && bucket === placement.bucket
-    })
-  if (seen === undefined || !seen.store.allowReadableWriteCredential) return
-  const { unsignedCopySource, writeCredentialReads } = seen.store.capabilities
+  for (const bucket of bucketsHere(context, placement)) {
+    const [seen] = bucket.placements
+    if (mayReplaceUnsaid(bucket, seen.store)) {
+      log.warn('bucket.may_replace', { bucket: bucket.name, store })
+    }
+  }
+  const [seen] = bucketsHere(context, placement).map(({ placements: [first] }) => first.store)
+  if (seen === undefined || !seen.allowReadableWriteCredential) return
+  const { unsignedCopySource, writeCredentialReads } = seen.capabilities
   if (unsignedCopySource === 'closed' || writeCredentialReads === 'no') return
-  log.warn('store.copy_hole_allowed', { store: seen.store.name, bucket: seen.bucket })
+  log.warn('store.copy_hole_allowed', { store, bucket: placement.bucket })
+}
+
+/** Gateway buckets whose new objects go to a place. */
+function bucketsHere(
+  { config }: Pick<GatewayContext, 'config'>,
+  { store, bucket }: Placement,
+): readonly Bucket[] {
+  return [...config.buckets.values()].filter(({ placements: [first] }) => {
+    return first.store.name === store.name && first.bucket === bucket
+  })
 }
 
 function uploadBy(form: GrantForm, bucket: Bucket, nowMs: number): Signed {

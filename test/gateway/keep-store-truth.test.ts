@@ -246,11 +246,14 @@ describe('what is known of a store', () => {
     expect([answer.status, (await answer.json()).code]).toEqual([422, 'UnsupportedByStore'])
   })
 
-  it('is said at each start where a bucket takes no uploads because of it', async () => {
+  it('is said at each start where a bucket takes no uploads because of it, or replaces', async () => {
     const buckets = { strict: { ...STRICT, placements: [{ store: 'main', bucket }] } }
     await using started = await start({ bucket, buckets, state: await stateWith() })
     expect(started.told('bucket.takes_no_uploads')).toEqual([
       expect.objectContaining({ level: 'error', bucket: 'strict', store: 'main' }),
+    ])
+    expect(started.told('bucket.may_replace')).toEqual([
+      expect.objectContaining({ level: 'warn', bucket: 'media', store: 'main' }),
     ])
   })
 })
