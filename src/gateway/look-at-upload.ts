@@ -8,7 +8,7 @@ import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { recovering } from './refusal.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
-import { condemn, endEvent, settle } from './settle.ts'
+import { condemn, endEvent, type Settlement, settle } from './settle.ts'
 
 /** What came of one look at a reservation. */
 export type Outcome = 'ended' | 'waiting' | 'failed'
@@ -34,15 +34,25 @@ export async function lookAtUpload(
   if (settlement.how === 'seen') {
     return waitForLastByte(context, reservation, note, nowMs)
   }
-  if (settlement.how !== 'absent') return 'ended'
+  const gone = goneOf(settlement, note)
+  if (gone === undefined) return 'ended'
   if (note.multipart !== undefined && reservation.state === 'P') {
-    return lookAtParts(context, reservation, note, nowMs)
+    return lookAtParts(context, reservation, gone.note, nowMs)
   }
-  const { storeNowMs } = settlement
-  if (mayStillCome(context, reservation, note, { nowMs, storeNowMs })) {
+  if (mayStillCome(context, reservation, note, { nowMs, storeNowMs: gone.storeNowMs })) {
     return waitForLastByte(context, reservation, note, nowMs)
   }
-  return release(context, reservation, note)
+  return release(context, reservation, gone.note)
+}
+
+/** What an upload that has no object (any more) is by now; `undefined` for one that has ended. */
+function goneOf(
+  settlement: Settlement,
+  note: UploadNote,
+): { readonly note: UploadNote; readonly storeNowMs: number | undefined } | undefined {
+  if (settlement.how === 'absent') return { note, storeNowMs: settlement.storeNowMs }
+  if (!('removed' in settlement)) return undefined
+  return { note: settlement.note, storeNowMs: settlement.removed.storeNowMs }
 }
 
 /** Looks again when the URL or form has ended, and after that when nothing can come by it any more. */
@@ -94,7 +104,8 @@ async function release(
   note: UploadNote,
 ): Promise<Outcome> {
   const { partition, rid, fingerprint, subjects } = reservation
-  const op = note.aborted ? 'V' : 'X'
+  const wasEndedBefore = note.aborted === true || note.rejected === true
+  const op = wasEndedBefore ? 'V' : 'X'
   const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
   const reply = isUnmade
     ? await giveUpUnmade(context, reservation, note)
@@ -105,11 +116,11 @@ async function release(
     await lookAgain(context, reservation, reply.expMs - reply.nowMs + AGAIN_MS)
     return 'waiting'
   }
-  if (reply.code === 'OK' && !note.aborted) {
+  if (reply.code === 'OK' && !wasEndedBefore) {
     context.telemetry.uploadEnded({ bucket: note.bucket, how: 'expired' })
     await recordOrLog(context, endEvent(context, 'upload.expired', note, rid))
   }
-  if (reply.code === 'OK' && note.aborted) {
+  if (reply.code === 'OK' && wasEndedBefore) {
     const how = note.rejected ? 'rejected' : 'aborted'
     context.telemetry.uploadEnded({ bucket: note.bucket, how })
   }

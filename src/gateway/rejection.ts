@@ -12,8 +12,8 @@ export interface Rejection {
 
 /**
  * Holds an object that carries an upload's own ticket against what was granted; `undefined` when it is
- * just that. An object that is larger, or that somebody added to (`alterationsOf`), is an alarm. Throws
- * `StoreUnavailable`.
+ * just that. An object that is larger, or that somebody added to (`alterationsOf`), is an alarm, and
+ * whatever comes after one that was removed for it goes the same way. Throws `StoreUnavailable`.
  */
 export async function rejectionOf(
   context: GatewayContext,
@@ -23,7 +23,8 @@ export async function rejectionOf(
 ): Promise<Rejection | undefined> {
   const altered = await alterationsOf(context, note, found)
   const isOversized = found.head.sizeBytes > note.sizeBytes
-  if (!isOversized && altered.length === 0) return undefined
+  const before = rejectedBefore(note)
+  if (!isOversized && altered.length === 0 && before === undefined) return undefined
   const { bucket } = note
   const rules = context.config.buckets.get(bucket)?.upload
   if (isOversized) {
@@ -39,10 +40,21 @@ export async function rejectionOf(
     for (const header of altered) context.telemetry.objectAltered({ bucket, header })
   }
   const isRemoved =
-    (isOversized && rules?.oversized === 'delete') ||
-    (altered.length > 0 && rules?.altered === 'delete')
+    ((isOversized || before === 'oversized') && rules?.oversized === 'delete') ||
+    ((altered.length > 0 || before === 'altered') && rules?.altered === 'delete')
+  if (before !== undefined) context.log.warn('upload.came_again', { uploadId, bucket })
   return {
-    note: altered.length === 0 ? note : { ...note, altered },
+    note: altered.length === 0 || before !== undefined ? note : { ...note, altered },
     rule: isRemoved ? 'delete' : 'keep',
   }
+}
+
+/**
+ * Why the first object of an upload was rejected and removed, if one was. Rejected stays rejected: its
+ * caller has been told, so that nobody waits for a second object, were it the right one.
+ */
+function rejectedBefore(note: UploadNote): 'altered' | 'oversized' | undefined {
+  // One of parts that was rejected before it was put together never had an object.
+  if (note.rejected !== true || note.rejectedFor !== undefined) return undefined
+  return note.altered === undefined ? 'oversized' : 'altered'
 }

@@ -10,8 +10,9 @@ import type { GatewayContext } from './context.ts'
 import { creditReplaced, postOrLeave } from './credit-replaced.ts'
 import { currentLimits } from './current-limits.ts'
 import { mayStillCome } from './last-byte.ts'
+import { AGAIN_MS } from './look-again.ts'
 import { ownTicket } from './own-ticket.ts'
-import { recovering } from './refusal.ts'
+import { changedMeanwhile, recovering } from './refusal.ts'
 import { type Rejection, rejectionOf } from './rejection.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
 
@@ -24,6 +25,12 @@ type Found = Extract<HeadResult, { found: true }>
 export type Settlement =
   | { readonly how: 'settled'; readonly note: UploadNote; readonly sizeBytes: number }
   | { readonly how: 'rejected'; readonly note: UploadNote }
+  /** Rejected and removed; pending until nothing can come any more by what was signed. */
+  | {
+      readonly how: 'rejected'
+      readonly note: UploadNote
+      readonly removed: { readonly storeNowMs: number | undefined }
+    }
   /** There, and a form that is still alive can replace it: nothing is settled yet. */
   | { readonly how: 'seen'; readonly note: UploadNote; readonly sizeBytes: number }
   /** Nothing there that carries this upload's ticket, or not all of it yet. */
@@ -60,7 +67,8 @@ export async function settle(
   if (!head.found || ticket?.rid !== reservation.rid) {
     return { how: 'absent', storeNowMs: head.storeNowMs }
   }
-  if (note.atMost === true && reservation.state === 'P' && head.sizeBytes <= note.sizeBytes) {
+  const mayBeReplaced = note.atMost === true && reservation.state === 'P' && note.rejected !== true
+  if (mayBeReplaced && head.sizeBytes <= note.sizeBytes) {
     const { storeNowMs } = head
     const alive =
       nowMs === undefined || mayStillCome(context, reservation, note, { nowMs, storeNowMs })
@@ -190,26 +198,43 @@ async function reject(
 ): Promise<Settlement> {
   const { place, head } = found
   if (rule === 'keep') return record(context, reservation, note, { ...found, rejected: true })
+  const { partition, rid, fingerprint } = reservation
+  const rejected: UploadNote = { ...note, rejected: true }
+  // Marked before anything is removed: what was signed may bring another object for as long as it
+  // lives, and a sweeper looks after it until then, also for a gateway that goes away in between.
+  const reply = await context.ledger.finish({
+    op: 'M',
+    partition,
+    rid,
+    fingerprint,
+    subjects: found.ticket.subjects,
+    note: noteText(rejected),
+    ifNote: reservation.note,
+    lookMs: AGAIN_MS,
+  })
+  context.ledgerTime.learn(reply.nowMs)
+  if (reply.code === 'FENCED') throw recovering('reject the upload')
+  if (reply.code === 'EXISTS') {
+    const now = parseNote(reply.note) as UploadNote
+    if (now.rejected !== true) throw changedMeanwhile('reject the upload', reply)
+    // Another one was faster, and removes it.
+    return { how: 'rejected', note: now }
+  }
+  if (isSettled(reply)) return asSettledBefore(reply)
+  if (note.rejected !== true) {
+    await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
+  }
   await context.storeClient.remove(place)
   const after = await context.storeClient.head(place)
   if (after.found) {
     throw new GatewayError('StoreUnavailable', 'Cannot remove the object: it is still there')
   }
-  const { partition, rid, fingerprint } = reservation
-  const rejected: UploadNote = { ...note, rejected: true }
-  const { subjects } = found.ticket
-  const text = noteText(rejected)
-  const reply = await context.ledger.finish({
-    op: 'V',
-    partition,
-    rid,
-    fingerprint,
-    subjects,
-    note: text,
-  })
-  if (reply.code === 'FENCED') throw recovering('settle the upload')
-  context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
-  await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
+  if (reply.code === 'OK') {
+    return { how: 'rejected', note: rejected, removed: { storeNowMs: after.storeNowMs } }
+  }
+  if (note.rejected !== true) {
+    context.telemetry.uploadEnded({ bucket: note.bucket, how: 'rejected' })
+  }
   return { how: 'rejected', note: rejected }
 }
 

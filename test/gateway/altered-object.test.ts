@@ -1,10 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { describeOnCeph, embeddedStore, storeClient } from '../support/stores/stores-under-test.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { type Fault, faultyLedger, faultyStore, makeFaulty, PortFaults } from './faulty-ports.ts'
 import {
   type Created,
   type GatewayOnStore,
+  GRANT_MS,
   gatewayOnStore,
   UNTIL_RELEASED_MS,
 } from './gateway-on-store.ts'
@@ -34,6 +38,14 @@ async function putWith(
   const answer = await fetch(request.url, { method: 'PUT', headers, body: new Uint8Array(1_000) })
   await answer.bytes()
   return answer.status
+}
+
+/** Lets the time of all uploads go by, and sweeps. */
+async function ended(): Promise<void> {
+  for (const _ of [1, 2]) {
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+  }
 }
 
 /** Counts the gateway's own calls. */
@@ -137,15 +149,36 @@ describeOnCeph('an upload to which whoever held its URL has added', (ceph) => {
       const [first, , third] = ATTACKS
       const added = Object.fromEntries([first, third].map((attack) => [attack?.[0], attack?.[1]]))
       expect(await putWith(upload, added)).toBe(200)
-      for (const _ of [1, 2]) {
-        await expectRefused(await gateway.complete(upload.id), {
-          status: 409,
-          code: 'UploadRejected',
-        })
+      const answers = await Promise.all([1, 2, 3].map(() => gateway.complete(upload.id)))
+      for (const answer of [...answers, await gateway.complete(upload.id)]) {
+        await expectRefused(answer, { status: 409, code: 'UploadRejected' })
       }
       expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+      await ended()
       expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
       expect((await gateway.usage())['user-pending']).toEqual({ used: 0, pending: 0 })
+    })
+
+    it('is removed again, also when it is right, as often as its URL brings one', async () => {
+      await open({ bucket: { upload: { altered: 'delete' } } })
+      const upload = await gateway.create()
+      expect(await putWith(upload, { 'x-amz-tagging': 'a=b' })).toBe(200)
+      expect((await gateway.complete(upload.id)).status).toBe(409)
+      // Twice: what comes while the URL lives, and at its last moment.
+      for (const added of [{}, { 'x-amz-tagging': 'a=b' }]) {
+        expect(await putWith(upload, added)).toBe(200)
+        expect(await gateway.status(upload.id)).toBe('rejected')
+        expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 1_000 })
+        gateway.clock.advance(GRANT_MS)
+        await gateway.sweepAll()
+        expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+      }
+      await ended()
+      expect(await gateway.status(upload.id)).toBe('rejected')
+      expect((await gateway.complete(upload.id)).status).toBe(409)
+      expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+      const ends = gateway.audited.filter(({ event }) => event === 'upload.rejected')
+      expect(ends).toHaveLength(1)
     })
 
     it('is rejected by the sweeper too, when nobody completes it, even after its release', async () => {
@@ -164,28 +197,48 @@ describeOnCeph('an upload to which whoever held its URL has added', (ceph) => {
       expect((await gateway.usage())['tenant-stored']).toEqual({ used: 2_000, pending: 0 })
     })
 
-    it('is rejected once however often a crash cuts the removal off', async () => {
-      let crashes = 2
+    it('is rejected and removed once, wherever a crash cuts that off', async () => {
+      const clock = new TestClock(Date.now())
+      const faults = new PortFaults()
       await open({
+        clock,
         bucket: { upload: { altered: 'delete' } },
-        onClient: (client) => ({
-          ...client,
-          async remove(place) {
-            crashes -= 1
-            if (crashes >= 0) throw new Error('crashed')
-            return client.remove(place)
-          },
-        }),
+        onClient: (client) => faultyStore(client, faults),
+        overrides: { ledger: faultyLedger(openMemoryLedger({ clock }), faults) },
       })
-      const upload = await gateway.create()
-      expect(await putWith(upload, { 'x-amz-tagging': 'a=b' })).toBe(200)
-      for (const status of [500, 500, 409, 409]) {
-        expect((await gateway.complete(upload.id)).status).toBe(status)
+      makeFaulty(gateway.context, faults)
+      const crash = async (at: number, fault: Fault) => {
+        const upload = await gateway.create({ key: `acme/alice/${at}-${fault}` })
+        expect(await putWith(upload, { 'x-amz-tagging': 'a=b' })).toBe(200)
+        gateway.audited.length = 0
+        faults.plan({ at, fault, once: false })
+        await gateway.complete(upload.id)
+        const calls = [...faults.calls]
+        faults.plan()
+        await ended()
+        expect(await gateway.status(upload.id)).toBe('rejected')
+        expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+        expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+        const ends = gateway.audited.filter(({ event }) => event === 'upload.rejected')
+        expect(ends.length).toBeLessThanOrEqual(1)
+        return calls
       }
-      expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
-      const ends = gateway.audited.filter(({ event }) => event === 'upload.rejected')
-      expect(ends).toHaveLength(1)
-      expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
+      const whole = await crash(99, 'lost')
+      expect(whole).toEqual([
+        'find',
+        'store.head',
+        'store.acl',
+        'M',
+        'audit',
+        'store.remove',
+        'store.head',
+        // Of the refusal itself.
+        'audit',
+      ])
+      for (let at = 3; at < whole.length; at += 1) {
+        await crash(at, 'refused')
+        await crash(at, 'lost')
+      }
     })
 
     it('403: access, where the headers for it are pinned: the store itself refuses', async () => {

@@ -106,6 +106,13 @@ describe.each(realStores())('settling on $kind', (store) => {
     }
     expect(await gateway.status(upload.id)).toBe('rejected')
     expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
+    // Its URL may bring another: what it may take stays reserved, and what it brings is removed as well.
+    await gateway.putDirectly(upload.key, 1_000, ticketOf(upload))
+    expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 1_000 })
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect(await gateway.status(upload.id)).toBe('rejected')
+    expect(await gateway.sizeAtStore(upload.key)).toBeUndefined()
     expect((await gateway.usage())['tenant-stored']).toEqual({ used: 0, pending: 0 })
   })
 
