@@ -35,8 +35,14 @@ export type FailureBrake = <Result>(
   authenticate: () => Result,
 ) => Result
 
-/** A brake with a memory of its own. What it runs may be asynchronous, too. */
-export function createFailureBrake(context: AppContext): FailureBrake {
+/**
+ * A brake with a memory of its own. What it runs may be asynchronous, too. With `provenPass` a network that
+ * has failed too often is not turned away before its proof was looked at: only what fails once more is.
+ */
+export function createFailureBrake(
+  context: AppContext,
+  { provenPass = false }: { readonly provenPass?: boolean } = {},
+): FailureBrake {
   const limiter = createLocalLimiter(context.clock)
   // Until somebody fails there is nobody to be slowed down.
   let hasFailures = false
@@ -46,9 +52,10 @@ export function createFailureBrake(context: AppContext): FailureBrake {
     // Neither of the two can hold a space.
     const subject = () => `${networkOf(address)} ${name()}`
     const waitMs = hasFailures ? limiter.waitFor(subject(), FAILURE_RATE) : 0
-    if (waitMs > 0) throw slowDown('failed-credentials', waitMs)
+    if (waitMs > 0 && !provenPass) throw slowDown('failed-credentials', waitMs)
     const failed = (error: unknown): never => {
       const isFailure = error instanceof GatewayError && error.code === 'Unauthenticated'
+      if (isFailure && waitMs > 0) throw slowDown('failed-credentials', waitMs)
       if (isFailure) limiter.take(subject(), FAILURE_RATE)
       hasFailures ||= isFailure
       throw error
