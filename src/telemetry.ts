@@ -17,6 +17,8 @@ export interface Telemetry {
   ticketRefused(facts: { bucket: string }): void
   /** An object shows the effect of a header that nobody signed: an alarm. Names of a closed set. */
   objectAltered(facts: { bucket: string; header: string }): void
+  /** A store did not tell who an uploaded object is open to, where a stranger could have opened it. */
+  accessUnseen(facts: { store: string }): void
   /** A reply that must not happen (`CORRUPT`, a forged fingerprint): an alarm. */
   ledgerAlarmed(facts: { op: string; code: string }): void
   /** A rate refused again, and the ledger was not asked. */
@@ -69,6 +71,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const signer = count('signet.alarm.signer', 'Grants withheld because the signer misbehaved')
   const tickets = count('signet.alarm.tickets', 'Objects with a forged or foreign ticket')
   const altered = count('signet.alarm.altered', 'Objects with unsigned headers, by header')
+  const unseen = count('signet.store.access_unseen', 'Uploads whose access rules nobody could read')
   const ledger = count('signet.alarm.ledger', 'Ledger replies that must not happen')
   const known = count('signet.ledger.refusals_remembered', 'Refusals by rates without the ledger')
   const open = count('signet.failed_open', 'Requests let through by a fail policy')
@@ -100,6 +103,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     signerMisbehaved: (labels) => signer.add(1, labels),
     ticketRefused: (labels) => tickets.add(1, labels),
     objectAltered: (labels) => altered.add(1, labels),
+    accessUnseen: (labels) => unseen.add(1, labels),
     ledgerAlarmed: (labels) => ledger.add(1, labels),
     refusalRemembered: (labels) => known.add(1, labels),
     failedOpen: (labels) => open.add(1, labels),

@@ -9,15 +9,20 @@ const REDIRECT = 'x-amz-website-redirect-location'
 const ACL = 'x-amz-acl'
 const GRANTS = 'x-amz-grant-*'
 
+/** A store whose access rules cannot be read is in the log at most once in so long, in milliseconds. */
+export const ACCESS_LOG_MS = 3_600_000
+
 /**
  * Headers that nobody signed and that the object shows the effect of, of those that whoever held the
  * PUT's URL could add (`unpinnedHeaders`): another storage class than the usual, tags, a redirect, and
  * access rules that let others in. Empty for an object as it was asked for, and of forms and parts, to
  * which nothing can be added. What is ordinary (`cache-control` and its like) is nobody's business here.
- * Asks the store only for access rules, and only where those could be added. Throws `StoreUnavailable`.
+ * Asks the store only for access rules, and only where those could be added; where it does not tell them
+ * (no such operation, or no permission: `s3:GetObjectAcl`) nothing is held against the object, but the log
+ * and a metric say so. Throws `StoreUnavailable`.
  */
 export async function alterationsOf(
-  { storeClient }: Pick<GatewayContext, 'storeClient'>,
+  context: Pick<GatewayContext, 'storeClient' | 'accessLog' | 'log' | 'telemetry'>,
   note: UploadNote,
   { place, head }: { place: ObjectPlace; head: Extract<HeadResult, { found: true }> },
 ): Promise<readonly string[]> {
@@ -31,5 +36,15 @@ export async function alterationsOf(
   if (addable.has(TAGS) && tagCount > 0) seen.push(TAGS)
   if (addable.has(REDIRECT) && redirect !== undefined) seen.push(REDIRECT)
   if (!addable.has(ACL) && !addable.has(GRANTS)) return seen
-  return (await storeClient.acl(place)) === 'shared' ? [ACL, ...seen] : seen
+  const access = await context.storeClient.acl(place)
+  if (access === 'unknown') reportUnseen(context, place.placement.store.name)
+  return access === 'shared' ? [ACL, ...seen] : seen
+}
+
+function reportUnseen(
+  { accessLog, log, telemetry }: Pick<GatewayContext, 'accessLog' | 'log' | 'telemetry'>,
+  store: string,
+): void {
+  telemetry.accessUnseen({ store })
+  accessLog.tell(store, (times) => log.warn('upload.access_unseen', { store, times }))
 }

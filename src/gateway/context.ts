@@ -57,6 +57,8 @@ export interface GatewayContext {
   readonly events: EventQueue
   /** Told of what shadow limits would have refused, by tenant and policy. */
   readonly shadowLog: RareLog
+  /** Told of stores that do not tell who an object is open to, by store. */
+  readonly accessLog: RareLog
   /** Current first; older ones still verify. */
   readonly ticketKeys: readonly TicketKey[]
   /** Seals list cursors. */

@@ -4,6 +4,7 @@ import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { createAccounts } from '../gateway/accounts.ts'
+import { ACCESS_LOG_MS } from '../gateway/altered-object.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createEventQueue } from '../gateway/event-queue.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
@@ -109,6 +110,7 @@ export async function openContext(
     events,
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),
+    accessLog: createRareLog(clock, ACCESS_LOG_MS),
     ticketKeys,
     cursorKey: nodeHashing.hmacSha256(currentKey, 'signet cursor'),
     authenticate: createAuthenticator({

@@ -1,11 +1,17 @@
+import { metrics, trace } from '@opentelemetry/api'
 import { describe, expect, it } from 'vitest'
-import { alterationsOf } from '../../src/gateway/altered-object.ts'
+import { ACCESS_LOG_MS, alterationsOf } from '../../src/gateway/altered-object.ts'
 import type { UploadNote } from '../../src/gateway/reservation-note.ts'
+import { createLogger } from '../../src/log.ts'
+import { createRareLog } from '../../src/rare-log.ts'
 import type { AccessRules } from '../../src/stores/acl-answer.ts'
 import type { Capabilities } from '../../src/stores/capabilities.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { HeadResult } from '../../src/stores/store-client.ts'
+import { createTelemetry, type Telemetry } from '../../src/telemetry.ts'
 import { placeOf, storeWith } from '../stores/store-fixture.ts'
+import { eventsIn } from '../support/log-lines.ts'
+import { TestClock } from '../support/test-clock.ts'
 
 type Found = Extract<HeadResult, { found: true }>
 
@@ -36,6 +42,17 @@ interface Case {
   readonly acl?: AccessRules
 }
 
+const accessLog = createRareLog(new TestClock(), ACCESS_LOG_MS)
+const lines: string[] = []
+const log = createLogger({ write: (line) => lines.push(line), clock: new TestClock() })
+let unseen = 0
+const telemetry: Telemetry = {
+  ...createTelemetry(metrics.getMeter('test'), trace.getTracer('test')),
+  accessUnseen: () => {
+    unseen += 1
+  },
+}
+
 /** What is found, and whether the store was asked for access rules. */
 async function look({ capabilities, note, head, acl = 'private' }: Case) {
   let asked = 0
@@ -48,7 +65,7 @@ async function look({ capabilities, note, head, acl = 'private' }: Case) {
   }
   const store = storeWith({ unsignedHeaders: 'accept', ...capabilities })
   const found = await alterationsOf(
-    { storeClient },
+    { storeClient, accessLog, log, telemetry },
     { ...NOTE, ...note },
     { place: placeOf('k', { store }), head: { ...HEAD, ...head } },
   )
@@ -74,6 +91,15 @@ describe('what was added to an upload', () => {
     ],
   ])('is seen: %s', async (_, found, given) => {
     expect(await look(given)).toEqual({ found, asked: 1 })
+  })
+
+  it('is nothing where nobody can see who it is open to, and that is told: rarely, and counted', async () => {
+    const before = unseen
+    for (const acl of ['unknown', 'private', 'shared', 'unknown'] as const) await look({ acl })
+    expect(unseen - before).toBe(2)
+    expect(eventsIn(lines, 'upload.access_unseen')).toMatchObject([
+      { level: 'warn', store: 'main', times: 1 },
+    ])
   })
 
   const ALL: Pick<Case, 'acl' | 'head'> = {

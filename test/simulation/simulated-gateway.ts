@@ -90,6 +90,7 @@ export class SimulatedGateway {
       events: { hasRoom: () => false, take() {}, async stop() {} },
       failOpenLog: createFailOpenLog({ clock, log: silent }),
       shadowLog: { tell() {} },
+      accessLog: { tell() {} },
       ticketKeys,
       cursorKey: nodeHashing.sha256('a cursor key for simulations'),
     }
