@@ -36,8 +36,10 @@ export async function settleByEvent(
 ): Promise<EventOutcome> {
   const found = placesOfEvent(context.config, store, hint)
   if ('notOurs' in found) return ignored(found.notOurs)
-  if (hint.type === 'created') return settleArrived(context, found.places)
-  if (hint.type === 'removed') return creditGone(context, found.places, hint.ticket)
+  const { background } = context
+  const places = found.places.map((place) => ({ ...place, ...(background && { background }) }))
+  if (hint.type === 'created') return settleArrived(context, places)
+  if (hint.type === 'removed') return creditGone(context, places, hint.ticket)
   return ignored('other')
 }
 

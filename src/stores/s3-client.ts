@@ -91,6 +91,7 @@ async function readAcl(call: SignedCall, place: ObjectPlace): Promise<AccessRule
     method: 'GET',
     location: locationOf(place),
     query: new Map([['acl', '']]),
+    background: place.background,
     accepts: ({ status }) => status === 200 || NO_ACL.includes(status),
   }
   const response = await call(wanted)

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createEventQueue, type EventQueue } from '../../src/gateway/event-queue.ts'
 import { settleByEvent } from '../../src/gateway/settle-by-event.ts'
+import type { AppContext } from '../../src/http/app-context.ts'
 import { createEventPorts } from '../../src/runtime/event-ports.ts'
 import {
   type GatewayForEvents,
@@ -23,16 +24,27 @@ const MEBIBYTE = 2 ** 20
 describe('events of a store that are not what they say', () => {
   let gateway: GatewayForEvents
   let own: EventQueue
+  let ownAddressOf: AppContext['remoteAddressOf']
+  /** Of each HEAD, whether nobody waits for it. */
+  const looks: (true | undefined)[] = []
   beforeAll(async () => {
     gateway = await gatewayForEvents(embeddedStore(), {
+      onClient: (client) => ({
+        ...client,
+        head: (place, versionId) => {
+          looks.push(place.background)
+          return client.head(place, versionId)
+        },
+      }),
       store: {
         events: { secret: { current: EVENT_SECRET, previous: OLD_SECRET }, shape: 'minio' },
       },
     })
     own = gateway.context.events
+    ownAddressOf = gateway.context.remoteAddressOf
   })
   afterEach(() => {
-    Object.assign(gateway.context, { events: own })
+    Object.assign(gateway.context, { events: own, remoteAddressOf: ownAddressOf })
   })
   afterAll(() => gateway.close())
 
@@ -134,6 +146,15 @@ describe('events of a store that are not what they say', () => {
     address = '192.0.2.2'
     expect(await send('main', 'guessed')).toBe(401)
     Object.assign(gateway.context, { remoteAddressOf: undefined })
+  })
+
+  it('R28 events leave room at the store for those that somebody waits for', async () => {
+    const arrived = await create('in-background.jpg')
+    await gateway.put(arrived)
+    looks.length = 0
+    await deliver([recordOf(arrived)], 'settled settled')
+    expect(looks.length).toBeGreaterThan(1)
+    expect(looks.every((background) => background === true)).toBe(true)
   })
 
   it('W02 202: replayed, doubled, reordered and late events are one, and change nothing', async () => {

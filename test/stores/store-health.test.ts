@@ -281,3 +281,23 @@ describe('a look of its own at a store', () => {
     expect(looks).toBe(3)
   })
 })
+
+it('what nobody waits for is asked in the background, whatever is asked', async () => {
+  raw.reply(() => rawAnswer(404))
+  const lanes: boolean[] = []
+  const watched: StoreHealth = {
+    ...health,
+    visit: (store, call) => {
+      lanes.push(call.background === true)
+      return health.visit(store, call)
+    },
+  }
+  const client = createStoreClient({ fetch, clock, health: watched })
+  const place = placeOf('k', { store: storeAt() })
+  for (const asked of [place, { ...place, background: true as const }]) {
+    await client.head(asked)
+    await client.acl(asked)
+    await client.remove(asked)
+  }
+  expect(lanes).toEqual([false, false, false, true, true, true])
+})
