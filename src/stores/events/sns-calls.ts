@@ -6,18 +6,23 @@ const TIMEOUT_MS = 5_000
 const MAX_CERTIFICATE_BYTES = 16 * 1024
 const MAX_CERTIFICATES = 64
 const CERTIFICATE_LIFE_MS = 24 * 3_600 * 1000
+/** What was not got is not asked for again so soon. */
+const FAILURE_LIFE_MS = 60_000
 /** Certificates that are not known yet: whoever knows a topic's name can make us ask for some. */
 const MAX_FETCHES = 10
 const FETCHES_PER_MS = 60_000
 
 interface KnownCertificate {
-  readonly pem: Promise<string | undefined>
-  readonly untilMs: number
+  pem: Promise<string | undefined>
+  untilMs: number
+  /** SNS has once given a certificate by this URL: asking again is nothing that strangers bring about. */
+  isGenuine: boolean
 }
 
 /**
  * The gateway's calls to SNS: no redirects, 5 s, answers of at most 16 KiB. Certificates are kept for a
- * day, one fetch each however many wait for it; ten a minute are fetched, beyond which it throws.
+ * day, failures for a minute, one fetch each however many wait for it. Ten URLs a minute are asked that
+ * have never given a certificate, beyond which it throws.
  */
 export function createSnsCalls(options: {
   readonly fetch: typeof globalThis.fetch
@@ -44,18 +49,21 @@ export function createSnsCalls(options: {
       const nowMs = clock.nowMs()
       const own = known.get(url)
       if (own !== undefined && own.untilMs > nowMs) return await own.pem
-      admit(nowMs)
+      const isGenuine = own?.isGenuine === true
+      if (!isGenuine) admit(nowMs)
       const pem = get(url).then(certificateOf)
+      const asked: KnownCertificate = { pem, untilMs: nowMs + CERTIFICATE_LIFE_MS, isGenuine }
       known.delete(url)
-      known.set(url, { pem, untilMs: nowMs + CERTIFICATE_LIFE_MS })
+      known.set(url, asked)
       const [oldest] = known.keys()
       if (known.size > MAX_CERTIFICATES && oldest !== undefined) known.delete(oldest)
       try {
         const found = await pem
-        if (found === undefined) known.delete(url)
+        if (found === undefined) asked.untilMs = nowMs + FAILURE_LIFE_MS
+        else asked.isGenuine = true
         return found
       } catch (error) {
-        known.delete(url)
+        asked.untilMs = nowMs + FAILURE_LIFE_MS
         throw error
       }
     },

@@ -353,16 +353,35 @@ describe('calls to SNS', () => {
     expect(await fetchCertificate(String(16 * 1024 + 1))).toBeUndefined()
   })
 
-  it('forget what they did not get', async () => {
+  it('ask for what they did not get again after a minute, and not before', async () => {
     const statuses = [503, 404, 403, 200]
-    const { asked, fetchCertificate } = calls(
+    const { asked, clock, fetchCertificate } = calls(
       () => new Response(certificate, { status: statuses.shift() ?? 500 }),
     )
-    await expect(fetchCertificate(CERTIFICATE_URL)).rejects.toThrow('status 503')
-    expect(await fetchCertificate(CERTIFICATE_URL)).toBeUndefined()
-    expect(await fetchCertificate(CERTIFICATE_URL)).toBeUndefined()
+    for (const wait of [0, 59_999]) {
+      clock.advance(wait)
+      await expect(fetchCertificate(CERTIFICATE_URL)).rejects.toThrow('status 503')
+    }
+    clock.advance(1)
+    for (const wait of [0, 59_999, 1]) {
+      clock.advance(wait)
+      expect(await fetchCertificate(CERTIFICATE_URL)).toBeUndefined()
+    }
+    expect(asked).toHaveLength(3)
+    clock.advance(60_000)
     expect(await fetchCertificate(CERTIFICATE_URL)).toBe(certificate)
     expect(asked).toHaveLength(4)
+  })
+
+  it('renew a certificate of SNS’s whatever strangers ask for', async () => {
+    const { clock, fetchCertificate } = calls((url) =>
+      url === CERTIFICATE_URL ? new Response(certificate) : new Response(null, { status: 403 }),
+    )
+    await fetchCertificate(CERTIFICATE_URL)
+    clock.advance(DAY_MS)
+    for (let nth = 0; nth < 10; nth += 1) await fetchCertificate(`url-${nth}`)
+    await expect(fetchCertificate('url-10')).rejects.toThrow('too many')
+    expect(await fetchCertificate(CERTIFICATE_URL)).toBe(certificate)
   })
 
   it('fetch ten certificates a minute that nobody knows yet, and those that are known always', async () => {
