@@ -134,7 +134,9 @@ export function createEventLane({
 
   function pause(error: unknown): void {
     pauses += 1
-    if (pauses === 1) log.warn('event.store_away', { store, error })
+    // Of the store, or of the ledger: the code says whose.
+    const code = error instanceof GatewayError ? error.code : undefined
+    if (pauses === 1) log.warn('event.no_answer', { store, code, error })
     if (pauses > MAX_PAUSES) {
       log.warn('event.given_up', { store, events: size })
       giveUpAll('store-away')

@@ -7,6 +7,7 @@ import { createLogger } from '../../src/log.ts'
 import type { StoreEvent } from '../../src/stores/events/store-event.ts'
 import { settingsOf } from '../stores/events/events-fixture.ts'
 import { exampleBucket, examplePlacement, exampleStore } from '../stores/store-fixture.ts'
+import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { until } from '../support/until.ts'
 
@@ -227,7 +228,7 @@ describe('the queue of events', () => {
     await queue.stop(0)
     expect(Object.values(counted).reduce((sum, count) => sum + count, 0)).toBe(1_000)
     expect(looks.length).toBeLessThan(20)
-    expect(lines.filter((line) => line.includes('event.store_away'))).toHaveLength(1)
+    expect(eventsIn(lines, 'event.no_answer')).toMatchObject([{ code: 'StoreUnavailable' }])
     expect(lines.filter((line) => line.includes('event.given_up'))).toHaveLength(1)
   })
 
