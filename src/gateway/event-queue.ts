@@ -80,8 +80,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
   function reasonToIgnore(store: string, event: StoreEvent): string | undefined {
     if (event.type === 'other') return 'other'
     // As a DELETE through the gateway: bytes are not credited where versions are kept.
-    const { versionId = '' } = event
-    if (event.type === 'removed' && versionId !== '' && versionId !== 'null') return 'versioned'
+    if (event.type === 'removed' && event.versionId !== undefined) return 'versioned'
     const found = placesOfEvent(options.config(), store, event)
     return 'notOurs' in found ? found.notOurs : memory.reasonToIgnore(store, event)
   }

@@ -1,4 +1,5 @@
 import { toTimestamp } from '../clock.ts'
+import { namedVersion } from './named-version.ts'
 import type { HeadResult } from './store-client.ts'
 
 const META = 'x-amz-meta-'
@@ -31,8 +32,8 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
   }
   const etag = headers.get('etag') ?? ''
   if (!ETAG.test(etag)) throw new TypeError('Cannot read the answer: no ETag')
-  const versionId = headers.get('x-amz-version-id') ?? ''
-  if (versionId !== '' && !VERSION_ID.test(versionId)) {
+  const versionId = namedVersion(headers.get('x-amz-version-id') ?? undefined)
+  if (versionId !== undefined && !VERSION_ID.test(versionId)) {
     throw new TypeError('Cannot read the answer: odd version')
   }
   const storageClass = headers.get('x-amz-storage-class')
@@ -45,7 +46,7 @@ export function parseHeadAnswer(headers: Headers): Extract<HeadResult, { found: 
     // RFC 9110 section 8.3: what a recipient may assume when nothing is said.
     contentType: headers.get('content-type') ?? 'application/octet-stream',
     etag,
-    ...(versionId !== '' && { versionId }),
+    ...(versionId !== undefined && { versionId }),
     ...(lastModifiedMs !== undefined && { lastModified: toTimestamp(lastModifiedMs) }),
     metadata: metadataOf(headers),
     ...(storageClass !== null && storageClass !== '' && { storageClass }),

@@ -199,6 +199,20 @@ describe('a store that gives no usable answer', () => {
 })
 
 describe('a call to a store', () => {
+  it.each<[string | undefined, string | undefined]>([
+    ['v1', 'v1'],
+    // Of a bucket that keeps no versions, or no longer does.
+    ['null', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('takes the version %o for %o', async (told, versionId) => {
+    const headers = { etag: '"e"', 'content-length': '5' }
+    const version = told === undefined ? {} : { 'x-amz-version-id': told }
+    const answering = answered(() => new Response(null, { headers: { ...headers, ...version } }))
+    const head = await answering.head(placeOf('k'))
+    expect(head.found && head.versionId).toBe(versionId)
+  })
+
   it('goes to our own endpoint, signed by the manage credential at the clock\u2019s time', async () => {
     const sent: { url: string; init: RequestInit }[] = []
     const manage = {

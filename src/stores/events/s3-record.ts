@@ -1,3 +1,4 @@
+import { namedVersion } from '../named-version.ts'
 import { type JsonObject, memberOf, textOf, unreadable } from './event-json.ts'
 import type { EventRecord, Happening } from './event-record.ts'
 
@@ -56,7 +57,8 @@ export function facts(found: {
   readonly etag?: string | undefined
   readonly eventTime?: string | undefined
 }): Pick<EventRecord, 'versionId' | 'sequencer' | 'etag' | 'eventTime'> {
-  const { versionId, sequencer, eventTime } = found
+  const { sequencer, eventTime } = found
+  const versionId = namedVersion(found.versionId)
   const etag = found.etag?.replace(/^"(.*)"$/, '$1')
   return {
     ...(versionId !== undefined && { versionId }),

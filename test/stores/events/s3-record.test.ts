@@ -166,11 +166,13 @@ describe('records in the manner of S3', () => {
     expect(await deliver(minio, { Records: [odd] })).toEqual([bareEvent])
   })
 
-  it('keeps an ETag without its quotes, and no version where it is empty', async () => {
-    const object = { eTag: '"abc-2"', versionId: '' }
-    const event = await only(deliver(minio, minioRecord({ object })))
-    expect(event?.etag).toBe('abc-2')
-    expect(event).not.toHaveProperty('versionId')
+  it('keeps an ETag without its quotes, and no version where it is empty or null', async () => {
+    for (const versionId of ['', 'null']) {
+      const object = { eTag: '"abc-2"', versionId }
+      const event = await only(deliver(minio, minioRecord({ object })))
+      expect(event?.etag).toBe('abc-2')
+      expect(event).not.toHaveProperty('versionId')
+    }
   })
 
   it.each([
