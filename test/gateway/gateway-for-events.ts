@@ -67,6 +67,24 @@ export function minioRecord(
   }
 }
 
+/** A removal as Ceph tells it: `sealed` is the ticket that the object had, if it had one. */
+export function cephRemoval(
+  bucket: string,
+  key: string,
+  { sequencer, sealed }: { readonly sequencer: string; readonly sealed?: string | undefined },
+): object {
+  const metadata = sealed === undefined ? [] : [{ key: 'x-amz-meta-signet', val: sealed }]
+  return {
+    eventSource: 'ceph:s3',
+    eventName: 'ObjectRemoved:Delete',
+    eventTime: '2026-11-27T12:00:00.000000Z',
+    s3: {
+      bucket: { name: bucket },
+      object: { key, size: 1e6, versionId: '', sequencer, metadata },
+    },
+  }
+}
+
 function countedIn(metrics: string): CountedEvents {
   const lines = metrics.matchAll(/^signet_events_total\{([^}]*)\} (\d+)/gm)
   const label = (labels: string, name: string) => new RegExp(`${name}="([^"]*)"`).exec(labels)?.[1]

@@ -1,6 +1,6 @@
 import { type JsonObject, memberOf, objectOf, parseEventJson, textOf } from './event-json.ts'
 import type { EventRecord, Happening } from './event-record.ts'
-import { ANY_LENGTH, facts, place, withTicket } from './s3-record.ts'
+import { ANY_LENGTH, facts, place } from './s3-record.ts'
 
 /** True for what a subscription of Pub/Sub pushes. */
 export function isPush(body: JsonObject): boolean {
@@ -34,22 +34,17 @@ export function isGcsPush(push: JsonObject): boolean {
 }
 
 /**
- * A notification of GCS. The object's resource in `data` is read for metadata alone. Throws
- * `InvalidRequest` without bucket and key.
+ * A notification of GCS. Its generation is told for every object, also where no versions are kept: it is
+ * not taken for a version. Throws `InvalidRequest` without bucket and key.
  */
 export function readGcsPush(push: JsonObject): EventRecord {
   const attributes = memberOf(memberOf(push, 'message'), 'attributes')
   const eventName = textOf(attributes, 'eventType', 64) ?? ''
-  const ticket = textOf(memberOf(dataOf(push), 'metadata'), 'signet', ANY_LENGTH)
   return {
     ...place(textOf(attributes, 'bucketId'), textOf(attributes, 'objectId', ANY_LENGTH)),
     type: typeOf(eventName, attributes),
     eventName,
-    ...facts({
-      versionId: textOf(attributes, 'objectGeneration'),
-      eventTime: textOf(attributes, 'eventTime', 64),
-    }),
-    ...withTicket(ticket),
+    ...facts({ eventTime: textOf(attributes, 'eventTime', 64) }),
   }
 }
 

@@ -83,21 +83,16 @@ function happeningOf(eventName: string): Happening {
   return { type: removes && how !== 'DeleteMarkerCreated' ? 'removed' : 'other' }
 }
 
-/** MinIO tells metadata as members in any letter case, Ceph as pairs of `key` and `val`. */
+/**
+ * Ceph tells metadata as pairs of `key` and `val`, also of an object that is removed, where alone the ticket
+ * is of use. MinIO's `userMetadata` comes with what is created only.
+ */
 function ticketOf(object: unknown): Pick<EventRecord, 'ticket'> {
-  const members = Object.entries(memberOf(object, 'userMetadata') ?? {})
   const metadata = memberOf(object, 'metadata')
-  const pairs = (Array.isArray(metadata) ? metadata : []).map(
-    (pair) => [memberOf(pair, 'key'), memberOf(pair, 'val')] as const,
-  )
-  const found = [...members, ...pairs]
+  const ticket = (Array.isArray(metadata) ? metadata : [])
+    .map((pair) => [memberOf(pair, 'key'), memberOf(pair, 'val')] as const)
     .filter(([name]) => typeof name === 'string' && name.toLowerCase() === TICKET_HEADER)
-    .map(([, value]) => value)
-  return withTicket(found.filter((value) => typeof value === 'string').join(','))
-}
-
-/** A sealed ticket, unless it is longer than a few of them could be. */
-export function withTicket(ticket: string | undefined): Pick<EventRecord, 'ticket'> {
-  const isTicket = ticket !== undefined && ticket !== '' && ticket.length <= MAX_TICKET_CHARACTERS
-  return isTicket ? { ticket } : {}
+    .flatMap(([, value]) => (typeof value === 'string' ? [value] : []))
+    .join(',')
+  return ticket !== '' && ticket.length <= MAX_TICKET_CHARACTERS ? { ticket } : {}
 }

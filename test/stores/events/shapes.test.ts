@@ -172,17 +172,10 @@ describe('GCS', () => {
         bucket: 'my-bucket',
         keys: ['a/b.jpg'],
         type: 'created',
-        versionId: '1700000000000000',
         eventTime: '2024-01-02T03:04:05Z',
         id: ID,
       },
     ])
-  })
-
-  it('has the ticket in the object’s resource', async () => {
-    const resource = JSON.stringify({ name: 'a/b.jpg', metadata: { signet: 'sealed' } })
-    const body = sample('gcs').replace('<base64>', Buffer.from(resource).toString('base64'))
-    expect(await deliver(settingsOf('gcs'), body)).toMatchObject([{ ticket: 'sealed' }])
   })
 
   it.each([
