@@ -354,6 +354,20 @@ describe('removals that are not what they say', () => {
     await gateway.untilCounted(what, before)
   }
 
+  it('W01 429: who guesses is slowed down, and what its body proves comes from that network all the same', async () => {
+    Object.assign(gateway.context, { remoteAddressOf: () => '192.0.2.1' })
+    const send = async (opaqueData: string) => {
+      const record = { ...cephRemoval('elsewhere', 'k', { sequencer: '01' }), opaqueData }
+      return (await gateway.deliver({ Records: [record] }, {})).status
+    }
+    const statuses: number[] = []
+    for (let time = 0; time < 21; time += 1) statuses.push(await send('guessed'))
+    expect(statuses).toEqual([...new Array(20).fill(401), 429])
+    expect(await send(EVENT_SECRET)).toBe(202)
+    expect(await send('guessed')).toBe(429)
+    Object.assign(gateway.context, { remoteAddressOf: undefined })
+  })
+
   it('W03 202: a forged removal credits nothing that is there, or that was never charged', async () => {
     const there = await charged('there.jpg')
     const before = stateOf(gateway).ledger
