@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { FinishReply, Reservation } from '../ledger/port.ts'
-import { recordOrLog } from './audit-events.ts'
+import { endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore, lookWhenPartsAreOver } from './end-multipart.ts'
 import { giveUpUnmade } from './leftover-multipart.ts'
@@ -10,7 +10,6 @@ import { isMade } from './open-multipart.ts'
 import { ownUpload } from './own-upload.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
-import { endEvent } from './settle.ts'
 import { statusOf } from './upload-view.ts'
 
 /**

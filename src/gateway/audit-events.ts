@@ -110,3 +110,23 @@ export async function recordOrLog(
     context.log.error('audit.lost', { event: event.event, error })
   }
 }
+
+/** The audit event of an upload's end. */
+export function endEvent(
+  context: Pick<GatewayContext, 'clock' | 'hashing'>,
+  event: 'upload.settled' | 'upload.rejected' | 'upload.expired' | 'upload.aborted',
+  note: UploadNote,
+  uploadId: string,
+  sizeBytes = note.sizeBytes,
+) {
+  return {
+    event,
+    at: toTimestamp(context.clock.nowMs()),
+    tenant: note.tenant,
+    user: note.user,
+    uploadId,
+    bucket: note.bucket,
+    keyHash: keyHash(context.hashing, note.key),
+    sizeBytes,
+  }
+}

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Reservation } from '../ledger/port.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
-import { recordOrLog } from './audit-events.ts'
+import { endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { lastPartMs, PARTS_MARGIN_MS, partsMayStillCome } from './last-byte.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
@@ -9,7 +9,7 @@ import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type RejectReason, type UploadNote } from './reservation-note.ts'
-import { endEvent, placeOf } from './settle.ts'
+import { placeOf } from './settle.ts'
 
 /**
  * What an abort at the store has shown: `ended`, nothing can come of the upload any more, and what it

@@ -1,5 +1,5 @@
 import type { Reservation } from '../ledger/port.ts'
-import { recordOrLog } from './audit-events.ts'
+import { endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore, lookWhenPartsAreOver } from './end-multipart.ts'
 import { lastByteMs, mayStillCome } from './last-byte.ts'
@@ -8,7 +8,7 @@ import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { recovering } from './refusal.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
-import { condemn, endEvent, type Settlement, settle } from './settle.ts'
+import { condemn, type Settlement, settle } from './settle.ts'
 
 /** What came of one look at a reservation. */
 export type Outcome = 'ended' | 'waiting' | 'failed'

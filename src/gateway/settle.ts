@@ -1,11 +1,10 @@
-import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Actual, FinishReply, Reservation } from '../ledger/port.ts'
 import type { Ticket } from '../ledger/ticket.ts'
 import { ObjectKey } from '../object-key.ts'
 import { placeRecorded } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
-import { keyHash, recordOrLog } from './audit-events.ts'
+import { endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { creditReplaced, postOrLeave } from './credit-replaced.ts'
 import { currentLimits } from './current-limits.ts'
@@ -277,24 +276,4 @@ function ended(context: GatewayContext, note: UploadNote, rid: string, sizeBytes
   const how = note.rejected ? 'rejected' : 'settled'
   context.telemetry.uploadEnded({ bucket: note.bucket, how })
   void recordOrLog(context, endEvent(context, `upload.${how}`, note, rid, sizeBytes))
-}
-
-/** The audit event of an upload's end. */
-export function endEvent(
-  context: Pick<GatewayContext, 'clock' | 'hashing'>,
-  event: 'upload.settled' | 'upload.rejected' | 'upload.expired' | 'upload.aborted',
-  note: UploadNote,
-  uploadId: string,
-  sizeBytes = note.sizeBytes,
-) {
-  return {
-    event,
-    at: toTimestamp(context.clock.nowMs()),
-    tenant: note.tenant,
-    user: note.user,
-    uploadId,
-    bucket: note.bucket,
-    keyHash: keyHash(context.hashing, note.key),
-    sizeBytes,
-  }
 }
