@@ -15,7 +15,11 @@ export function columns(lines: readonly Line[]): string[] {
   })
 }
 
-// A name that a stranger chose for a key must not talk to the terminal.
+/** Text as a terminal may have it: a name that a stranger chose must not talk to it. */
+export function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '?')
+}
+
 function cellText(cell: string | number): string {
-  return String(cell).replace(/\p{C}/gu, '?')
+  return printable(String(cell))
 }

@@ -1,7 +1,7 @@
 import type { BucketCors, StoreCors } from '../gateway/cors.ts'
 import type { PageVerdict } from '../gateway/page-verdicts.ts'
 import type { CorsRule } from '../stores/cors-rules.ts'
-import { columns } from './columns.ts'
+import { columns, printable } from './columns.ts'
 
 const USES: Readonly<Record<PageVerdict['use'], string>> = {
   put: 'PUT',
@@ -72,9 +72,4 @@ function ruleText({ id, origins, methods, headers, exposed, maxAgeSeconds }: Cor
     ...(exposed.length === 0 ? [] : [`exposed ${exposed.join(' ')}`]),
     ...(maxAgeSeconds === undefined ? [] : [`${maxAgeSeconds} s`]),
   ].join(' | ')
-}
-
-// What a store answers must not talk to the terminal.
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, '?')
 }

@@ -1,15 +1,17 @@
 import type { StoreBucketView, StoreView } from '../gateway/store-view.ts'
 import type { Signed, WhatIsSigned } from '../gateway/what-is-signed.ts'
-import { columns, type Line } from './columns.ts'
+import { columns, type Line, printable } from './columns.ts'
 
 /** A probe for people: when and how, every step, and what follows for callers. */
 export function storeBucketTable(store: string, view: StoreBucketView): string {
   const { bucket, lastProbe } = view
-  if (lastProbe === undefined) return `${store}, bucket ${bucket}: nobody has looked\n`
+  if (lastProbe === undefined)
+    return `${printable(`${store}, bucket ${bucket}`)}: nobody has looked\n`
   const { findings, leftovers, complete } = lastProbe
   const lines = findings.map(({ step, name, value, seen }) => [step, name, valueText(value), seen])
   return [
-    `${store}, bucket ${bucket}: ${howText(lastProbe)}\n\n`,
+    printable(`${store}, bucket ${bucket}: ${howText(lastProbe)}`),
+    '\n\n',
     ...columns([['step', 'what', 'value', 'seen'], ...lines]),
     '\n',
     ...signedLines(view.signed),
@@ -27,7 +29,8 @@ export function storesTable(stores: readonly StoreView[]): string {
     ])
     const signed = buckets.flatMap((bucket) => bucket.signed)
     return [
-      `${name} (${provider}) at ${endpoint}\n`,
+      printable(`${name} (${provider}) at ${endpoint}`),
+      '\n',
       ...columns(looked),
       ...(signed.length === 0 ? [] : signedLines(signed)),
     ].join('')
@@ -76,5 +79,5 @@ function signedNumber(value: number): string {
 }
 
 function listText(keys: readonly string[]): string {
-  return keys.map((key) => `  ${key}\n`).join('')
+  return keys.map((key) => `  ${printable(key)}\n`).join('')
 }

@@ -1,14 +1,17 @@
 import type { StoreBucketView } from '../gateway/store-view.ts'
 import { callAdmin, findAdmin } from './admin-call.ts'
 import { type Command, UsageError } from './cli-io.ts'
+import { printable } from './columns.ts'
 import { parseArguments } from './parse-arguments.ts'
 import { storeBucketTable } from './store-table.ts'
 
 /** What the admin API answers. */
 interface Probed {
   readonly store: string
-  readonly buckets: readonly StoreBucketView[]
+  readonly buckets: readonly ProbedBucket[]
 }
+
+type ProbedBucket = StoreBucketView & { readonly problem?: string }
 
 /** `signet stores probe NAME [--bucket BUCKET] [--full] [--json] [--config FILE] [--url URL]`. */
 export const storesProbe: Command = {
@@ -48,12 +51,19 @@ Exits with 1 when a probe has not come to its end, left something behind, or nob
     const answer = await callAdmin(target, { path, body }, io)
     if (answer === undefined) return 1
     const { store, buckets } = answer as Probed
-    const tables = buckets.map((bucket) => storeBucketTable(store, bucket))
+    const tables = buckets.map((bucket) => tableOf(store, bucket))
     io.stdout(values.json === true ? `${JSON.stringify(answer)}\n` : tables.join('\n'))
     return buckets.every(isInOrder) ? 0 : 1
   },
 }
 
-function isInOrder({ lastProbe }: StoreBucketView): boolean {
-  return lastProbe?.complete === true && lastProbe.leftovers.length === 0
+function tableOf(store: string, bucket: ProbedBucket): string {
+  const { problem } = bucket
+  return problem === undefined
+    ? storeBucketTable(store, bucket)
+    : `${printable(`${store}, bucket ${bucket.bucket}: ${problem}`)}\n`
+}
+
+function isInOrder({ lastProbe, problem }: ProbedBucket): boolean {
+  return problem === undefined && lastProbe?.complete === true && lastProbe.leftovers.length === 0
 }

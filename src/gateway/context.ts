@@ -18,6 +18,7 @@ import type { EventQueue } from './event-queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LocalLimiter } from './local-limiter.ts'
+import type { Probes } from './probe/probes.ts'
 import type { StoreTruth } from './store-truth.ts'
 
 /** All that a use case may touch. Tests replace single members; nothing else is injectable. */
@@ -55,6 +56,8 @@ export interface GatewayContext {
   readonly completions: Completions
   /** Events of stores that wait to be looked after. */
   readonly events: EventQueue
+  /** Probes of stores that run in this process. */
+  readonly probes: Probes
   /** Told of what shadow limits would have refused, by tenant and policy. */
   readonly shadowLog: RareLog
   /** Told of stores that do not tell who an object is open to, by store. */

@@ -3,12 +3,14 @@ import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
 import { leaseProbe } from './probe/lease.ts'
 import { probeNow } from './probe/now.ts'
-import { GOOD_FOR_MS, isFresh, RESUMED_WITHIN_MS, readRecord } from './probe/record.ts'
+import { GOOD_FOR_MS, isFresh, keptReport, unfinishedReport } from './probe/record.ts'
 import { needsProbe, probePlacements } from './store-truth.ts'
 import { tellTroubles } from './what-is-signed.ts'
 
 const FIRST_PAUSE_MS = 5_000
 const MAX_PAUSE_MS = 300_000
+/** A probe that has not seen everything is gone on with after so long, in milliseconds. */
+const INCOMPLETE_PAUSE_MS = 900_000
 /** How often other gateways' reports are looked for, in milliseconds. */
 const REFRESH_MS = 60_000
 /** The same while another gateway probes. */
@@ -21,7 +23,8 @@ const START_WAIT_MS = 3_000
 /** What stops it, and when the first look at every store is over (or has taken too long). */
 export interface KeptTruth {
   readonly settled: Promise<void>
-  stop(): Promise<void>
+  /** Ends probes, waits until they have cleaned up behind themselves, or until `hurry`. */
+  stop(hurry?: Promise<unknown>): Promise<void>
 }
 
 /**
@@ -34,14 +37,13 @@ export function keepStoreTruth(
   context: GatewayContext,
   { startWaitMs = START_WAIT_MS, refreshMs = REFRESH_MS, otherServerMs = OTHER_SERVER_MS } = {},
 ): KeptTruth {
-  const stopping = new AbortController()
+  let stopped = false
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const work = new Set<Promise<void>>()
   const placements = probePlacements(context.storeTruth.configured)
-  const how = { signal: stopping.signal, otherServerMs }
 
   function later(restMs: number, run: () => Promise<void>): void {
-    if (stopping.signal.aborted) return
+    if (stopped) return
     const timer = setTimeout(() => {
       timers.delete(timer)
       void begin(run)
@@ -57,9 +59,9 @@ export function keepStoreTruth(
 
   /** One look, then the next one in its time. `done` is told when one is over, however it ended. */
   async function look(placement: Placement, pauseMs: number, done: () => void): Promise<void> {
-    const nextMs = await lookOnce(context, placement, how).catch((error: unknown) => {
+    const nextMs = await lookOnce(context, placement, otherServerMs).catch((error: unknown) => {
       const { store, bucket } = placement
-      if (!stopping.signal.aborted) {
+      if (!stopped) {
         context.log.warn('store.probe_failed', { store: store.name, bucket, error })
       }
       return undefined
@@ -84,10 +86,11 @@ export function keepStoreTruth(
   })
   return {
     settled: Promise.race([Promise.all(awaited.map(({ done }) => done)).then(() => {}), patience]),
-    async stop() {
-      stopping.abort()
+    async stop(hurry) {
+      stopped = true
       for (const timer of timers) clearTimeout(timer)
-      await Promise.all(work)
+      await context.probes.stop(hurry)
+      await Promise.race([Promise.all(work), hurry ?? new Promise(() => {})])
     },
   }
 }
@@ -96,24 +99,22 @@ export function keepStoreTruth(
 async function lookOnce(
   context: GatewayContext,
   placement: Placement,
-  { signal, otherServerMs }: { readonly signal: AbortSignal; readonly otherServerMs: number },
+  otherServerMs: number,
 ): Promise<number> {
   const stillCounts = (report: ProbeReport) =>
     isFresh(report, context.clock.nowMs()) && !isOutdated(context, report, otherServerMs)
-  const known = await adoptKept(context, placement)
+  const known = await newestReport(context, placement)
   if (known !== undefined && stillCounts(known)) return untilDue(context, known)
   if (placement.store.probe === 'manual') return REFRESH_MS
   const giveBack = await leaseProbe(context, placement).catch(() => noLease)
   if (giveBack === undefined) return REFRESH_SOON_MS
   try {
     // The gateway that had the lease until now may have seen it all.
-    const newest = await adoptKept(context, placement)
+    const newest = await newestReport(context, placement)
     if (newest !== undefined && stillCounts(newest)) return untilDue(context, newest)
-    const resume =
-      newest !== undefined && isCutOff(newest, context.clock.nowMs()) ? { resume: newest } : {}
-    const report = await probeNow(context, placement, { ...resume, signal })
-    tellTroubles(context, placement)
-    return report.complete ? REFRESH_MS : MAX_PAUSE_MS
+    const resume = await unfinishedReport(context, placement).catch(() => undefined)
+    const report = await probeNow(context, placement, resume === undefined ? {} : { resume })
+    return report.complete ? REFRESH_MS : INCOMPLETE_PAUSE_MS
   } finally {
     await giveBack().catch(() => {})
   }
@@ -136,41 +137,30 @@ function isOutdated(
 /** Without a state store there is nobody to share with: then each gateway looks for itself. */
 async function noLease(): Promise<void> {}
 
-/** Goes by what is kept of a store's bucket, if it is news; the last report where nobody can tell. */
-async function adoptKept(
+/** What is known of a store's bucket: what is kept, if it is news, else what this gateway has seen. */
+async function newestReport(
   context: GatewayContext,
   placement: Placement,
 ): Promise<ProbeReport | undefined> {
   const { storeTruth, log } = context
   const { store, bucket } = placement
-  try {
-    const kept = await readRecord(context, placement)
-    if (kept !== undefined) adoptNewer(context, placement, kept)
-    return kept
-  } catch (error) {
+  const own = storeTruth.reportOf(store.name, bucket)
+  const kept = await keptReport(context, placement).catch((error: unknown) => {
     log.warn('store.probe_not_read', { store: store.name, bucket, error })
-    return storeTruth.reportOf(store.name, bucket)
-  }
+    return undefined
+  })
+  if (kept === undefined || !isNewer(kept, own)) return own
+  storeTruth.adopt(kept)
+  tellTroubles(context, placement)
+  return kept
 }
 
-function adoptNewer(context: GatewayContext, placement: Placement, report: ProbeReport): void {
-  const { store, bucket } = placement
-  const adopted = context.storeTruth.reportOf(store.name, bucket)
-  const isSame =
-    adopted?.endedAt === report.endedAt &&
-    adopted.requests === report.requests &&
-    adopted.complete === report.complete
-  if (isSame) return
-  context.storeTruth.adopt(report)
-  tellTroubles(context, placement)
+/** What this gateway saw last stays, also where it could not be kept and an older one was. */
+function isNewer(kept: ProbeReport, own: ProbeReport | undefined): boolean {
+  return own === undefined || Date.parse(kept.endedAt) > Date.parse(own.endedAt)
 }
 
 function untilDue({ clock }: GatewayContext, { endedAt }: ProbeReport): number {
   const leftMs = Date.parse(endedAt) + GOOD_FOR_MS - clock.nowMs()
   return Math.min(REFRESH_MS, Math.max(0, leftMs))
-}
-
-function isCutOff({ complete, endedAt }: ProbeReport, nowMs: number): boolean {
-  const ageMs = nowMs - Date.parse(endedAt)
-  return !complete && ageMs >= 0 && ageMs < RESUMED_WITHIN_MS
 }

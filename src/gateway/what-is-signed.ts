@@ -47,7 +47,7 @@ export function whatIsSigned(
 
 /**
  * Tells the log what an operator should know of a store before callers do: buckets into which nothing can
- * be uploaded, buckets where uploads may replace each other although nobody said so, and an open copy
+ * be uploaded or from which nothing can be had, buckets where uploads may replace each other although nobody said so, and an open copy
  * hole that an override lets stand.
  */
 export function tellTroubles(
@@ -59,8 +59,13 @@ export function tellTroubles(
   for (const { bucket, ...signed } of whatIsSigned(context, placement)) {
     const refused = FORMS.map((form) => signed[form]).filter((each) => !each.signed)
     const capabilities = [...new Set(refused.map(({ capability }) => capability))]
-    if (refused.length < FORMS.length) continue
-    log.error('bucket.takes_no_uploads', { bucket, store, capabilities })
+    if (refused.length === FORMS.length) {
+      log.error('bucket.takes_no_uploads', { bucket, store, capabilities })
+    }
+    if (!signed.download.signed) {
+      const { capability } = signed.download
+      log.error('bucket.gives_no_downloads', { bucket, store, capabilities: [capability] })
+    }
   }
   for (const bucket of bucketsHere(context, placement)) {
     const [seen] = bucket.placements
@@ -88,7 +93,8 @@ function bucketsHere(
 function uploadBy(form: GrantForm, bucket: Bucket, nowMs: number): Signed {
   const [placement] = bucket.placements
   const { capabilities } = placement.store
-  const asked = { form, exactSize: true, sizeBytes: 1, overwrite: false, bindings: {}, nowMs }
+  const bindings = { encryption: bucket.upload.encryption.default !== undefined }
+  const asked = { form, exactSize: true, sizeBytes: 1, overwrite: false, bindings, nowMs }
   return verdict(
     () => assertUploadEnforceable(bucket, { placement, key: KEY }, asked),
     guaranteesOf(capabilities, {

@@ -45,11 +45,27 @@ const probe = route<Call>({
     const { bucket, full } = body as z.output<typeof probeBody>
     const store = http.req.param('store') ?? ''
     const placements = placementsOf(context, store, bucket)
-    await Promise.all(placements.map((placement) => probeNow(context, placement, { full })))
-    const buckets = placements.map((placement) => storeBucketView(context, placement))
+    const outcomes = await Promise.allSettled(
+      placements.map((placement) => probeNow(context, placement, { full })),
+    )
+    const problems = outcomes.map((outcome) =>
+      outcome.status === 'rejected' ? problemOf(outcome.reason) : undefined,
+    )
+    const [first] = problems
+    if (first !== undefined && !problems.includes(undefined)) throw first
+    const buckets = placements.map((placement, index) => ({
+      ...storeBucketView(context, placement),
+      ...(problems[index] !== undefined && { problem: problems[index].message }),
+    }))
     return Response.json({ store, buckets })
   },
 })
+
+/** Why a bucket could not be probed. Throws what is no answer to that. */
+function problemOf(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error
+  throw error
+}
 
 /** Where to probe: as configured, before anything was seen. Throws `NoSuchStore`, `InvalidRequest`. */
 function placementsOf(

@@ -108,4 +108,11 @@ export const storesSchema = z.object({
 })
 
 /** Answer of `POST /admin/v1/stores/{store}/probe`. */
-export const probedSchema = z.object({ store: z.string(), buckets: z.array(storeBucket) })
+export const probedSchema = z.object({
+  store: z.string(),
+  buckets: z.array(
+    storeBucket.extend({
+      problem: z.string().optional().describe('Why this bucket could not be probed now'),
+    }),
+  ),
+})

@@ -11,6 +11,7 @@ import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { createProbes } from '../gateway/probe/probes.ts'
 import { settleByEvent } from '../gateway/settle-by-event.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import { createStoreTruth } from '../gateway/store-truth.ts'
@@ -107,6 +108,7 @@ export async function openContext(
     accounts: createAccounts(config, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
     completions: createCompletions(),
+    probes: createProbes(),
     events,
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),

@@ -45,7 +45,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   const context = await open(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
   const truth = keepStoreTruth(context)
-  closing.defer(() => truth.stop())
+  closing.defer(() => truth.stop(signals.second))
   await truth.settled
   closing.defer(startClockWatch(context))
   closing.defer(startSweeper(context))
@@ -68,6 +68,8 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   const signal = await signals.first
   context.lifecycle.state = 'draining'
   context.log.info('gateway.draining', { signal })
+  // They clean up while others finish: what a probe writes must not outlive the process.
+  void context.probes.stop(signals.second)
   await pause(server.shutdownDelaySeconds * 1000, signals.second)
   drainEndsMs = performance.now() + drainMs
 }

@@ -100,10 +100,16 @@ async function start(options: StartOptions): Promise<Started> {
   }
 }
 
+const ADMIN = { authorization: 'Bearer Adm1n-token-for-tests-9f2c7e1b4a6d8053' }
+
+async function probeByAdmin({ gateway }: Started): Promise<Response> {
+  return gateway.admin.request('/admin/v1/stores/main/probe', { method: 'POST', headers: ADMIN })
+}
+
 /** The store as the admin API shows it. */
 async function shown({ gateway }: Started) {
   const answer = await gateway.admin.request('/admin/v1/stores', {
-    headers: { authorization: 'Bearer Adm1n-token-for-tests-9f2c7e1b4a6d8053' },
+    headers: ADMIN,
   })
   const { stores } = await answer.json()
   return stores[0]
@@ -220,16 +226,66 @@ describe('what is known of a store', () => {
     expect((await shown(two)).buckets).toEqual((await shown(one)).buckets)
   })
 
-  it('goes on where a probe was cut off: what it had concluded is not looked at again', async () => {
+  it('goes on where a probe was cut off, for an hour from its beginning', async () => {
     const state = openMemoryState()
-    await using cut = await start({ bucket, state, send: cutOffAfter(A_FEW * 3) })
-    const [seen] = (await shown(cut)).buckets
-    expect(seen.lastProbe.complete).toBe(false)
+    const nowMs = first.gateway.clock.nowMs()
+    const at = (afterMs: number) => ({ bucket, state, clock: new TestClock(nowMs + afterMs) })
+    await using cut = await start({ ...at(0), send: cutOffAfter(A_FEW * 3) })
+    const [before] = (await shown(cut)).buckets
+    expect(before.lastProbe.complete).toBe(false)
     await cut.stop()
-    await using second = await start({ bucket, state })
-    expect(second.sent()).toBeLessThan(first.sent())
-    expect((await shown(second)).buckets[0].lastProbe.complete).toBe(true)
-    expect((await shown(second)).capabilities).toEqual((await shown(first)).capabilities)
+    await using again = await start({ ...at(1_800_000), send: cutOffAfter(A_FEW * 3) })
+    const [seen] = (await shown(again)).buckets
+    expect(seen.lastProbe.complete).toBe(false)
+    expect(seen.lastProbe.startedAt).toBe(before.lastProbe.startedAt)
+    await again.stop()
+    await using late = await start(at(3_600_000))
+    expect(late.sent()).toBeGreaterThanOrEqual(first.sent() - A_FEW)
+    const [whole] = (await shown(late)).buckets
+    expect(whole.lastProbe.startedAt).not.toBe(before.lastProbe.startedAt)
+  })
+
+  it('is not what an older report says, though a newer one could not be kept', async () => {
+    const state = await stateWith()
+    const clock = new TestClock(first.gateway.clock.nowMs() + 60_000)
+    const unwritable = { ...state, put: () => Promise.reject(new Error('read-only')) }
+    await using started = await start({ bucket, state: unwritable, clock, otherServerMs: 0 })
+    expect(started.sent()).toBe(0)
+    const lying: SendRequest = (url, init) =>
+      new URL(url).searchParams.has('response-content-disposition')
+        ? Promise.resolve(new Response('hello'))
+        : fetch(url, init)
+    Object.assign(started.gateway.context, { send: lying })
+    const answer = await probeByAdmin(started)
+    expect(answer.status).toBe(200)
+    const looked = started.looked()
+    await until('two more looks', async () => started.looked() > looked + 4)
+    expect((await shown(started)).capabilities.responseOverrides).toBe('no')
+  })
+
+  it('is kept for each of two gateways with different settings, which do not probe in turns', async () => {
+    const state = await stateWith()
+    await using other = await start({ bucket, state, settings: { region: 'eu-1' } })
+    expect(other.sent()).toBeGreaterThan(A_FEW)
+    for (const settings of [{}, { region: 'eu-1' }]) {
+      await using again = await start({ bucket, state, settings })
+      expect(again.sent()).toBe(0)
+    }
+  })
+
+  it('leaves nothing of a probe that was asked for by hand when the gateway stops', async () => {
+    const empty = await createTestBucket(embeddedStore())
+    const settings = { probe: 'manual' }
+    await using started = await start({ bucket: empty, settings })
+    const asked = probeByAdmin(started)
+    await until('the middle of a probe', async () => started.sent() > A_FEW)
+    await started.stop()
+    expect([200, 503]).toContain((await asked).status)
+    const { context } = started.gateway
+    const [placement] = context.config.buckets.get('media')?.placements ?? []
+    if (placement === undefined) throw new Error('no placement')
+    const left = await context.storeClient.list(placement, { prefix: '', limit: 10 })
+    expect(left.objects).toEqual([])
   })
 
   it('is what the profile says where probing is left to the operator', async () => {

@@ -7,6 +7,7 @@ import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { createLocalLimiter } from '../../src/gateway/local-limiter.ts'
+import { createProbes } from '../../src/gateway/probe/probes.ts'
 import { createStoreTruth } from '../../src/gateway/store-truth.ts'
 import { sweep } from '../../src/gateway/sweep.ts'
 import { withDenyCache } from '../../src/ledger/deny-cache.ts'
@@ -87,6 +88,7 @@ export class SimulatedGateway {
       accounts: createAccounts(config, ledger, nodeHashing),
       localLimiter: createLocalLimiter(clock),
       completions: createCompletions(),
+      probes: createProbes(),
       events: { hasRoom: () => false, take() {}, async stop() {} },
       failOpenLog: createFailOpenLog({ clock, log: silent }),
       shadowLog: { tell() {} },

@@ -1,8 +1,8 @@
 import type { ProbeReport } from '../../stores/probe-report.ts'
 import type { Placement } from '../../stores/store.ts'
 import type { GatewayContext } from '../context.ts'
-import type { StoreTruth } from '../store-truth.ts'
-import { recordName, writeRecord } from './record.ts'
+import { tellTroubles } from '../what-is-signed.ts'
+import { keepReport, keepUnfinished } from './record.ts'
 import { probeStore } from './store.ts'
 
 export interface ProbeNowOptions {
@@ -10,52 +10,54 @@ export interface ProbeNowOptions {
   readonly full?: boolean
   /** What one that was cut off has seen. */
   readonly resume?: ProbeReport
-  /** Web origins to ask for. Default: `server.cors.origins`. */
-  readonly origins?: readonly string[]
-  /** Ends it between two requests. */
-  readonly signal?: AbortSignal
 }
 
-const underWay = new WeakMap<StoreTruth, Map<string, Promise<ProbeReport>>>()
+/** Keys that are named of what could not be removed; more help nobody. */
+const MAX_LEFTOVERS = 100
 
 /**
- * Probes a store in one bucket, keeps what was seen, and goes by it from now on. One at a time in this
- * process: who asks meanwhile gets the report of the one under way. What was seen counts also when it
- * cannot be kept. Throws `StoreUnavailable`.
+ * Probes a store in one bucket, keeps what was seen, and goes by it from now on. Who asks for the same
+ * meanwhile gets the report of the one under way. What was seen counts also when it cannot be kept.
+ * Throws `StoreUnavailable`.
  */
 export function probeNow(
   context: GatewayContext,
   placement: Placement,
   options: ProbeNowOptions = {},
 ): Promise<ProbeReport> {
-  const running = underWay.get(context.storeTruth) ?? new Map<string, Promise<ProbeReport>>()
-  underWay.set(context.storeTruth, running)
-  const name = recordName(placement)
-  const same = running.get(name)
-  if (same !== undefined) return same
-  const work = probe(context, placement, options).finally(() => running.delete(name))
-  running.set(name, work)
-  return work
+  const { store, bucket } = placement
+  const name = `${store.name}/${bucket} ${options.full === true ? 'full' : ''}`
+  return context.probes.share(name, (signal) => probe(context, placement, { ...options, signal }))
 }
 
 async function probe(
   context: GatewayContext,
   placement: Placement,
-  options: ProbeNowOptions,
+  { resume, ...options }: ProbeNowOptions & { readonly signal: AbortSignal },
 ): Promise<ProbeReport> {
   const { log, telemetry } = context
   const where = { store: placement.store.name, bucket: placement.bucket }
+  // What was concluded first is as old as its beginning, however often it is gone on with.
+  const dated = (report: ProbeReport): ProbeReport => ({
+    ...report,
+    startedAt: resume?.startedAt ?? report.startedAt,
+    leftovers: report.leftovers.slice(0, MAX_LEFTOVERS),
+  })
   try {
-    const report = await probeStore(context, context.send, placement, {
+    const seen = await probeStore(context, context.send, placement, {
       ...options,
-      onProgress: (soFar) => keep(context, placement, soFar),
+      ...(resume !== undefined && { resume }),
+      onProgress: (soFar) =>
+        orTold(context, placement, () => keepUnfinished(context, placement, dated(soFar))),
     })
+    const report = dated(seen)
     context.storeTruth.adopt(report)
-    await keep(context, placement, report)
+    await orTold(context, placement, () => keepReport(context, placement, report))
     const { requests, bytes, complete, leftovers } = report
     log.info('store.probed', { ...where, requests, bytes, complete })
     if (leftovers.length > 0) log.error('store.probe_leftovers', { ...where, keys: leftovers })
     telemetry.storeProbed({ store: where.store, outcome: complete ? 'complete' : 'incomplete' })
+    tellTroubles(context, placement)
     return report
   } catch (error) {
     telemetry.storeProbed({ store: where.store, outcome: 'failed' })
@@ -63,15 +65,14 @@ async function probe(
   }
 }
 
-async function keep(
-  context: GatewayContext,
-  placement: Placement,
-  report: ProbeReport,
+async function orTold(
+  { log }: GatewayContext,
+  { store, bucket }: Placement,
+  keep: () => Promise<void>,
 ): Promise<void> {
   try {
-    await writeRecord(context, placement, report)
+    await keep()
   } catch (error) {
-    const { store, bucket } = placement
-    context.log.warn('store.probe_not_kept', { store: store.name, bucket, error })
+    log.warn('store.probe_not_kept', { store: store.name, bucket, error })
   }
 }
