@@ -74,11 +74,17 @@ export function tellTroubles(
     }
   }
   const [seen] = bucketsHere(context, placement).map(({ placements: [first] }) => first.store)
-  if (seen === undefined || !seen.allowReadableWriteCredential) return
+  if (seen === undefined) return
   const { unsignedCopySource, writeCredentialReads } = seen.capabilities
-  if (unsignedCopySource === 'closed' || writeCredentialReads === 'no') return
-  log.warn('store.copy_hole_allowed', { store, bucket: placement.bucket })
+  if (unsignedCopySource !== 'open' || writeCredentialReads === 'no') return
+  const where = { store, bucket: placement.bucket }
+  if (seen.allowReadableWriteCredential) log.warn('store.copy_hole_allowed', where)
+  else log.error('store.copy_hole', { ...where, cure: HOW_TO_CLOSE })
 }
+
+/** For the log, as the 422 of a caller helps only the caller. */
+const HOW_TO_CLOSE =
+  'give the store a write key pair that cannot read: until then nothing but forms is signed for uploads'
 
 /** Gateway buckets whose new objects go to a place. */
 function bucketsHere(

@@ -314,6 +314,26 @@ describe('what is known of a store', () => {
   })
 })
 
+describe('what is known of a store that copies', () => {
+  it.each([
+    [false, 'store.copy_hole', 'error', 422],
+    [true, 'store.copy_hole_allowed', 'warn', 201],
+  ])('is said at each start, with the override %s', async (override, event, level, status) => {
+    await using store = await startHostileStore({ lies: ['copyOnPut'] })
+    const { endpoint, credentials } = store
+    await using started = await start({
+      store: { endpoint, region: 'us-east-1', credentials },
+      bucket: 'media-prod',
+      settings: { allowReadableWriteCredential: override },
+    })
+    expect(started.told(event)).toEqual([
+      expect.objectContaining({ level, store: 'main', bucket: 'media-prod' }),
+    ])
+    const answer = await started.gateway.call('POST', '/v1/uploads', uploadBody())
+    expect(answer.status).toBe(status)
+  })
+})
+
 describe('what is known of a store that was updated', () => {
   it.each([
     ['is looked at again once an answer names another server', 0, 'Store/2'],
