@@ -106,6 +106,20 @@ export function openTicket(
   return readTicket(reader)
 }
 
+/**
+ * Id of the key that a ticket says it was sealed by, whether it was or not; `undefined` for what is no
+ * ticket of this version. Never throws.
+ */
+export function ticketKeyId(text: string): number | undefined {
+  if (text.length > MAX_TICKET_CHARACTERS) return undefined
+  const sealed = fromBase64Url(text)
+  if (sealed === undefined || sealed.length <= MAC_BYTES) return undefined
+  const reader = new ByteReader(sealed)
+  if (reader.number() !== VERSION) return undefined
+  const id = reader.number()
+  return reader.failed ? undefined : id
+}
+
 function readTicket(reader: ByteReader): Ticket | undefined {
   const rid = reader.text(MAX_TEXT_BYTES)
   const partition = reader.number()

@@ -8,6 +8,7 @@ import {
   sealTicket,
   type Ticket,
   type TicketKey,
+  ticketKeyId,
 } from '../../src/ledger/ticket.ts'
 import { nodeHashing as hashing } from '../../src/runtime/node-hashing.ts'
 
@@ -28,6 +29,14 @@ const ticket: Ticket = {
 describe('a ticket', () => {
   it('opens at its own place as it was sealed', () => {
     expect(openTicket(keys, sealTicket(keys, ticket, place), place)).toEqual(ticket)
+  })
+
+  it('names the key that it was sealed by, also to who has not got it', () => {
+    const text = sealTicket({ hashing, keys: [keyOf(300)] }, ticket, place)
+    expect([ticketKeyId(text), openTicket(keys, text, place)]).toEqual([300, undefined])
+    for (const none of ['', 'forged', '????', toBase64Url(new Uint8Array(17)), 'A'.repeat(1_025)]) {
+      expect(ticketKeyId(none)).toBeUndefined()
+    }
   })
 
   it('any ticket of any numbers opens as it was sealed', () => {
