@@ -18,6 +18,12 @@ export interface Credit {
   readonly nowMs: number
 }
 
+/** A credit that was just recorded, or was there before. */
+export interface ReservedCredit extends Credit {
+  /** Certainly recorded by this call. */
+  readonly isNew: boolean
+}
+
 /**
  * Records that an object's bytes are to be credited to those who were charged for it, once, whoever
  * removes it and however often. Comes before the object goes, so that a crash in between forgets
@@ -27,7 +33,7 @@ export async function reserveCredit(
   context: GatewayContext,
   where: { readonly tenant: string; readonly bucket: string; readonly place: ObjectPlace },
   object: ChargedObject,
-): Promise<Credit> {
+): Promise<ReservedCredit> {
   const { placement, key } = where.place
   const { store } = placement
   const digest = creditDigest(context, where.place, object.rid)
@@ -71,7 +77,9 @@ export async function reserveCredit(
   const state = reply.code === 'EXISTS' ? reply.state : 'P'
   const reservation = { partition, rid, fingerprint, state, hold, subjects, over: 0, actual: -1 }
   const expMs = nowMs + waitMs
-  return { reservation: { ...reservation, expMs, note: command.note }, note, nowMs: reply.nowMs }
+  const isNew = reply.code === 'OK'
+  const { nowMs: atMs } = reply
+  return { reservation: { ...reservation, expMs, note: command.note }, note, nowMs: atMs, isNew }
 }
 
 /** Credits an object that is gone, when that is for good already; else the sweeper does later. */

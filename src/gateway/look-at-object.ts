@@ -1,5 +1,5 @@
 import type { Reservation } from '../ledger/port.ts'
-import type { Ticket } from '../ledger/ticket.ts'
+import { type Ticket, ticketKeyId } from '../ledger/ticket.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Placement } from '../stores/store.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
@@ -20,9 +20,10 @@ export interface OwnObject {
 
 /**
  * What a listed object is. `gone`: it has left since; `foreign`: without a ticket, or under a key that
- * Signet would not sign; `forged`: with one that was not sealed for this place.
+ * Signet would not sign; `forged`: with one that was not sealed for this place; `unverified`: with one
+ * that names a key that is not configured, so that nobody can tell.
  */
-export type ListedAs = { readonly what: 'gone' | 'foreign' | 'forged' } | OwnObject
+export type ListedAs = { readonly what: 'gone' | 'foreign' | 'forged' | 'unverified' } | OwnObject
 
 /** Looks at one object of a listing, and for its record. Throws `StoreUnavailable`, `LedgerUnavailable`. */
 export async function lookAtObject(
@@ -36,7 +37,11 @@ export async function lookAtObject(
   const head = await context.storeClient.head(place)
   if (!head.found) return { what: 'gone' }
   const ticket = ownTicket(context, place, head)
-  if (ticket === undefined) return { what: head.metadata.has(TICKET_NAME) ? 'forged' : 'foreign' }
+  const text = head.metadata.get(TICKET_NAME)
+  if (text === undefined) return { what: 'foreign' }
+  if (ticket === undefined) {
+    return { what: namesUnknownKey(context.ticketKeys, text) ? 'unverified' : 'forged' }
+  }
   const { partition, rid } = ticket
   const record = await context.ledger.find({ partition, rid })
   return { what: 'own', place, head, ticket, record }
@@ -68,6 +73,11 @@ export function countedFor(context: GatewayContext, object: OwnObject): Counted 
   const replaced = note.kind === 'upload' && record.state === 'P' ? note.replaces : undefined
   if (replaced === undefined) return undefined
   return { ...replaced, creditId: creditId(creditDigest(context, place, replaced.rid)) }
+}
+
+function namesUnknownKey(keys: GatewayContext['ticketKeys'], text: string): boolean {
+  const ids = text.split(',').map((value) => ticketKeyId(value.trim()))
+  return ids.some((id) => id !== undefined && !keys.some((key) => key.id === id))
 }
 
 // A key that Signet would not sign carries no ticket of its own.

@@ -1,5 +1,6 @@
 /**
- * What a reconciliation can find. `forged`: a ticket that was not sealed for this place. `unsettled`: an
+ * What a reconciliation can find. `forged`: a ticket that was not sealed for this place. `unverified`: one
+ * by a key that is not configured. `unsettled`: an
  * upload has arrived and counts nothing yet. `late`: it arrived after what it had reserved was released.
  * `condemned`: it came too late for any room, and is still there. `resized`: another size than was
  * settled. `lost`: the ledger does not know an upload that it cannot have forgotten yet. `gone`: settled
@@ -7,6 +8,7 @@
  */
 export type ReconcileKind =
   | 'forged'
+  | 'unverified'
   | 'unsettled'
   | 'late'
   | 'condemned'
@@ -18,8 +20,10 @@ export type ReconcileKind =
 /**
  * What became of it. `open`: it was only reported. `settled`, `rejected`: the upload has ended so.
  * `adjusted`: the total has been put right. `counted`: it is part of what a total says. `busy`: it may be
- * traffic, another run tells. `versioned`: old versions may still be there and stay charged. `unnamed`:
- * no configured tenant, user or quota has this total. `failed`: it could not be put right, see the log.
+ * traffic, another run tells. `unclear`: it may be made of what lies in a bucket that is not configured
+ * now, or of what carries a ticket by a key that is not. `versioned`: old versions may still be there and stay charged. `unnamed`:
+ * no configured tenant, user or quota has this total. `new`: the total began after some objects that it is
+ * for, and counts from then on: nothing is wrong. `failed`: it could not be put right, see the log.
  */
 export type ReconcileAction =
   | 'open'
@@ -28,8 +32,10 @@ export type ReconcileAction =
   | 'adjusted'
   | 'counted'
   | 'busy'
+  | 'unclear'
   | 'versioned'
   | 'unnamed'
+  | 'new'
   | 'failed'
 
 /** What was found at an object. */
@@ -61,13 +67,20 @@ export interface TotalFinding {
   /** What the ledger counted, and what the stores hold. */
   readonly posted: number
   readonly found: number
+  /** Of a `new` one: objects that are not counted in it. */
+  readonly objects?: number
 }
 
 export type ReconcileFinding = ObjectFinding | TotalFinding
 
 const DONE: ReadonlySet<ReconcileAction> = new Set(['settled', 'rejected', 'adjusted', 'counted'])
 
-/** Whether nothing is left to do about it. */
+/** Whether something is left to do about it. */
+export function isOpen(finding: ReconcileFinding): boolean {
+  return !isRepaired(finding) && finding.action !== 'new'
+}
+
+/** Whether it was put right, and nothing is left to do about it. */
 export function isRepaired({ action }: ReconcileFinding): boolean {
   return DONE.has(action)
 }

@@ -5,153 +5,164 @@ import type { GatewayContext } from './context.ts'
 import { reserveCredit } from './credit.ts'
 import { creditDigest, creditId } from './credit-hold.ts'
 import { lastByteMs } from './last-byte.ts'
-import { ownTicket } from './own-ticket.ts'
-import type { ObjectFinding, TotalFinding } from './reconcile-finding.ts'
-import { noteText, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { ownTicket, TICKET_NAME } from './own-ticket.ts'
+import { isListed } from './reconcile-places.ts'
+import type { ReconcileRun } from './reconcile-run.ts'
+import type { RunSums } from './reconcile-sums.ts'
+import {
+  noteText,
+  postedMsIn,
+  type UploadNote,
+  uploadNoteOf,
+  urlExpiryMs,
+} from './reservation-note.ts'
 import { placeOf } from './settle.ts'
-import { someAtATime } from './some-at-a-time.ts'
 
-/** Objects that were settled lately and have left past Signet. */
-export interface GoneObjects {
-  readonly findings: readonly ObjectFinding[]
-  /** Subjects whose totals must wait: an object may still come back, or nobody can tell. */
-  readonly waiting: ReadonlySet<string>
-  /** One of them was an object with versions, which are still there. */
-  readonly versioned: boolean
+/** A remembered upload whose object is gone or has another size: what it could be credited is not known. */
+export interface OpenCredit {
+  readonly reservation: Reservation
+  readonly note: UploadNote
+  /** Its user and its tenant: it may be in totals of both. */
+  readonly subjects: readonly string[]
+  readonly isGone: boolean
 }
 
-type Lower = Pick<TotalFinding, 'subject' | 'tenant' | 'user'>
+/** What remembered uploads say about the totals that differ. */
+export interface SettledLooks {
+  readonly credits: readonly OpenCredit[]
+  /** Subjects whose totals must wait, and for what. */
+  readonly waiting: ReadonlyMap<string, 'busy' | 'unclear' | 'versioned'>
+}
 
-const PAGE = 1_000
-/** Settled uploads that are looked for; where there are more, totals are not lowered. */
+interface LookOptions {
+  readonly partition: number
+  readonly run: Pick<ReconcileRun, 'places'>
+  readonly sums: Pick<RunSums, 'has'>
+  /** What was posted from then on was not before the run. */
+  readonly sinceMs: number
+  /** Called between looks; throws to end them. */
+  readonly goOn: () => Promise<void>
+}
+
+/** Settled uploads that are looked for; where there are more, totals are not changed. */
 const MAX_LOOKS = 10_000
 const LOOKS_AT_ONCE = 16
+/** How long one partition is looked at, in milliseconds: what is left waits. */
+const LOOKS_MS = 30_000
 const UNDATED_MS = 60_000
 
 /**
- * Finds what is remembered to have been settled and is not there, of those whose totals are about to be
- * lowered. With `repair` the one credit that each of them could bring is used up, for nothing: the total
- * itself is put right, and an event that comes late must not do it once more. Throws `StoreUnavailable`,
- * `LedgerUnavailable`.
+ * Looks for all that is remembered to have been settled for those whose totals differ, whoever is
+ * configured: what is gone, or has another size than was settled, has one credit that could still come,
+ * by an event that is late, and must come no more once a total is put right. What cannot be told makes
+ * its user and its tenant wait. Throws `StoreUnavailable`, `LedgerUnavailable`.
  */
-export async function findGone(
+export async function lookAtSettled(
   context: GatewayContext,
-  lower: readonly Lower[],
-  { partition, repair }: { readonly partition: number; readonly repair: boolean },
-): Promise<GoneObjects> {
-  const waiting = new Set<string>()
-  const findings: ObjectFinding[] = []
-  let versioned = false
-  let looks = 0
-  for (const owner of ownersOf(context, lower)) {
-    const settled = await settledBy(context, { owner: owner.subject, partition })
-    looks += settled?.length ?? MAX_LOOKS
-    if (settled === undefined || looks > MAX_LOOKS) {
-      return { findings, waiting: new Set(lower.map(({ subject }) => subject)), versioned }
-    }
-    const looked = await someAtATime(settled, LOOKS_AT_ONCE, (each) => lookFor(context, each))
-    for (const each of looked) {
-      if (each === undefined) continue
-      versioned ||= each.note.versionId !== undefined
-      if (each.mayReturn) for (const subject of [owner.subject, owner.tenant]) waiting.add(subject)
-      else findings.push(await useUp(context, each, repair))
+  differing: ReadonlySet<string>,
+  options: LookOptions,
+): Promise<SettledLooks> {
+  const credits: OpenCredit[] = []
+  const waiting = new Map<string, 'busy' | 'unclear' | 'versioned'>()
+  if (differing.size === 0) return { credits, waiting }
+  const remembered = await settledIn(context, options.partition)
+  if (remembered === undefined) {
+    return { credits, waiting: new Map([...differing].map((subject) => [subject, 'busy'])) }
+  }
+  const uploads = remembered.filter(({ subjects }) => subjects.some((each) => differing.has(each)))
+  const untilMs = context.clock.nowMs() + LOOKS_MS
+  for (let first = 0; first < uploads.length; first += LOOKS_AT_ONCE) {
+    const isLate = context.clock.nowMs() >= untilMs
+    if (!isLate) await options.goOn()
+    const some = uploads.slice(first, first + LOOKS_AT_ONCE)
+    const looks = some.map((each) => (isLate ? 'busy' : lookFor(context, each, options)))
+    for (const [at, look] of (await Promise.all(looks)).entries()) {
+      if (typeof look === 'object') credits.push(look)
+      else if (look !== 'fine') for (const each of some[at]?.subjects ?? []) waiting.set(each, look)
     }
   }
-  return { findings, waiting, versioned }
+  return { credits, waiting }
 }
 
-interface Owner {
-  readonly subject: string
-  /** Subject id of its tenant. */
-  readonly tenant: string
-}
+type Settled = Omit<OpenCredit, 'isGone'>
 
-/** Whose uploads may be in these totals: the users themselves, and all users of the tenants. */
-function ownersOf({ config, hashing, ledger }: GatewayContext, lower: readonly Lower[]): Owner[] {
-  const owners = new Map<string, Owner>()
-  for (const { tenant, user } of lower) {
-    if (tenant === undefined) continue
-    const { salt } = ledger
-    const users = user === undefined ? (config.tenants.get(tenant)?.users.keys() ?? []) : [user]
-    const ofTenant = subjectId(hashing, salt, 't', tenant, '')
-    for (const name of users) {
-      const subject = subjectId(hashing, salt, 'u', tenant, name)
-      owners.set(subject, { subject, tenant: ofTenant })
-    }
-  }
-  return [...owners.values()]
-}
-
-/** Uploads of an owner that are remembered as settled; `undefined` when there are too many to tell. */
-async function settledBy(
+/** `undefined` where the ledger cannot tell: there are too many, or one that cannot be read. */
+async function settledIn(
   context: GatewayContext,
-  { owner, partition }: { readonly owner: string; readonly partition: number },
-): Promise<readonly Reservation[] | undefined> {
-  const settled: Reservation[] = []
+  partition: number,
+): Promise<readonly Settled[] | undefined> {
+  const { hashing, ledger } = context
   try {
-    for (;;) {
-      const after = settled.at(-1)?.rid
-      const page = await context.ledger.list({
-        ...{ partition, owner, states: ['S'], ridPrefix: 'up_', limit: PAGE },
-        ...(after !== undefined && { after }),
-      })
-      settled.push(...page)
-      if (page.length < PAGE) return settled
-      if (settled.length > MAX_LOOKS) return undefined
-    }
+    const request = { partition, sinceMs: 0, settledMs: postedMsIn, limit: MAX_LOOKS }
+    const all = await ledger.recent(request)
+    if (all.length >= MAX_LOOKS) return undefined
+    return all.flatMap((reservation) => {
+      const note = reservation.state === 'S' ? uploadNoteOf(reservation) : undefined
+      if (note === undefined) return []
+      const [owner = ''] = reservation.subjects
+      const tenant = subjectId(hashing, ledger.salt, 't', note.tenant, '')
+      return [{ reservation, note, subjects: [owner, tenant] }]
+    })
   } catch (error) {
-    if (error instanceof GatewayError && error.code === 'Overloaded') return undefined
-    throw error
+    const code = error instanceof GatewayError ? error.code : undefined
+    // Also a note that this version did not write: it may be anybody's.
+    if (code !== 'Overloaded' && code !== 'InternalError') throw error
+    context.log.warn('reconcile.not_told', { partition, error })
+    return undefined
   }
 }
 
-interface Gone {
-  readonly reservation: Reservation
-  readonly note: UploadNote
-  /** Its URL may still bring it back. */
-  readonly mayReturn: boolean
-}
-
-/** `undefined` for one that is there, and for one whose credit is known: Signet has deleted it. */
 async function lookFor(
   context: GatewayContext,
-  reservation: Reservation,
-): Promise<Gone | undefined> {
-  const note = uploadNoteOf(reservation)
-  if (note === undefined || !context.config.stores.has(note.place[0])) return undefined
+  upload: Settled,
+  { run, sums, sinceMs }: LookOptions,
+): Promise<OpenCredit | 'fine' | 'busy' | 'unclear' | 'versioned'> {
+  const { reservation, note } = upload
+  // It lies where this run has not looked, and is charged.
+  if (!isListed(run.places, note)) return 'unclear'
   const place = placeOf(context, note)
   const { partition, rid } = reservation
   const credit = creditId(creditDigest(context, place, rid))
-  if ((await context.ledger.find({ partition, rid: credit })) !== undefined) return undefined
+  const known = await context.ledger.find({ partition, rid: credit })
+  // A deletion that is pending credits exactly what was counted, whenever it does.
+  if (known?.state === 'P') return sums.has(credit) ? 'fine' : 'busy'
+  if (known !== undefined && (postedMsIn(known.note) ?? sinceMs) >= sinceMs) return 'busy'
   const nowMs = context.ledgerTime.nowMs()
   const head = await context.storeClient.head({ ...place, background: true })
-  if (head.found && ownTicket(context, place, head)?.rid === rid) return undefined
+  const ticket = head.found ? ownTicket(context, place, head) : undefined
+  const isThere = ticket?.rid === rid
+  // It is there and was not listed: a store whose listings lag.
+  if (isThere && !sums.has(rid)) return 'busy'
+  if (isThere && head.found && head.sizeBytes === reservation.actual) return 'fine'
+  if (head.found && ticket === undefined && head.metadata.has(TICKET_NAME)) return 'unclear'
+  // Credited before the run by Signet, or used up by an earlier one.
+  if (known !== undefined) return 'fine'
   const storeNowMs = head.storeNowMs ?? nowMs - UNDATED_MS
-  return { reservation, note, mayReturn: storeNowMs < lastByteMs(context, reservation, note) }
+  if (storeNowMs < lastByteMs(context, reservation, note)) return 'busy'
+  if (!isThere && note.versionId !== undefined) return 'versioned'
+  return { ...upload, isGone: !isThere }
 }
 
-async function useUp(
+/**
+ * Uses a credit up, for nothing. False: somebody else has it, or it is not known, and what it is for may
+ * have been posted since the totals were read. Throws `LedgerUnavailable`.
+ */
+export async function useUp(
   context: GatewayContext,
-  { reservation, note }: Gone,
-  repair: boolean,
-): Promise<ObjectFinding> {
+  { reservation, note }: OpenCredit,
+): Promise<boolean> {
   const { partition, rid, subjects, expMs, actual } = reservation
-  const [store, bucket] = note.place
-  if (repair) {
-    const place = placeOf(context, note)
-    const nothing = { subjects: subjects.slice(0, 1), hold: [0], sizeBytes: actual }
-    const urlExpMs = urlExpiryMs(expMs, note.afterUrlMs)
-    const where = { tenant: note.tenant, bucket: note.bucket, place }
-    const credit = await reserveCredit(context, where, { rid, partition, urlExpMs, ...nothing })
-    const { fingerprint, rid: creditRid } = credit.reservation
-    await context.ledger.finish({
-      ...{ op: 'S', partition, rid: creditRid, fingerprint, subjects: nothing.subjects },
-      ...{ actualBytes: 0, storedDelta: 0, objectsDelta: 0 },
-      note: noteText({ ...credit.note, postedMs: Math.floor(context.ledgerTime.nowMs()) }),
-    })
-  }
-  return {
-    ...{ kind: 'gone', action: repair ? 'counted' : 'open', store, bucket, key: note.key },
-    ...{ uploadId: rid, recordedBytes: actual },
-  }
+  const place = placeOf(context, note)
+  const nothing = { subjects: subjects.slice(0, 1), hold: [0], sizeBytes: actual }
+  const urlExpMs = urlExpiryMs(expMs, note.afterUrlMs)
+  const where = { tenant: note.tenant, bucket: note.bucket, place }
+  const credit = await reserveCredit(context, where, { rid, partition, urlExpMs, ...nothing })
+  if (!credit.isNew) return false
+  const { fingerprint, rid: creditRid } = credit.reservation
+  const reply = await context.ledger.finish({
+    ...{ op: 'S', partition, rid: creditRid, fingerprint, subjects: nothing.subjects },
+    ...{ actualBytes: 0, storedDelta: 0, objectsDelta: 0 },
+    note: noteText({ ...credit.note, postedMs: Math.floor(context.ledgerTime.nowMs()) }),
+  })
+  return reply.code === 'OK'
 }

@@ -5,18 +5,17 @@ import type { GatewayContext } from './context.ts'
 import { inBackground } from './in-background.ts'
 import { type Counted, countedFor, lookAtObject, type OwnObject } from './look-at-object.ts'
 import type { ObjectFinding, ReconcileAction } from './reconcile-finding.ts'
-import { postedMsIn, type UploadNote, uploadNoteOf } from './reservation-note.ts'
+import type { CountedObject } from './reconcile-sums.ts'
+import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
 import { settle } from './settle.ts'
 
 /** What one object of a listing came to. */
 export interface ReconciledObject {
-  readonly what: 'gone' | 'foreign' | 'forged' | 'own'
+  readonly what: 'gone' | 'foreign' | 'forged' | 'unverified' | 'own'
   readonly finding?: ObjectFinding
   /** What the ledger counts for it afterwards. */
-  readonly counted?: Counted
+  readonly counted?: CountedObject
   readonly versioned: boolean
-  /** Its upload, when that was settled at or after a moment and is counted. */
-  readonly settledLately?: string
 }
 
 /**
@@ -35,20 +34,13 @@ const SURELY_REMEMBERED_MS = 3_600_000
 export async function reconcileObject(
   context: GatewayContext,
   placement: Placement,
-  {
-    key,
-    repair,
-    sinceMs,
-  }: { readonly key: string; readonly repair: boolean; readonly sinceMs: number },
+  { key, repair }: { readonly key: string; readonly repair: boolean },
 ): Promise<ReconciledObject> {
   const object = await lookAtObject(context, placement, key)
   const where = { store: placement.store.name, bucket: placement.bucket, key }
-  if (object.what === 'forged') {
-    return {
-      what: 'forged',
-      versioned: false,
-      finding: { kind: 'forged', action: 'open', ...where },
-    }
+  if (object.what === 'forged' || object.what === 'unverified') {
+    const { what } = object
+    return { what, versioned: false, finding: { kind: what, action: 'open', ...where } }
   }
   if (object.what !== 'own') return { what: object.what, versioned: false }
   const kind = kindOf(context, object)
@@ -67,13 +59,26 @@ export async function reconcileObject(
     what: 'own',
     versioned: head.versionId !== undefined,
     ...(finding !== undefined && { finding }),
-    ...(counted !== undefined && { counted }),
-    ...(settledSince(after.object, sinceMs) && { settledLately: ticket.rid }),
+    ...(counted !== undefined && {
+      counted: {
+        ...{ ...counted, versioned: head.versionId !== undefined },
+        ids: await idsOf(context, after.object, counted),
+      },
+    }),
   }
 }
 
-function settledSince({ record }: OwnObject, sinceMs: number): boolean {
-  return record?.state === 'S' && (postedMsIn(record.note) ?? sinceMs) >= sinceMs
+/** By these it is known later that the object was counted. */
+async function idsOf(
+  context: GatewayContext,
+  { record }: OwnObject,
+  { partition, creditId }: Counted,
+): Promise<string[]> {
+  const credit = await context.ledger.find({ partition, rid: creditId })
+  return [
+    ...(record?.state === 'S' ? [record.rid] : []),
+    ...(credit?.state === 'P' ? [creditId] : []),
+  ]
 }
 
 function kindOf(

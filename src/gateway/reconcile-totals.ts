@@ -1,11 +1,13 @@
 import { GatewayError } from '../errors.ts'
 import { adjustUsage } from './adjust-usage.ts'
 import type { GatewayContext } from './context.ts'
-import { namesOf } from './ledger-report.ts'
-import type { ReconcileAction, TotalFinding } from './reconcile-finding.ts'
-import { findGone, type GoneObjects } from './reconcile-gone.ts'
+import type { namesOf } from './ledger-report.ts'
+import type { ObjectFinding, ReconcileAction, TotalFinding } from './reconcile-finding.ts'
+import { lookAtSettled, type OpenCredit, type SettledLooks, useUp } from './reconcile-gone.ts'
+import { newTotals, quotasOf } from './reconcile-new.ts'
+import { isListed } from './reconcile-places.ts'
 import type { ReconcileRun } from './reconcile-run.ts'
-import { sumsOf } from './reconcile-sums.ts'
+import { type RunSums, sumsOf } from './reconcile-sums.ts'
 import { touchedSince } from './reconcile-touched.ts'
 import { totalName } from './stored-sums.ts'
 
@@ -21,7 +23,7 @@ const FORGETTING_MARGIN_MS = HOUR_MS / 2
 /** What a partition's totals came to. */
 export interface ReconciledTotals {
   readonly totals: readonly TotalFinding[]
-  readonly gone: GoneObjects['findings']
+  readonly gone: readonly ObjectFinding[]
 }
 
 /**
@@ -39,7 +41,8 @@ export interface ReconciledTotals {
  *    adjustment adds it, under an id of this run, subject and policy, which counts once.
  *
  * A credit for an object that is gone past Signet could still come, by a late event that carries its
- * ticket: the credits of all that was settled lately are used up before (`findGone`).
+ * ticket: the credits of all that was settled lately are looked at (`lookAtSettled`), and used up before a
+ * total that they are in is put right. A credit that somebody else has may be posted by now: that waits.
  */
 export async function reconcileTotals(
   context: GatewayContext,
@@ -48,35 +51,114 @@ export async function reconcileTotals(
     partition,
     fresh,
     requestId,
+    goOn,
+    nameOf,
   }: {
     readonly partition: number
     /** As of `AuditRequest`. */
     readonly fresh: boolean
     readonly requestId: string | undefined
+    /** Called between looks; throws to end the step. */
+    readonly goOn: () => Promise<void>
+    readonly nameOf: ReturnType<typeof namesOf>
   },
 ): Promise<ReconciledTotals> {
   const look = { partition, repair: false }
   const { totals } = await context.ledger.audit(fresh ? { ...look, fresh } : look)
-  const differing = differencesOf(totals, await sumsOf(context, run, partition))
-  if (differing.length === 0) return { totals: [], gone: [] }
-  const nameOf = namesOf(context)
-  const isBusy = await busyIn(context, run, partition, nameOf)
+  const sums = await sumsOf(context, run, partition)
+  const differing = differencesOf(totals, sums)
+  const begun = newTotals(context, { totals, sums, nameOf })
+  if (differing.length === 0) return { totals: begun, gone: [] }
+  const sinceMs = run.startedMs - BEFORE_RUN_MS
+  const isBusy = await busyIn(context, { partition, sinceMs, sums, nameOf })
   const named = differing.map((each) => ({ ...each, ...nameOf(each) }))
-  const lower = named.filter((each) => each.found < each.posted && !isBusy(each.subject))
-  const found = await findGone(context, lower, { partition, repair: run.repair })
-  const versioned = run.versioned === true || found.versioned
+  const free = new Set(named.flatMap(({ subject }) => (isBusy(subject) ? [] : [subject])))
+  const looks = await lookAtSettled(context, free, { partition, run, sums, sinceMs, goOn })
+  const mayKeep = versionedFor(context, run, sums)
+  const credits = creditsIn(context, looks)
   const findings: TotalFinding[] = []
   for (const each of named) {
-    const waits = isBusy(each.subject) || found.waiting.has(each.subject)
-    const keeps = versioned && each.found < each.posted
-    const action = waits
-      ? 'busy'
-      : keeps
-        ? 'versioned'
-        : await putRight(context, run, each, requestId)
+    await goOn()
+    const waits = isBusy(each.subject) ? 'busy' : credits.waiting.get(each.subject)
+    const lowers = each.found < each.posted
+    const action =
+      waits ??
+      (lowers && (run.unverified || run.missing !== undefined) ? 'unclear' : undefined) ??
+      (lowers && mayKeep(each) ? 'versioned' : undefined) ??
+      (isAdjustable(context, each) ? undefined : 'unnamed') ??
+      (run.repair ? undefined : 'open') ??
+      ((await credits.useUp(each.subject)) ? await putRight(context, run, each, requestId) : 'busy')
     findings.push({ kind: 'total', action, ...each })
   }
-  return { totals: findings, gone: found.findings }
+  return { totals: [...findings, ...begun], gone: credits.findings(run.repair ? 'busy' : 'open') }
+}
+
+/** Credits that are used up as far as totals are put right. */
+function creditsIn(context: GatewayContext, looks: SettledLooks) {
+  const waiting = new Map(looks.waiting)
+  const used = new Set<OpenCredit>()
+  const bySubject = new Map<string, OpenCredit[]>()
+  for (const credit of looks.credits) {
+    for (const subject of credit.subjects) {
+      bySubject.set(subject, [...(bySubject.get(subject) ?? []), credit])
+    }
+  }
+  return {
+    waiting,
+    /** Uses up all that are in a subject's totals; false: they must wait. */
+    async useUp(subject: string): Promise<boolean> {
+      for (const credit of bySubject.get(subject) ?? []) {
+        if (used.has(credit)) continue
+        if (!(await useUp(context, credit))) {
+          for (const each of credit.subjects) waiting.set(each, 'busy')
+          return false
+        }
+        used.add(credit)
+      }
+      return true
+    },
+    findings: (otherwise: ReconcileAction): ObjectFinding[] =>
+      looks.credits.flatMap((credit) => {
+        const { isGone, note, reservation } = credit
+        const [store, bucket] = note.place
+        const action = used.has(credit) ? 'counted' : otherwise
+        const of = { uploadId: reservation.rid, recordedBytes: reservation.actual }
+        return isGone ? [{ kind: 'gone', action, store, bucket, key: note.key, ...of }] : []
+      }),
+  }
+}
+
+/**
+ * Whose totals may hold old versions that nobody lists: of who has objects with versions, and of every
+ * tenant that may use a bucket which has some.
+ */
+function versionedFor(
+  { config }: GatewayContext,
+  { versioned, places }: ReconcileRun,
+  { subjects }: Pick<RunSums, 'subjects'>,
+): (total: Pick<TotalFinding, 'subject' | 'tenant'>) => boolean {
+  const listed = versioned.flatMap((at) => (places[at] === undefined ? [] : [places[at]]))
+  const buckets = [...config.buckets].filter(([, { placements }]) =>
+    placements.some(({ store, bucket, prefix }) =>
+      isListed(listed, { place: [store.name, bucket, prefix], key: '' }),
+    ),
+  )
+  const names = new Set(buckets.map(([name]) => name))
+  const tenants = new Set(
+    [...config.keys.values()].flatMap(({ tenant, permissions }) =>
+      permissions.some((each) => [...each.buckets].some((name) => names.has(name))) ? [tenant] : [],
+    ),
+  )
+  return ({ subject, tenant = '' }) =>
+    tenants.has(tenant) || (subjects.get(subject)?.versioned ?? 0) > 0
+}
+
+/** Whether a total is one that the configuration knows. */
+function isAdjustable(
+  { config }: GatewayContext,
+  total: Pick<TotalFinding, 'tenant' | 'user' | 'policy'>,
+): boolean {
+  return quotasOf(config, total).some((quota) => quota.policy === total.policy)
 }
 
 type Difference = Omit<TotalFinding, 'kind' | 'action'>
@@ -87,9 +169,9 @@ function differencesOf(
     readonly limitId: number
     readonly posted: number
   }[],
-  sums: Awaited<ReturnType<typeof sumsOf>>,
+  sums: Pick<RunSums, 'totals'>,
 ): Difference[] {
-  const left = new Map(sums)
+  const left = new Map(sums.totals)
   const all = totals.map(({ subject, limitId, posted }) => {
     const name = totalName({ subject, limitId })
     const found = left.get(name)?.amount ?? 0
@@ -105,15 +187,13 @@ function differencesOf(
 /** All are busy where the ledger cannot tell: a run that took too long, or a walk that would. */
 async function busyIn(
   context: GatewayContext,
-  { startedMs, recent = [] }: ReconcileRun,
-  partition: number,
-  nameOf: ReturnType<typeof namesOf>,
+  request: Parameters<typeof touchedSince>[1],
 ): Promise<(subject: string) => boolean> {
-  const sinceMs = startedMs - BEFORE_RUN_MS
+  const { partition, sinceMs } = request
   const rememberedMs = context.config.ledger.retentionHours * HOUR_MS - FORGETTING_MARGIN_MS
   if (context.ledgerTime.nowMs() - sinceMs > rememberedMs) return () => true
   try {
-    return await touchedSince(context, { partition, sinceMs, seen: new Set(recent), nameOf })
+    return await touchedSince(context, request)
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'Overloaded') throw error
     context.log.warn('reconcile.not_told', { partition, error })
@@ -128,7 +208,6 @@ async function putRight(
   requestId: string | undefined,
 ): Promise<ReconcileAction> {
   if (tenant === undefined || policy === undefined) return 'unnamed'
-  if (!run.repair) return 'open'
   const wanted = {
     id: `reconcile:${run.id}:${subject}:${limitId}`,
     tenant,

@@ -2,6 +2,7 @@ import type { Reservation } from '../ledger/port.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import type { GatewayContext } from './context.ts'
 import type { namesOf } from './ledger-report.ts'
+import type { RunSums } from './reconcile-sums.ts'
 import { parseNote, postedMsIn, type ReservationNote } from './reservation-note.ts'
 
 /** Whether something may have been posted to a subject lately, or is about to be. */
@@ -20,13 +21,12 @@ export async function touchedSince(
   {
     partition,
     sinceMs,
-    seen,
+    sums,
     nameOf,
   }: {
     readonly partition: number
     readonly sinceMs: number
-    /** Uploads that were found settled, and counted. */
-    readonly seen: ReadonlySet<string>
+    readonly sums: Pick<RunSums, 'has'>
     readonly nameOf: ReturnType<typeof namesOf>
   },
 ): Promise<IsTouched> {
@@ -35,12 +35,20 @@ export async function touchedSince(
   if (recent.length === MAX_RECENT) return () => true
   const touched = new Set<string>()
   for (const reservation of recent) {
-    if (reservation.state === 'S' && seen.has(reservation.rid)) continue
+    if (isCounted(reservation, sums)) continue
     const subjects = subjectsOf(context, reservation, nameOf)
     if (subjects === undefined) return () => true
     for (const subject of subjects) touched.add(subject)
   }
   return (subject) => touched.has(subject)
+}
+
+/**
+ * An upload that was found settled, and counted; and a deletion that has not come yet of what was
+ * counted, also one that its store refuses for ever: neither makes total and sum differ.
+ */
+function isCounted({ state, rid }: Reservation, sums: Pick<RunSums, 'has'>): boolean {
+  return state === (rid.startsWith('del_') ? 'P' : 'S') && sums.has(rid)
 }
 
 /** `undefined`: nobody knows whose totals it changes. */

@@ -3,12 +3,14 @@ import { GatewayError } from '../errors.ts'
 import type { Placement } from '../stores/store.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
-import { isRepaired, type ReconcileFinding } from './reconcile-finding.ts'
+import { namesOf } from './ledger-report.ts'
+import { isOpen, isRepaired, type ReconcileFinding } from './reconcile-finding.ts'
 import { type ReconciledObject, reconcileObject } from './reconcile-object.ts'
 import {
   counting,
   giveUpRun,
   type HeldRun,
+  keepRun,
   leaveRun,
   type ReconcileCounts,
   type ReconcileRun,
@@ -17,8 +19,7 @@ import {
   unfinishedRun,
 } from './reconcile-run.ts'
 import { addPage, removeSums } from './reconcile-sums.ts'
-import { BEFORE_RUN_MS, reconcileTotals } from './reconcile-totals.ts'
-import { someAtATime } from './some-at-a-time.ts'
+import { reconcileTotals } from './reconcile-totals.ts'
 import { placementsOf } from './stored-sums.ts'
 
 export interface ReconcileRequest {
@@ -30,6 +31,8 @@ export interface ReconcileRequest {
   readonly bucket?: string
   /** Of a new run: put right what can be. Default false. */
   readonly repair?: boolean
+  /** Begin a run: places of earlier ones that are not configured any more are empty for good. */
+  readonly forget?: boolean
   /** Objects of one step, 1 to 1,000. Default 500. */
   readonly limit?: number
   readonly requestId?: string
@@ -49,8 +52,6 @@ const LOOKS_AT_ONCE = 16
 /** One step goes on comparing totals for so long, in milliseconds, or until it has found so many. */
 const TOTALS_MS = 5_000
 const MAX_FINDINGS = 256
-/** Uploads that were settled lately, of which a run remembers that they are in its sums. */
-const MAX_RECENT = 2_000
 /** Reserved below every placement's prefix for what probes write. */
 const PROBES = '.signet-probe/'
 
@@ -72,11 +73,10 @@ export async function reconcile(
     step =
       held.run.stage === 'objects'
         ? await listPage(context, held, request)
-        : await compareTotals(context, held.run, request)
-    const found = { repaired: step.findings.filter(isRepaired).length }
+        : await compareTotals(context, held, request)
     const counts = counting(kindsIn(step), {
-      ...found,
-      open: step.findings.length - found.repaired,
+      repaired: step.findings.filter(isRepaired).length,
+      open: step.findings.filter(isOpen).length,
     })
     step = { ...step, run: { ...step.run, counts } }
     await leaveRun(context, held, step.run)
@@ -91,11 +91,11 @@ export async function reconcile(
 
 function chosenRun(
   context: GatewayContext,
-  { resume, bucket, repair = false }: ReconcileRequest,
+  { resume, bucket, repair = false, forget = false }: ReconcileRequest,
 ): Promise<ReconcileRun> {
   const how = { repair, ...(bucket !== undefined && { bucket }) }
-  const begin = () => startRun(context, how)
-  if (resume !== true) return begin()
+  const begin = () => startRun(context, { ...how, forget })
+  if (resume !== true || forget) return begin()
   return unfinishedRun(context, how).then((run) => run ?? begin())
 }
 
@@ -120,9 +120,10 @@ async function listPage(
     ...(run.after !== undefined && { after: run.after }),
   })
   const keys = page.objects.map(({ key }) => key).filter((key) => !key.startsWith(PROBES))
-  const objects = await lookAtAll(context, placement, { keys, request, run })
+  const objects = await lookAtAll(context, placement, { keys, request, held })
   const counted = objects.flatMap((each) => each.counted ?? [])
-  await addPage(context, held, counted)
+  await keepRun(context, held)
+  const depth = await addPage(context, held, counted)
   const number = (what: ReconciledObject['what']) =>
     objects.filter((each) => each.what === what).length
   const counts = counting(run.counts, {
@@ -130,17 +131,15 @@ async function listPage(
     counted: counted.length,
     foreign: number('foreign'),
   })
-  const versioned = run.versioned ?? (objects.some((each) => each.versioned) || undefined)
-  const lately = objects.flatMap((each) => each.settledLately ?? [])
-  const recent = [...(run.recent ?? []), ...lately].slice(0, MAX_RECENT)
+  const versioned = new Set(run.versioned)
+  if (objects.some((each) => each.versioned)) versioned.add(run.at)
   const { after: _, ...more } = run
   const at = page.next === undefined ? run.at + 1 : run.at
   const next: ReconcileRun = {
     ...more,
-    ...(versioned && { versioned }),
-    ...(recent.length > 0 && { recent }),
     ...(page.next !== undefined && { after: page.next }),
-    ...{ at, counts, pages: run.pages + 1 },
+    ...((run.unverified || number('unverified') > 0) && { unverified: true }),
+    ...{ at, counts, depth, versioned: [...versioned], pages: run.pages + 1 },
   }
   const isLast = at >= run.places.length
   return {
@@ -154,19 +153,26 @@ async function lookAtAll(
   placement: Placement,
   {
     keys,
-    run: { repair, startedMs },
+    held,
     request,
   }: {
     readonly keys: readonly string[]
-    readonly run: ReconcileRun
+    readonly held: HeldRun
     readonly request: ReconcileRequest
   },
 ): Promise<ReconciledObject[]> {
-  const sinceMs = startedMs - 2 * BEFORE_RUN_MS
-  return someAtATime(keys, LOOKS_AT_ONCE, async (key) => {
-    goOn(request)
-    return reconcileObject(context, placement, { key, repair, sinceMs })
-  })
+  const { repair } = held.run
+  const objects: ReconciledObject[] = []
+  for (let first = 0; first < keys.length; first += LOOKS_AT_ONCE) {
+    await keepRun(context, held)
+    const some = keys.slice(first, first + LOOKS_AT_ONCE)
+    const looks = some.map(async (key) => {
+      goOn(request)
+      return reconcileObject(context, placement, { key, repair })
+    })
+    objects.push(...(await Promise.all(looks)))
+  }
+  return objects
 }
 
 /** A run of one bucket has not seen what else is in a total. */
@@ -176,17 +182,23 @@ function nextStage(run: ReconcileRun): ReconcileRun {
 
 async function compareTotals(
   context: GatewayContext,
-  run: ReconcileRun,
+  held: HeldRun,
   request: ReconcileRequest,
 ): Promise<ReconcileStep> {
+  const { run } = held
+  const keep = async () => {
+    goOn(request)
+    await keepRun(context, held)
+  }
   const untilMs = context.clock.nowMs() + TOTALS_MS
+  const nameOf = namesOf(context)
   const findings: ReconcileFinding[] = []
   const { partitions } = context.ledger
   const { requestId } = request
   let { at } = run
   do {
-    goOn(request)
-    const how = { partition: at, fresh: at === run.at, requestId }
+    await keep()
+    const how = { partition: at, fresh: at === run.at, requestId, goOn: keep, nameOf }
     const { totals, gone } = await reconcileTotals(context, run, how)
     findings.push(...gone, ...totals)
     at += 1

@@ -25,22 +25,28 @@ const reconcileBody = z
       .optional()
       .describe('Only this bucket, of a new run: then stored totals are not compared'),
     repair: z.boolean().default(false).describe('Put right what can be, of a new run'),
+    forget: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Begin a run: buckets of earlier runs that are not configured now are empty for good',
+      ),
     limit: z.int().min(1).max(1_000).default(500).describe('Objects of this step'),
   })
   .prefault({})
 
 const action = z.enum([
   ...(['open', 'settled', 'rejected', 'adjusted', 'counted'] as const),
-  ...(['busy', 'versioned', 'unnamed', 'failed'] as const),
+  ...(['busy', 'unclear', 'versioned', 'unnamed', 'new', 'failed'] as const),
 ])
 
 const finding = z.object({
   kind: z.enum([
-    ...(['forged', 'unsettled', 'late', 'condemned'] as const),
+    ...(['forged', 'unverified', 'unsettled', 'late', 'condemned'] as const),
     ...(['resized', 'lost', 'gone', 'total'] as const),
   ]),
   action: action.describe(
-    '`busy`: may be traffic, another run tells; `counted`: the stored totals take care of it',
+    '`busy`: may be traffic, another run tells; `counted`: the stored totals take care of it; `new`: counts from now on',
   ),
   store: z.string().optional(),
   bucket: z.string().optional().describe("The store's own bucket"),
@@ -55,6 +61,7 @@ const finding = z.object({
   policy: z.string().optional(),
   posted: z.int().optional().describe('Of a total: what the ledger counted'),
   found: z.int().optional().describe('Of a total: what the stores hold'),
+  objects: z.int().optional().describe('Of a `new` total: objects that are not counted in it'),
 })
 
 const stepSchema = z.object({
@@ -69,6 +76,10 @@ const stepSchema = z.object({
     .object({ store: z.string(), bucket: z.string(), prefix: z.string() })
     .optional()
     .describe('What is listed next'),
+  missing: z
+    .array(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() }))
+    .optional()
+    .describe('Where earlier runs looked and this one cannot: no total is lowered meanwhile'),
   counts: z.record(z.string(), z.int()).describe('Of the run so far'),
   found: z.int().describe('Findings of this step'),
   findings: z.array(finding).describe(`The first ${MAX_LISTED} of them`),
@@ -97,8 +108,8 @@ const reconcileRoute = route<Call>({
 export type ReconcileView = ReturnType<typeof viewOf>
 
 function viewOf({ run, findings }: ReconcileStep) {
-  const { id, startedMs, stage, repair, bucket, counts } = run
-  const [store, storeBucket, prefix] = (stage === 'objects' ? run.places[run.at] : undefined) ?? []
+  const { id, startedMs, stage, repair, bucket, missing = [], counts } = run
+  const place = stage === 'objects' ? run.places[run.at] : undefined
   return {
     run: id,
     startedAt: toTimestamp(startedMs),
@@ -107,13 +118,16 @@ function viewOf({ run, findings }: ReconcileStep) {
     clean: stage === 'done' && counts.open === 0,
     repair,
     ...(bucket !== undefined && { bucket }),
-    ...(store !== undefined && {
-      place: { store, bucket: storeBucket ?? '', prefix: prefix ?? '' },
-    }),
+    ...(place !== undefined && { place: placeView(place) }),
+    ...(missing.length > 0 && { missing: missing.map(placeView) }),
     counts,
     found: findings.length,
     findings: findings.slice(0, MAX_LISTED),
   }
+}
+
+function placeView([store, bucket, prefix]: ReconcileStep['run']['places'][number]) {
+  return { store, bucket, prefix }
 }
 
 /** Routes of the admin API that compare stores and ledger. */

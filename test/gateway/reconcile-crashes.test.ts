@@ -1,8 +1,6 @@
 import { expect, it } from 'vitest'
 import type { GatewayContext } from '../../src/gateway/context.ts'
-import type { Counted } from '../../src/gateway/look-at-object.ts'
-import type { ReconcileRun } from '../../src/gateway/reconcile-run.ts'
-import { addPage, sumsOf } from '../../src/gateway/reconcile-sums.ts'
+import { addPage, type CountedObject, sumsOf } from '../../src/gateway/reconcile-sums.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import { KIND, type Ledger } from '../../src/ledger/port.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
@@ -110,24 +108,31 @@ async function runUntilItFails(
   }
 }
 
-it('counts a page once that was cut off and made again, with what it is then', async () => {
+it('counts a page once that was cut off and made again, and nothing of a call that came too late', async () => {
   const context = { state: openMemoryState() } as GatewayContext
-  const object = (subject: string, sizeBytes: number): Counted => ({
+  const object = (subject: string, sizeBytes: number): CountedObject => ({
     ...{ partition: 3, subjects: [subject], hold: [1, 77, 0, 0, KIND.stored] },
-    ...{ sizeBytes, creditId: `del_${sizeBytes}` },
+    ...{ sizeBytes, creditId: `del_${sizeBytes}`, versioned: false, ids: [`up_${sizeBytes}`] },
   })
-  const add = (pages: number, again: boolean, ...objects: Counted[]) =>
-    addPage(context, { run: { id: 'r', pages } as ReconcileRun, again }, objects)
-  await add(0, false, object('uA', 1), object('uA2', 2), object('uB', 10))
-  await add(1, false, object('uA', 100))
+  const fence = (attempt: number, ...lost: number[]) => ({ id: 'r', attempt, lost, depth: 1 })
+  const add = (run: ReturnType<typeof fence>, ...objects: CountedObject[]) =>
+    addPage(context, { run, dirty: false }, objects)
+  await add(fence(1), object('uA', 1), object('uA2', 2), object('uB', 10))
+  await add(fence(2), object('uA', 100), object('uD', 7))
   // Cut off: before the run says so, another attempt sees other objects.
-  await add(1, true, object('uB2', 200))
-  await add(2, false, object('uA', 1_000), object('uC', 5))
-  const sums = await sumsOf(context, { id: 'r', pages: 2 }, 3)
-  const amounts = [...sums.values()].map(({ subject, amount }) => [subject, amount])
-  expect(Object.fromEntries(amounts)).toEqual({ uA: 1, uA2: 2, uB: 10, uB2: 200 })
-  expect((await sumsOf(context, { id: 'r', pages: 3 }, 3)).get('uA 77')?.amount).toBe(1_001)
-  expect(await sumsOf(context, { id: 'r', pages: 3 }, 30)).toEqual(new Map())
+  await add(fence(3, 2), object('uB2', 200))
+  // The one that was cut off goes on: it may write where nobody has been, and it counts nothing.
+  await expect(add(fence(2), object('uB', 4_000))).rejects.toThrow('another call works')
+  await add(fence(2), object('uE', 4_000))
+  await add(fence(4, 2), object('uA', 1_000), object('uC', 5), object('uE', 50))
+  const sums = await sumsOf(context, fence(5, 2), 3)
+  const amounts = [...sums.totals.values()].map(({ subject, amount }) => [subject, amount])
+  const all = { uA: 1_001, uA2: 2, uB: 10, uB2: 200, uC: 5, uE: 50 }
+  expect(Object.fromEntries(amounts)).toEqual(all)
+  expect([1, 100, 200, 4_000].map((size) => sums.has(`up_${size}`))).toEqual([
+    ...[true, false, true, false],
+  ])
+  expect((await sumsOf(context, fence(5, 2), 30)).totals.size).toBe(0)
 })
 
 it('400, 503: an unknown run, one whose buckets moved, one that another call works at', async () => {
