@@ -9,10 +9,10 @@ const MAX_SHOWN = 1_000
 const DEFAULT_PAGE = 500
 const MAX_PAGE = 1_000
 
-/** `signet reconcile [FILE] [--repair] [--bucket NAME] [--fresh] [--page N] [--json] [--url URL]`. */
+/** `signet reconcile [FILE] [--repair] [--bucket NAME] [--fresh] [--forget] [--page N] [--json] [--url URL]`. */
 export const reconcileCommand: Command = {
   name: 'reconcile',
-  usage: '[FILE] [--repair] [--bucket NAME] [--fresh] [--page N] [--json] [--url URL]',
+  usage: '[FILE] [--repair] [--bucket NAME] [--fresh] [--forget] [--page N] [--json] [--url URL]',
   summary: 'compare what the stores hold with tickets and the ledger, page by page, and repair',
   help: `Lists every bucket, asks the store for each object, and compares it with its ticket and with what the
 ledger counts; then compares stored totals with the sums. A run that was interrupted is gone on with,
@@ -21,6 +21,7 @@ for a day, by any gateway and from any machine: settings must be the same.
                   certain; what may be traffic is reported as busy, and another run tells
   --bucket NAME   only this bucket of the configuration; then totals are not compared
   --fresh         begin anew, whatever was left unfinished
+  --forget        begin anew; buckets of earlier runs that are not configured now are empty for good
   --page N        objects of one call, 1 to ${MAX_PAGE}; default ${DEFAULT_PAGE}
   --json          print one JSON object at the end, and progress to stderr
   --url URL       origin of the admin API; default: server.admin of FILE
@@ -33,6 +34,7 @@ something is left open, or nobody answers: then the same command goes on.
       options: {
         repair: { type: 'boolean' },
         fresh: { type: 'boolean' },
+        forget: { type: 'boolean' },
         bucket: { type: 'string' },
         page: { type: 'string' },
         json: { type: 'boolean' },
@@ -46,6 +48,7 @@ something is left open, or nobody answers: then the same command goes on.
     const begin = {
       resume: values.fresh !== true,
       repair: values.repair === true,
+      ...(values.forget === true && { forget: true }),
       ...(values.bucket !== undefined && { bucket: values.bucket }),
     }
     const ended = await runToEnd(target, { begin, limit }, io)

@@ -61,6 +61,52 @@ it('1: says that a run is not lost when the gateway fails, and goes on with it',
   expect(goneOn.stderr.match(/ next: main /g) ?? []).toHaveLength(0)
 })
 
+it('goes on with a bucket’s own run after a stop, beside one of all buckets', async () => {
+  for (const key of ['a', 'b', 'c']) await world.upload(key, 10)
+  await world.rest()
+  await world.lose('c')
+  const { lifecycle, storeClient } = world.context
+  let left = 1
+  const list: typeof storeClient.list = (...asked) => {
+    left -= 1
+    // As when the gateway is told to stop in the middle of the second page.
+    if (left < 0) Object.assign(world.context, { lifecycle: { ...lifecycle, state: 'draining' } })
+    return storeClient.list(...asked)
+  }
+  Object.assign(world.context, { storeClient: { ...storeClient, list } })
+  const cut = await run('--bucket', 'media', '--page', '1')
+  expect([cut.code, cut.stdout]).toEqual([1, ''])
+  expect(cut.stderr).toContain('it was stopped in the middle of a step')
+  Object.assign(world.context, { storeClient, lifecycle })
+  const whole = await run('--json', '--page', '2')
+  expect(JSON.parse(whole.stdout)).toMatchObject({ counts: { objects: 2, total: 3 } })
+  const goneOn = await run('--bucket', 'media', '--json', '--page', '1')
+  expect(goneOn.code).toBe(0)
+  const report = JSON.parse(goneOn.stdout) as ReconcileView
+  expect(report).toMatchObject({ bucket: 'media', counts: { objects: 2, total: 0 } })
+  expect(report.run).not.toBe((JSON.parse(whole.stdout) as ReconcileView).run)
+  // The first page was behind it, and totals are not compared.
+  expect(goneOn.stderr.match(/ next: /g) ?? []).toHaveLength(0)
+})
+
+it('1: says what a run could not look at, until it is to be forgotten', async () => {
+  await world.upload('a', 10)
+  await world.context.state.put({
+    name: 'reconcile-places/all',
+    value: JSON.stringify([['main', 'left', 'x/']]),
+  })
+  await world.rest()
+  await world.lose('a')
+  world.clock.advance(3 * 86_400_000)
+  const told = await run('--repair')
+  expect(told.code).toBe(1)
+  expect(told.stdout).toContain('Not configured any more: main left/x/.')
+  expect(told.stdout).toMatch(/acme {2,}tenant-stored {2,}10 {2,}0 {2,}unclear/)
+  const forgotten = await run('--repair', '--forget')
+  expect(forgotten).toMatchObject({ code: 0, stdout: expect.stringContaining('adjusted') })
+  expect(await world.totals()).toEqual([0, 0, 0])
+})
+
 it('2: a page must be 1 to 1,000 objects', async () => {
   for (const page of ['0', '1001', '1.5', 'x']) {
     expect(await run('--page', page)).toMatchObject({
