@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { StoreEvent } from '../stores/events/store-event.ts'
+import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
-import { PROBE_PREFIX } from './probe/run.ts'
 
 /** Why an event is about nothing of ours. */
 export type NotOurs = 'foreign-bucket' | 'foreign-key' | 'invalid-key' | 'probe'
@@ -37,7 +37,7 @@ export function placesOfEvent(
       const key = keyOf(text.slice(placement.prefix.length))
       return key === undefined ? [] : [{ placement, key }]
     })
-    const ours = found.find(({ key }) => !key.text.startsWith(PROBE_PREFIX))
+    const ours = found.find(({ key }) => !isReservedKey(key.text))
     if (ours !== undefined) places.push(ours)
     else if (found.length > 0) notOurs = 'probe'
   }

@@ -7,6 +7,7 @@ import {
   preflight,
   type ShownAnswer,
 } from '../stores/preflight.ts'
+import { PROBE_PREFIX } from '../stores/reserved-keys.ts'
 import type { Placement } from '../stores/store.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
@@ -46,7 +47,7 @@ const AT_ONCE = 8
 /** Stands for every origin; reserved, so that no rule names it by chance (RFC 2606). */
 const NOBODY = 'https://signet.invalid'
 /** Nothing is ever written there. */
-const KEY = ObjectKey.parse('.signet-probe/cors')
+const KEY = ObjectKey.parse(`${PROBE_PREFIX}cors`)
 
 /**
  * Asks a store what a browser would ask, for everything that pages of some origins do with grants. Where

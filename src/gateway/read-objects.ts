@@ -4,6 +4,7 @@ import { hasControl, ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize, readablePrefixes } from '../policy/authorize.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { placeNew } from '../stores/place-object.ts'
+import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { HeadResult, ListedObject } from '../stores/store-client.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
@@ -49,7 +50,8 @@ export interface ObjectPage {
 
 /**
  * Lists what the caller may list below `prefix`. A prefix above the caller's own shows the caller's
- * own part of it, one permitted prefix after the other; one beside it is `AccessDenied`.
+ * own part of it, one permitted prefix after the other; one beside it is `AccessDenied`. What a probe
+ * has written is not shown.
  */
 export async function listObjects(
   context: GatewayContext,
@@ -73,7 +75,7 @@ export async function listObjects(
   })
   const next = nextPosition(position.prefix, page.next, prefixes.length)
   return {
-    objects: page.objects,
+    objects: page.objects.filter(({ key }) => !isReservedKey(placement.prefix + key)),
     ...(next !== undefined && { nextCursor: sealCursor(context, scope, JSON.stringify(next)) }),
   }
 }

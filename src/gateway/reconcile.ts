@@ -1,5 +1,6 @@
 import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
+import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { Placement } from '../stores/store.ts'
 import { recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
@@ -52,8 +53,6 @@ const LOOKS_AT_ONCE = 16
 /** One step goes on comparing totals for so long, in milliseconds, or until it has found so many. */
 const TOTALS_MS = 5_000
 const MAX_FINDINGS = 256
-/** Reserved below every placement's prefix for what probes write. */
-const PROBES = '.signet-probe/'
 
 /**
  * One step of comparing stores and ledger: a page of a listing, or some stored totals once all pages are
@@ -119,7 +118,7 @@ async function listPage(
     background: true,
     ...(run.after !== undefined && { after: run.after }),
   })
-  const keys = page.objects.map(({ key }) => key).filter((key) => !key.startsWith(PROBES))
+  const keys = page.objects.map(({ key }) => key).filter((key) => !isReservedKey(key))
   const objects = await lookAtAll(context, placement, { keys, request, held })
   const counted = objects.flatMap((each) => each.counted ?? [])
   await keepRun(context, held)

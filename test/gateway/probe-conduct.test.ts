@@ -135,7 +135,7 @@ describe('a probe', () => {
     expect([cut.complete, requests < 100]).toEqual([false, true])
   })
 
-  it('removes what one that was cut off an hour ago has left, and nothing younger', async () => {
+  it('removes what one that was cut off an hour ago has left, and nothing younger or else', async () => {
     const later =
       (hours: number): Send =>
       async (url, init) => {
@@ -144,16 +144,19 @@ describe('a probe', () => {
         const date = new Date(Date.now() + hours * 3_600_000 - 60_000).toUTCString()
         return new Response(null, { headers: { ...Object.fromEntries(answer.headers), date } })
       }
-    for (const [hours, isLeft] of [
-      [1, true],
-      [1.1, false],
+    const own = '0123456789abcdef/1'
+    for (const [hours, name, isLeft] of [
+      [1, own, true],
+      [1.1, own, false],
+      [1.1, 'holiday.jpg', true],
+      [1.1, '0123456789abcdefg/1', true],
     ] as const) {
       await using probed = await gatewayOn(store, { send: later(hours) })
-      const object = `${store.endpoint}/${probed.placement.bucket}/.signet-probe/old/1`
+      const object = `${store.endpoint}/${probed.placement.bucket}/.signet-probe/${name}`
       await storeClient(store).fetch(object, { method: 'PUT', body: 'left' })
       await probed.report({ resume: report })
       const { status } = await storeClient(store).fetch(object, { method: 'HEAD' })
-      expect([hours, status]).toEqual([hours, isLeft ? 200 : 404])
+      expect([hours, name, status]).toEqual([hours, name, isLeft ? 200 : 404])
     }
   })
 

@@ -106,6 +106,7 @@ describe.each(realStores())('reading on $kind', (store) => {
     await withObjects(['a', 'b', 'c'])
     await gateway.putDirectly('acme/bob/secret', 1)
     await gateway.putDirectly('acme/shared/s', 1)
+    await gateway.putDirectly('acme/alice/.signet-probe/reserved', 1)
     const keys: string[] = []
     let cursor: string | undefined
     let pages = 0

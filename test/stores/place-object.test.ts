@@ -21,6 +21,21 @@ describe('placing an object', () => {
     )
   })
 
+  it('refuses what a probe would remove: a reserved segment, also one that the prefix completes', () => {
+    const of = (prefix: string, text: string) => () =>
+      placeNew(exampleBucket({ placements: [examplePlacement({ prefix })] }), ObjectKey.parse(text))
+    for (const [prefix, text] of [
+      ['', '.signet-probe/holiday.jpg'],
+      ['', 'eu/.signet-probe/holiday.jpg'],
+      ['', '.signet-probe'],
+      ['eu/.signet-', 'probe/holiday.jpg'],
+    ] as const) {
+      const refused = { code: 'InvalidKey', message: expect.stringContaining('reserved') }
+      expect(of(prefix, text), text).toThrow(expect.objectContaining(refused))
+    }
+    expect(of('', '.signet-probes/a.signet-probe')).not.toThrow()
+  })
+
   it('finds a recorded place again', () => {
     const store = exampleStore({ name: 'old' })
     const known = { stores: new Map([['old', store]]), buckets: new Map() }

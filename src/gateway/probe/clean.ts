@@ -1,13 +1,16 @@
 import { ObjectKey } from '../../object-key.ts'
 import { parseUploadsAnswer } from '../../stores/multipart-answer.ts'
 import { readCapped } from '../../stores/read-capped.ts'
+import { PROBE_PREFIX } from '../../stores/reserved-keys.ts'
 import { parseVersionsAnswer } from '../../stores/versions-answer.ts'
 import { someAtATime } from '../some-at-a-time.ts'
 import { answerOf, isOfStore, isTaken } from './answer.ts'
-import { PROBE_PREFIX, ProbeRun } from './run.ts'
+import { ProbeRun } from './run.ts'
 
 /** What an earlier probe left is nobody's any more after that long: no probe takes an hour. */
 const ABANDONED_MS = 3_600_000
+/** As `ProbeRun.newKey` makes them. Others below the prefix may be older than what keeps them away. */
+const A_PROBES_KEY = /^\.signet-probe\/[0-9a-f]{16}\/[0-9]/
 /** Pages of each listing; the next probe has the rest. */
 const MAX_PAGES = 5
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
@@ -32,7 +35,7 @@ export async function cleanUp(probed: ProbeRun, clockOffsetSeconds = 0): Promise
   const run = new ProbeRun({ ...probed.options, signal: undefined })
   const untilMs = run.context.clock.nowMs() + clockOffsetSeconds * 1000 - ABANDONED_MS
   const isOurs = (key: string, atMs: number) =>
-    key.startsWith(probed.folder) || (key.startsWith(PROBE_PREFIX) && atMs < untilMs)
+    key.startsWith(probed.folder) || (A_PROBES_KEY.test(key) && atMs < untilMs)
   const failed = new Set<string>()
   const each = async <Item extends { readonly key: string }>(
     items: readonly Item[],

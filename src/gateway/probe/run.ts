@@ -9,6 +9,7 @@ import {
   type WhichEndpoint,
 } from '../../stores/object-url.ts'
 import { readCapped } from '../../stores/read-capped.ts'
+import { PROBE_PREFIX } from '../../stores/reserved-keys.ts'
 import type { Placement } from '../../stores/store.ts'
 import type { HeadResult, ObjectPlace } from '../../stores/store-client.ts'
 import type { GatewayContext } from '../context.ts'
@@ -24,8 +25,6 @@ export type ProbeContext = Pick<
   'clock' | 'config' | 'hashing' | 'log' | 'presigner' | 'random' | 'storeClient'
 >
 
-/** Reserved below every placement's prefix: what is found there is the probe's. */
-export const PROBE_PREFIX = '.signet-probe/'
 const LIFETIME_SECONDS = 60
 /** Of answers that are read: an ACL, tags, an error. */
 const MAX_READ_BYTES = 64 * 1024
