@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signedAnew } from '../../src/gateway/probe/expiry.ts'
 import { ProbeSender, type Send } from '../../src/gateway/probe/sender.ts'
+import { createLogger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
+import { createStoreHealth } from '../../src/stores/store-health.ts'
 import { allowOrigins } from '../support/stores/bucket-cors.ts'
 import {
   APP_ORIGIN,
@@ -11,6 +13,7 @@ import {
   keepVersions,
   storeClient,
 } from '../support/stores/stores-under-test.ts'
+import { TestClock } from '../support/test-clock.ts'
 import { gatewayOn } from './probe-fixture.ts'
 import { withoutSteps } from './probed-store.ts'
 
@@ -158,6 +161,39 @@ describe('a probe', () => {
       const { status } = await storeClient(store).fetch(object, { method: 'HEAD' })
       expect([hours, name, status]).toEqual([hours, name, isLeft ? 200 : 404])
     }
+  })
+
+  it('makes its calls in the background, and tells what is left where no turn comes', async () => {
+    const clock = new TestClock(Date.now())
+    const health = createStoreHealth({ clock, log: createLogger({ write() {}, clock }) })
+    const visit = (background: boolean) =>
+      health.visit(probed.placement.store, { background, patienceMs: 1 })
+    let isHeld = false
+    const send: Send = async (url, init) => {
+      if (init.body === 'hello!' && !isHeld) {
+        isHeld = true
+        await Promise.all([visit(false), visit(false)])
+      }
+      return fetch(url, init)
+    }
+    const inBackground = new Set<boolean>()
+    const ownCalls: Send = async (url, init) => {
+      const isRoom = await visit(true).then(
+        (free) => {
+          free.ended({ failed: false })
+          return true
+        },
+        () => false,
+      )
+      inBackground.add(!isRoom)
+      return fetch(url, init)
+    }
+    const settings = { maxConcurrentCalls: 2, timeoutMs: 100 }
+    await using probed = await gatewayOn(store, { send, ownCalls, health, settings })
+    const cut = await probed.report({ resume: withoutSteps(report, [5]) })
+    expect([...inBackground]).toEqual([true])
+    expect([cut.complete, told(cut, '27 cleaned')]).toEqual([false, 'no'])
+    expect(cut.leftovers).toContainEqual(expect.stringMatching(/^\.signet-probe\/[0-9a-f]{16}\/1$/))
   })
 
   it('tells what could not be removed', async () => {

@@ -1,6 +1,7 @@
 import type { Send } from '../../src/gateway/probe/sender.ts'
 import { type ProbeOptions, probeStore } from '../../src/gateway/probe/store.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
+import type { StoreHealth } from '../../src/stores/store-health.ts'
 import { createTestBucket, type StoreUnderTest } from '../support/stores/stores-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway } from '../support/test-gateway.ts'
@@ -17,6 +18,8 @@ export interface ProbedOptions {
   readonly send?: Send
   /** Carries the gateway's own calls. Default: `send`'s default. */
   readonly ownCalls?: Send
+  /** Lets the gateway's own calls wait for each other. Default: all are made at once. */
+  readonly health?: StoreHealth
 }
 
 /** A gateway whose only store is a real one of which nothing is known beforehand. */
@@ -26,6 +29,8 @@ export async function gatewayOn(real: StoreUnderTest, options: ProbedOptions = {
     capabilities = {},
     send = fetch,
     settings = {},
+    ownCalls,
+    health,
   } = options
   const bucket = await createTestBucket(real)
   const clock = new TestClock(Date.now())
@@ -33,8 +38,14 @@ export async function gatewayOn(real: StoreUnderTest, options: ProbedOptions = {
     clock,
     store: { endpoint: real.endpoint, region: real.region, credentials, capabilities, ...settings },
     bucket: { placements: [{ store: 'main', bucket }] },
-    ...(options.ownCalls !== undefined && {
-      overrides: { storeClient: createStoreClient({ fetch: options.ownCalls, clock }) },
+    ...((ownCalls !== undefined || health !== undefined) && {
+      overrides: {
+        storeClient: createStoreClient({
+          fetch: ownCalls ?? fetch,
+          clock,
+          ...(health && { health }),
+        }),
+      },
     }),
   })
   const [placement] = [...gateway.context.config.buckets.values()].map(

@@ -15,7 +15,6 @@ const A_PROBES_KEY = /^\.signet-probe\/[0-9a-f]{16}\/[0-9]/
 const MAX_PAGES = 5
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
 const PAGE_KEYS = 1_000
-const AT_ONCE = 8
 
 /** What is left of a probe in its store. */
 export interface Cleaned {
@@ -41,7 +40,7 @@ export async function cleanUp(probed: ProbeRun, clockOffsetSeconds = 0): Promise
     items: readonly Item[],
     work: (item: Item) => Promise<unknown>,
   ) => {
-    await someAtATime(items, AT_ONCE, async (item) => {
+    await someAtATime(items, run.atOnce, async (item) => {
       if ((await unlessRefused(() => work(item))) === undefined) failed.add(item.key)
     })
   }
@@ -63,7 +62,7 @@ export async function cleanUp(probed: ProbeRun, clockOffsetSeconds = 0): Promise
   const uploads = (await ours(listUploads)) ?? []
   if (objects === undefined)
     return { leftovers: [...failed].sort(byText), looked: false, requests: run.sender.requests }
-  const there = await someAtATime(objects, AT_ONCE, async ({ key }) =>
+  const there = await someAtATime(objects, run.atOnce, async ({ key }) =>
     // A listing may be late in this direction too; of a version, nothing but the listing tells.
     probed.versioned || (await unlessRefused(() => isThere(run, key))) !== false ? [key] : [],
   )

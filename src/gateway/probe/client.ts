@@ -15,13 +15,14 @@ export type ProbeClient = Pick<
 
 /**
  * The same client within the bounds of a probe: every call is counted, and repeated once when it got no
- * usable answer. One that was repeated may have been done twice.
+ * usable answer. One that was repeated may have been done twice. Nobody waits for them.
  */
 export function boundedClient(client: ProbeClient, sender: ProbeSender): ProbeClient {
   return {
     head: (place, versionId) => sender.own(() => client.head(place, versionId)),
     remove: (place) => sender.own(() => client.remove(place)),
-    list: (placement, request) => sender.own(() => client.list(placement, request)),
+    list: (placement, request) =>
+      sender.own(() => client.list(placement, { ...request, background: true })),
     createMultipart: (place, headers) => sender.own(() => client.createMultipart(place, headers)),
     listParts: (place, uploadId) => sender.own(() => client.listParts(place, uploadId)),
     completeMultipart: (place, request) =>

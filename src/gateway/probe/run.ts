@@ -26,6 +26,7 @@ export type ProbeContext = Pick<
 >
 
 const LIFETIME_SECONDS = 60
+const AT_ONCE = 8
 /** Of answers that are read: an ACL, tags, an error. */
 const MAX_READ_BYTES = 64 * 1024
 
@@ -75,6 +76,11 @@ export class ProbeRun {
     this.folder = `${PROBE_PREFIX}${toHex(context.random(8))}/`
   }
 
+  /** Looks and calls at a time: a probe must not be what a store, or our own row of calls, is busy with. */
+  get atOnce(): number {
+    return Math.max(1, Math.min(AT_ONCE, Math.floor(this.placement.store.maxConcurrentCalls / 2)))
+  }
+
   get context(): ProbeContext {
     return this.options.context
   }
@@ -90,7 +96,7 @@ export class ProbeRun {
   }
 
   place(key: string): ObjectPlace {
-    return { placement: this.placement, key: ObjectKey.parse(key) }
+    return { placement: this.placement, key: ObjectKey.parse(key), background: true }
   }
 
   async head(key: string): Promise<HeadResult> {

@@ -92,6 +92,9 @@ export class ProbeSender {
       this.#silences = 0
       return result
     } catch (error) {
+      // Our own row was too long, which says nothing of the store.
+      if (error instanceof GatewayError && error.code === 'Overloaded')
+        throw this.#unavailable({ reason: 'no turn came' })
       this.#silences = isSettled(error) ? 0 : this.#silences + 1
       throw error
     }

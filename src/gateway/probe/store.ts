@@ -22,9 +22,6 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal
 }
 
-/** Looks under way at a time: a probe must not be what a store is busy with. */
-const AT_ONCE = 8
-
 /**
  * Looks at what a store really keeps, by URLs, parts and forms like those that callers get, turned
  * against it: the 27 steps of `providers.md` section 3, with the real credentials, below a reserved
@@ -83,7 +80,7 @@ async function lookAtAll(
     }
   }
   // All of them end before the cleaning up begins, whatever becomes of one.
-  const workers = Array.from({ length: AT_ONCE }, () =>
+  const workers = Array.from({ length: run.atOnce }, () =>
     worker().catch((error: unknown) => {
       failure ??= error
       waiting.length = 0
