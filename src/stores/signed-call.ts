@@ -6,6 +6,7 @@ import { toAmzDate } from './amz-date.ts'
 import { storeTime } from './head-answer.ts'
 import type { StoreLocation } from './object-url.ts'
 import { readCapped } from './read-capped.ts'
+import { serverName } from './server-name.ts'
 import { createSigningKeys, type SigningKeysOf } from './signing-keys.ts'
 import type { Store } from './store.ts'
 import type { StoreHealth } from './store-health.ts'
@@ -84,7 +85,7 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
     // Nobody reads what comes after the head of a HEAD, whatever it is.
     const body = watchedBody(method === 'HEAD' ? null : response.body, { signal, onEnd })
     if (call.accepts(response)) {
-      visit?.named(response.headers.get('server') ?? '')
+      visit?.named(serverName(response.headers) ?? '')
       return withBody(response, body)
     }
     throw unavailable(call, {

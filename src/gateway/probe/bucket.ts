@@ -1,3 +1,4 @@
+import { serverName } from '../../stores/server-name.ts'
 import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './answer.ts'
 import { finding, type Looked, together, trait, verdict } from './look.ts'
 import { FIVE } from './request.ts'
@@ -12,7 +13,6 @@ export interface Greeting {
 
 /** A name that no store has as its own. */
 const OTHER_REGION = 'signet-probe-1'
-const MAX_SERVER_CHARACTERS = 200
 
 /**
  * Step 1, the first request: a HEAD of the bucket, for what stands on its answer. Whether it is allowed
@@ -34,7 +34,7 @@ export async function greet(run: ProbeRun): Promise<Looked & { readonly greeting
   const seen = `HEAD bucket: ${response.status}`
   const bucket = finding(1, 'bucket', { value: response.ok ? 'yes' : 'no', seen })
   const dateMs = Date.parse(response.headers.get('date') ?? '')
-  const server = response.headers.get('server')?.slice(0, MAX_SERVER_CHARACTERS)
+  const server = serverName(response.headers)
   const known = server === undefined ? [] : [finding(1, 'server', { value: server, seen })]
   if (Number.isNaN(dateMs)) {
     return { ...together(bucket, ...known), greeting: server === undefined ? {} : { server } }
