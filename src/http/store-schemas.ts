@@ -17,6 +17,7 @@ const finding = z.object({
   name: z.string().describe('Capability, trait or other fact'),
   value: z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))]),
   seen: z.string().describe('Requests and answers in a few words'),
+  attempts: z.int().optional().describe('How often nothing could be concluded; 2 is enough'),
 })
 
 const capabilities = z.record(z.string(), z.unknown()).describe('What it enforces, by capability')

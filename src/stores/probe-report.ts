@@ -11,6 +11,8 @@ export interface ProbeFinding {
   readonly value: string | number | boolean | readonly (string | number)[]
   /** Requests and answers in a few words: `6 bytes for 5: 403 SignatureDoesNotMatch`. No URL. */
   readonly seen: string
+  /** How often nothing could be concluded, though the store did answer; absent where it was. */
+  readonly attempts?: number
 }
 
 /** Everything that one probe of a store's bucket has seen. JSON as it is. */
@@ -28,7 +30,10 @@ export interface ProbeReport {
   readonly requests: number
   /** Bytes that were sent as bodies. */
   readonly bytes: number
-  /** Every step came to an end; else what is missing is looked at by the next probe. */
+  /**
+   * Every step came to an end: it was concluded, or two probes in a row could not; what that would have
+   * told stays `unknown`. Else what is missing is looked at by the next probe.
+   */
   readonly complete: boolean
   /** By step. */
   readonly findings: readonly ProbeFinding[]

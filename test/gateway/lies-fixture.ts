@@ -73,14 +73,15 @@ export async function openLyingStore(options: LyingOptions = {}): Promise<LyingS
     async probe(lying = {}, resume) {
       // Another store by its name, so that what the last one has shown is forgotten.
       round += 1
-      store.become({ clock, server: `Hostile/${round}`, ...lying })
+      const server = `Hostile/${round}`
+      store.become({ clock, server, ...lying })
       const [placement] = gateway.context.config.buckets.get('media')?.placements ?? []
       if (placement === undefined) throw new Error('no placement')
       const configured = gateway.context.storeTruth.configured.stores.get('main')
       const unknown = { ...placement, store: configured ?? placement.store }
       return probeStore(gateway.context, fetch, unknown, {
         origins: [ALLOWED_ORIGIN],
-        ...(resume !== undefined && { resume }),
+        ...(resume !== undefined && { resume: { ...resume, server } }),
       })
     },
     async [Symbol.asyncDispose]() {

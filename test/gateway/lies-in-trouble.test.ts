@@ -34,6 +34,7 @@ const isForm: Asks = ({ method, key }) => method === 'POST' && key === ''
 const begins: Asks = ({ method, target }) => method === 'POST' && /\?uploads/.test(target)
 const completes: Asks = ({ method, target }) => method === 'POST' && /\?uploadId/.test(target)
 const puts: Asks = ({ method, target }) => method === 'PUT' && !target.includes('uploadId')
+const lists: Asks = ({ method, target }) => method === 'GET' && target.includes('list-type')
 const isLonger: Asks = (request) => puts(request) && request.headers['content-length'] === '6'
 
 const problem = (status: number, code = 'Odd'): Answer => ({
@@ -122,6 +123,21 @@ const TROUBLE: Readonly<Record<string, Trouble>> = {
     },
     unclear: true,
   },
+  'answers six bytes for five with 429': {
+    store: { intercept: answering(isLonger, problem(429, 'SlowDown')) },
+    found: { signedLength: 'unknown' },
+    refused: {
+      ...refusals([...PUTS, ...Object.keys(PARTS)], 'signedLength'),
+      auto: '201 POST exact typed',
+    },
+    unclear: true,
+  },
+  'lets nobody list': {
+    store: { intercept: answering(lists, problem(403, 'AccessDenied')) },
+    looks: ['keys'],
+    found: { cleaned: 'unknown' },
+    refused: {},
+  },
   'completes without a word': {
     store: { intercept: answering(completes, { status: 200 }) },
     found: { multipart: 'unknown', writeOnceMultipart: 'unknown', multipartTagging: 'unknown' },
@@ -173,6 +189,34 @@ describe('a store that', () => {
     expect(await outcomesOf(lying, ['put', 'parts'])).toEqual(
       refusals(['put', 'parts'], 'unsignedCopySource'),
     )
+  })
+
+  it('answers one step with 500 each time: the second probe that resumes is the last', async () => {
+    const trouble = { intercept: answering(isLonger, problem(500)) }
+    const first = await lying.probe(trouble, without(honest, ['signedLength']))
+    const away = { intercept: answering(puts, problem(503), 100) }
+    await expect(lying.probe(away, first)).rejects.toMatchObject({ code: 'StoreUnavailable' })
+    const second = await lying.probe(trouble, first)
+    expect([first.complete, second.complete]).toEqual([false, true])
+    expect([toldBy(second).signedLength, second.capabilities.signedLength]).toEqual([
+      'unknown',
+      undefined,
+    ])
+    expect(toldBy(await lying.probe({}, second))).toEqual(toldBy(honest))
+  })
+
+  it('refuses the credential from the middle on: nothing of it counts', async () => {
+    let uploads = 0
+    const intercept = (request: Received) => {
+      if (puts(request)) uploads += 1
+      return puts(request) && uploads > 1 ? problem(403, 'ExpiredToken') : undefined
+    }
+    const names = ['signedLength', 'writeOnce']
+    const report = await lying.probe({ intercept }, without(honest, names))
+    const { signedLength, writeOnce } = toldBy(report)
+    expect([report.complete, signedLength, writeOnce]).toEqual([false, 'unknown', 'unknown'])
+    expect(Object.keys(report.capabilities)).not.toEqual(expect.arrayContaining(names))
+    expect(report.capabilities.signedType).toBe('yes')
   })
 
   it('lists nothing: no odd key is signed, and what was written is removed', async () => {

@@ -50,6 +50,13 @@ describe('a probe', () => {
     expect(again.findings.map(({ name }) => name)).toEqual(report.findings.map(({ name }) => name))
   })
 
+  it('believes nothing that was seen of another server', async () => {
+    await using probed = await gatewayOn(store)
+    const capabilities = { ...report.capabilities, signedLength: 'no' } as const
+    const seen = await probed.report({ resume: { ...report, capabilities, server: 'Other/1' } })
+    expect(seen.capabilities).toEqual(report.capabilities)
+  })
+
   it('tells all that is known so far after each step, and that it is not all', async () => {
     await using probed = await gatewayOn(store)
     const reports: ProbeReport[] = []

@@ -13,9 +13,17 @@ export function isTaken({ status }: { readonly status: number }): boolean {
   return status >= 200 && status < 300
 }
 
-/** The store would not do it, and said so. A 500 is neither: nobody knows what it left behind. */
+/**
+ * The store would not do it, and said so. A silence is neither: nobody knows what a 500 left behind, nor
+ * what would have been said to a request that was one too many.
+ */
 export function isRefused({ status }: { readonly status: number }): boolean {
-  return (status >= 400 && status < 500) || status === 501
+  return status >= 400 && !isSilence(status)
+}
+
+/** Says nothing of what was asked: too late (408), too many (429), or the store is in trouble. */
+export function isSilence(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && status !== 501)
 }
 
 /** Reads what an answer says, and nothing else of it. */
@@ -40,7 +48,7 @@ export function isSettled(error: unknown): boolean {
   if (!(error instanceof GatewayError)) return true
   if (error.code !== 'StoreUnavailable') return true
   const { status, reason } = error.details.facts ?? {}
-  if (typeof status === 'number') return status < 500 || status === 501
+  if (typeof status === 'number') return !isSilence(status)
   return typeof reason === 'string' && reason.startsWith('Cannot read ')
 }
 

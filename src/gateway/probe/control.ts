@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts'
-import { isOfStore, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import { isOfStore, isSettled, isTaken, textOfAnswer, textOfError } from './answer.ts'
 import type { Greeting } from './bucket.ts'
 import {
   allOf,
@@ -35,6 +35,20 @@ export async function probeControl(run: ProbeRun, greeting: Greeting): Promise<L
   const { sessionToken } = run.placement.store.credentials.write
   if (sessionToken !== undefined) looks.push(finding(26, 'sessionToken', presignPut))
   return together(...looks, ...(await probePublicEndpoint(run)))
+}
+
+/**
+ * Whether the control still works: a credential may end in the middle, and then every attack is refused.
+ * `unknown` where there is no answer.
+ */
+export async function repeatControl(run: ProbeRun): Promise<Verdict> {
+  try {
+    const { presignPut, metadata } = await control(run)
+    return allOf(presignPut, metadata)
+  } catch (error) {
+    if (!isOfStore(error)) throw error
+    return { value: isSettled(error) ? 'no' : 'unknown', seen: textOfError(error) }
+  }
 }
 
 async function control(

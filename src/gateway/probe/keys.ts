@@ -1,7 +1,8 @@
 import { MAX_KEY_BYTES } from '../../object-key.ts'
 import { placedKey } from '../../stores/object-url.ts'
-import { isTaken, textOfAnswer } from './answer.ts'
+import { isOfStore, isTaken, textOfAnswer } from './answer.ts'
 import type { Looked } from './look.ts'
+import { FIVE } from './request.ts'
 import type { ProbeRun } from './run.ts'
 
 /** A kind of keys that servers are known to lose: what they hold, and how to write one. */
@@ -35,7 +36,8 @@ const ODD_KEYS: readonly OddKey[] = [
 ]
 
 /**
- * Step 21: keys of odd but legal characters, each by PUT, HEAD and LIST: the same bytes must come back.
+ * Step 21: keys of odd but legal characters, each by PUT, HEAD and LIST, or GET where listing is denied:
+ * the same bytes must come back.
  * What is broken is told by the part that makes it so; lengths are findings only.
  */
 export async function probeKeys(run: ProbeRun): Promise<Looked> {
@@ -79,11 +81,32 @@ async function failureOf(run: ProbeRun, odd: OddKey): Promise<string | undefined
   if (!isTaken(answer)) return textOfAnswer(answer)
   const head = await run.head(key)
   if (!head.found) return `${answer.status}, not there`
-  const { placement } = run
-  const { objects } = await run.storeClient.list(placement, { prefix: folder, limit: 10 })
-  const listed = objects.map((object) => object.key)
-  for (const name of listed) run.written.add(name)
+  const listed = await namesIn(run, folder)
+  if (listed === undefined) return (await isReadable(run, key)) ? undefined : 'cannot be read'
   return listed.includes(key) ? undefined : 'listed under another name'
+}
+
+/** Names below a folder of the probe's; undefined where the credential may not list. */
+async function namesIn(run: ProbeRun, folder: string): Promise<readonly string[] | undefined> {
+  try {
+    const request = { prefix: folder, limit: 10 }
+    const { objects } = await run.storeClient.list(run.placement, request)
+    const names = objects.map(({ key }) => key)
+    for (const name of names) run.written.add(name)
+    return names
+  } catch (error) {
+    if (!isOfStore(error) || !isDenied(error.details.facts?.status)) throw error
+    return undefined
+  }
+}
+
+function isDenied(status: unknown): boolean {
+  return status === 401 || status === 403
+}
+
+async function isReadable(run: ProbeRun, key: string): Promise<boolean> {
+  const got = await run.read({ method: 'GET', key })
+  return isTaken(got) && got.text === FIVE
 }
 
 function longKey(room: number, segment: number): string {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts'
-import { isSettled } from './answer.ts'
+import { isSettled, isSilence } from './answer.ts'
 
 /** Sends a request to a store; the runtime's `fetch`. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>
@@ -36,7 +36,7 @@ export interface Patience {
 
 /**
  * Carries the requests of a probe, and counts them. One without a usable answer (none at all within the
- * time, or a 5xx but 501) is repeated once, and then throws `StoreUnavailable`, as everything does when
+ * time, 408, 429, or a 5xx but 501) is repeated once, and then throws `StoreUnavailable`, as everything does when
  * a limit is reached or the probe is to end.
  */
 export class ProbeSender {
@@ -132,11 +132,6 @@ export class ProbeSender {
       facts: { store: this.#options.store, ...facts },
     })
   }
-}
-
-/** Nobody knows what such an answer left behind. */
-function isSilence(status: number): boolean {
-  return status >= 500 && status !== 501
 }
 
 function sizeOfBody(body: RequestInit['body']): number {
