@@ -1,3 +1,4 @@
+import type { Answer, Received } from '../support/hostile-store/call.ts'
 import type { HostileOptions } from '../support/hostile-store/hostile-store.ts'
 import type { Lie } from '../support/hostile-store/lies.ts'
 
@@ -18,6 +19,11 @@ const NO_FORMS = { postPolicy: 'no', postStrict: 'no', formHeaders: undefined }
 
 /** Signed with every upload, so that nobody can add others of their kind. */
 const PINS = { 'x-amz-acl': 'private', 'x-amz-storage-class': 'STANDARD' }
+
+function refusingEmptyParts({ method, pairs, headers }: Received): Answer | undefined {
+  const isPart = method === 'PUT' && pairs.some(([name]) => name === 'partNumber')
+  return isPart && headers['content-length'] === '0' ? { status: 400 } : undefined
+}
 
 /** One line a lie, or what one lie makes of another. */
 export const LIE_TABLE: readonly LieLine[] = [
@@ -73,6 +79,12 @@ export const LIE_TABLE: readonly LieLine[] = [
   { lies: ['copyOnPut', 'saysNo'], found: { unsignedCopySource: 'open' } },
   { lies: ['copyOnPart'], found: { unsignedCopySource: 'open' } },
   { lies: ['copyOnPart', 'saysNo'], found: { unsignedCopySource: 'open' } },
+  {
+    lies: ['copyOnPart'],
+    store: { intercept: refusingEmptyParts },
+    found: { unsignedCopySource: 'open' },
+    alone: true,
+  },
   { lies: ['copyByUnderscores'], found: { unsignedCopySource: 'open' } },
   { lies: ['copyByUnderscoresOnPart'], found: { unsignedCopySource: 'open' } },
   { lies: ['copyOnPut', 'unsignedDropped'], found: {}, looks: ['unsignedCopySource'] },

@@ -22,7 +22,7 @@ export async function probeCopies(run: ProbeRun): Promise<Looked> {
   await run.write({ key: marker, signed: MARKER })
   const sources = copySourcesOf(run, marker)
   const byPut = await judge(sources.flatMap((source) => putsOf(run, source)))
-  const byPart = await judge(sources.map((source) => partOf(run, source)))
+  const byPart = await judge(sources.flatMap((source) => partsOf(run, source)))
   const hole = worseOf(byPut, byPart)
   const reads = await readsMarker(run, marker)
   return together(
@@ -76,23 +76,34 @@ function putsOf(run: ProbeRun, source: Spelling): readonly Attack[] {
   }))
 }
 
-/** With an empty body: with any other, some stores wait until they give up. */
-function partOf(run: ProbeRun, source: Spelling): Attack {
+/**
+ * Without a body first: where that copies, the other would only make some stores wait for more until they
+ * give up. With one as well, for a store may refuse empty parts and copy by those that are granted.
+ */
+function partsOf(run: ProbeRun, source: Spelling): readonly Attack[] {
   const [name = ''] = Object.keys(source)
-  return {
-    label: `part with ${name}`,
+  return ['', FIVE].map((signed) => ({
+    label: `part of ${signed.length} bytes with ${name}`,
     strike: async () => {
       const key = run.newKey()
       const uploadId = await begun(run, key)
       if (uploadId === undefined) return { held: true, seen: 'takes no parts' }
-      const answer = await putPart(run, { key, uploadId, signed: '', unsigned: source })
       // Whatever was said of it: completing takes what is listed.
-      const sizes = await sizesOf(run, { key, uploadId })
-      if (sizes === undefined) return { held: true, seen: 'lists no parts' }
-      const copied = sizes.includes(MARKER.length)
-      return { held: !copied, seen: `${textOfAnswer(answer)}, ${copied ? 'copied' : 'not copied'}` }
+      const isCopied = async () => {
+        const sizes = await sizesOf(run, { key, uploadId })
+        return sizes?.includes(MARKER.length)
+      }
+      let seen = 'no answer'
+      try {
+        seen = textOfAnswer(await putPart(run, { key, uploadId, signed, unsigned: source }))
+      } catch (error) {
+        if (!isOfStore(error) || (await isCopied()) !== true) throw error
+      }
+      const copied = await isCopied()
+      if (copied === undefined) return { held: true, seen: 'lists no parts' }
+      return { held: !copied, seen: `${seen}, ${copied ? 'copied' : 'not copied'}` }
     },
-  }
+  }))
 }
 
 /** Undefined where the store begins no multipart uploads: then no part is ever signed. */
