@@ -58,9 +58,9 @@ export const LIE_TABLE: readonly LieLine[] = [
   { lies: ['expiryMissing'], found: { expiresMissing: 'taken' } },
   { lies: ['futureRefused'], found: { futureSkewSeconds: 0 } },
   { lies: ['futureUnchecked'], found: { futureSkewSeconds: 'unchecked' } },
-  { lies: ['duplicateExpires'], found: { duplicateParameters: 'yes' } },
-  { lies: ['duplicateOverride'], found: { duplicateParameters: 'yes' } },
-  { lies: ['overrideAdded'], found: { duplicateParameters: 'yes' } },
+  { lies: ['duplicateExpires'], found: { duplicateParameters: 'yes', expiry: 'no' } },
+  { lies: ['duplicateOverride'], found: { duplicateParameters: 'yes', responseOverrides: 'no' } },
+  { lies: ['overrideAdded'], found: { duplicateParameters: 'yes', responseOverrides: 'no' } },
 
   // What a PUT binds.
   { lies: ['lengthMore'], found: { signedLength: 'no' } },
@@ -199,7 +199,8 @@ export const LIE_TABLE: readonly LieLine[] = [
     lies: ['overridesDropped'],
     found: { responseOverrides: 'no', extendedFilename: 'no', responseType: 'no' },
   },
-  { lies: ['overridesTypeDropped'], found: { responseType: 'no' } },
+  // Hides whether a type that came twice is honoured.
+  { lies: ['overridesTypeDropped'], found: { responseType: 'no' }, alone: true },
   { lies: ['tagsDropped'], found: { tagging: 'no', multipartTagging: 'no' } },
   { lies: ['tagsRefused'], found: { tagging: 'no', multipartTagging: 'no' } },
   { lies: ['tagsHidden'], found: {}, looks: ['tagging', 'multipartTagging'] },

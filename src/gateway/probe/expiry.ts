@@ -3,6 +3,7 @@ import { toHex } from '../../hashing.ts'
 import type { StoreCredential } from '../../stores/store.ts'
 import type { StoreTraits } from '../../stores/traits.ts'
 import { isTaken, textOfAnswer } from './answer.ts'
+import { secondExpiry } from './duplicates.ts'
 import {
   type Attack,
   allOf,
@@ -26,7 +27,7 @@ const LOWER_MAX_SECONDS = [604_800, 86_400, 3_600]
 /** How far ahead a URL is dated, in seconds: a day stands for no check at all. */
 const AHEAD_SECONDS = [60, 840, 86_400]
 
-/** Step 18: URLs that have expired, that live too long, and that say nothing of it. */
+/** Step 18: URLs that have expired, also where they say twice how long they live, that live too long, and that say nothing of it. */
 export async function probeExpiry(run: ProbeRun): Promise<Looked> {
   const longAgo = {
     signedAtMs: run.context.clock.nowMs() - EXPIRED_AGO_MS,
@@ -40,7 +41,7 @@ export async function probeExpiry(run: ProbeRun): Promise<Looked> {
   })
   const expired = allOf(
     await run.judgeUnwritten(unwritten, [run.attack('PUT', { key: unwritten, ...longAgo })]),
-    await judge([get('GET', longAgo)]),
+    await judge([get('GET', longAgo), ...secondExpiry(run, key)]),
   )
   const { maxExpiresSeconds } = run.placement.store.capabilities
   const most = Math.max(maxExpiresSeconds, USUAL_MAX_SECONDS)

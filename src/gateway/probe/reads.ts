@@ -1,5 +1,15 @@
 import { type Answer, answerOf, isRefused, isTaken, textOfAnswer } from './answer.ts'
-import { type Attack, capability, finding, judge, type Looked, together, verdict } from './look.ts'
+import { secondType } from './duplicates.ts'
+import {
+  type Attack,
+  allOf,
+  capability,
+  finding,
+  judge,
+  type Looked,
+  together,
+  verdict,
+} from './look.ts'
 import { FIVE, OTHER_FIVE } from './request.ts'
 import type { ProbeRun } from './run.ts'
 
@@ -57,7 +67,7 @@ async function isUnchanged(run: ProbeRun, key: string): Promise<boolean> {
 const DISPOSITION = 'attachment; filename="a b.txt"'
 const EXTENDED = `attachment; filename="a_.txt"; filename*=UTF-8''a%C3%A9.txt`
 
-/** Step 22: the name under which a download is saved, and its type. */
+/** Step 22: the name under which a download is saved, and its type; and that nobody can have another. */
 export async function probeOverrides(run: ProbeRun): Promise<Looked> {
   const key = await run.example()
   const echoes = async (parameter: string, header: string, value: string) => {
@@ -70,8 +80,9 @@ export async function probeOverrides(run: ProbeRun): Promise<Looked> {
   const name = await echoes('response-content-disposition', 'content-disposition', DISPOSITION)
   const long = await echoes('response-content-disposition', 'content-disposition', EXTENDED)
   const type = await echoes('response-content-type', 'content-type', 'application/x-probe')
+  const bound = await judge(secondType(run, key))
   return together(
-    capability(22, 'responseOverrides', verdict(name.same, name.seen)),
+    capability(22, 'responseOverrides', allOf(verdict(name.same, name.seen), bound)),
     finding(22, 'extendedFilename', verdict(long.same, long.seen)),
     finding(22, 'responseType', verdict(type.same, type.seen)),
   )
@@ -80,35 +91,4 @@ export async function probeOverrides(run: ProbeRun): Promise<Looked> {
 function textOfEcho(answer: Answer, same: boolean): string {
   if (!isTaken(answer)) return textOfAnswer(answer)
   return `${answer.status}, ${same ? 'echoed' : 'not echoed'}`
-}
-
-/** Step 20: a name that comes twice must not change what was signed. 500 for it is no harm. */
-export async function probeDuplicates(run: ProbeRun): Promise<Looked> {
-  const key = await run.example()
-  const longAgo = { signedAtMs: run.context.clock.nowMs() - 600_000, expiresInSeconds: 60 }
-  const query = new Map([['response-content-type', 'text/plain']])
-  const strike = async (
-    request: { readonly query?: ReadonlyMap<string, string> } & Partial<typeof longAgo>,
-    pair: string,
-    place: 'before' | 'behind',
-  ) => {
-    const url = (signed: string) =>
-      place === 'behind' ? `${signed}&${pair}` : signed.replace('?', `?${pair}&`)
-    const response = await run.ask({ method: 'GET', key, ...request }, { url, takes500: true })
-    const answer = await answerOf(response)
-    const html = response.headers.get('content-type')?.startsWith('text/html') === true
-    const honoured = isTaken(answer) && (html || request.signedAtMs !== undefined)
-    return { held: !honoured, seen: textOfAnswer(answer) }
-  }
-  const both = (label: string, request: Parameters<typeof strike>[0], pair: string): Attack[] => [
-    { label: `${label} behind`, strike: () => strike(request, pair, 'behind') },
-    { label: `${label} before`, strike: () => strike(request, pair, 'before') },
-  ]
-  const { value, seen } = await judge([
-    ...both('second expiry', longAgo, 'X-Amz-Expires=604800'),
-    ...both('second response-content-type', { query }, 'response-content-type=text%2Fhtml'),
-    ...both('response-content-type more', {}, 'response-content-type=text%2Fhtml'),
-  ])
-  const honoured = value === 'unknown' ? value : value === 'yes' ? 'no' : 'yes'
-  return finding(20, 'duplicateParameters', { value: honoured, seen })
 }
