@@ -271,7 +271,11 @@ describe('a write credential that cannot read', () => {
       { lies: ['copyOnPut', 'copyOnPart'] },
       without(honest, ['unsignedCopySource']),
     )
-    expect(changes(toldBy(honest), toldBy(report))).toEqual({ writeCredentialReads: 'no' })
+    expect(changes(toldBy(honest), toldBy(report))).toEqual({
+      writeCredentialReads: 'no',
+      unsignedCopySource: 'guarded',
+    })
+    expect(report.capabilities.unsignedCopySource).toBeUndefined()
     guarded.gateway.context.storeTruth.adopt(report)
     expect(await outcomesOf(guarded, ['put', 'parts'])).toEqual({
       put: '201 PUT exact typed once',

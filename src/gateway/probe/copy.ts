@@ -23,24 +23,27 @@ export async function probeCopies(run: ProbeRun): Promise<Looked> {
   const sources = copySourcesOf(run, marker)
   const byPut = await judge(sources.flatMap((source) => putsOf(run, source)))
   const byPart = await judge(sources.flatMap((source) => partsOf(run, source)))
-  const hole = worseOf(byPut, byPart)
   const reads = await readsMarker(run, marker)
+  const hole = worseOf(reads, byPut, byPart)
   return together(
-    finding(7, 'unsignedCopySource', closedOrOpen(byPut)),
-    finding(8, 'unsignedCopySource', closedOrOpen(byPart)),
+    finding(7, 'unsignedCopySource', closedOrOpen(byPut, reads)),
+    finding(8, 'unsignedCopySource', closedOrOpen(byPart, reads)),
     { findings: [], ...(hole !== undefined && { capabilities: { unsignedCopySource: hole } }) },
     // What was copied was read, whatever a GET says.
     capability(9, 'writeCredentialReads', hole === 'open' ? { ...reads, value: 'yes' } : reads),
   )
 }
 
-function worseOf(...verdicts: readonly Verdict[]): 'closed' | 'open' | undefined {
+function worseOf(reads: Verdict, ...verdicts: readonly Verdict[]): 'closed' | 'open' | undefined {
   if (verdicts.some(({ value }) => value === 'no')) return 'open'
-  return verdicts.every(({ value }) => value === 'yes') ? 'closed' : undefined
+  const isClosed = verdicts.every((each) => closedOrOpen(each, reads).value === 'closed')
+  return isClosed ? 'closed' : undefined
 }
 
-function closedOrOpen({ value, seen }: Verdict) {
-  const words = { yes: 'closed', no: 'open', unknown: 'unknown' } as const
+/** What the signer cannot read it cannot copy, whatever the store makes of the header: `guarded`. */
+function closedOrOpen({ value, seen }: Verdict, reads: Verdict) {
+  const held = { yes: 'closed', no: 'guarded', unknown: 'unknown' } as const
+  const words = { yes: held[reads.value], no: 'open', unknown: 'unknown' } as const
   return { value: words[value], seen }
 }
 
