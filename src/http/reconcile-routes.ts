@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
-import { type ReconcileStep, reconcile } from '../gateway/reconcile.ts'
+import { type ReconcileStep, reconcile } from '../gateway/reconcile/reconcile.ts'
 import { type Call, type Route, route } from './route.ts'
 
 /** Findings of one answer; `found` counts all. */

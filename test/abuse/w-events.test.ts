@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createEventQueue, type EventQueue } from '../../src/gateway/event-queue.ts'
-import { settleByEvent } from '../../src/gateway/settle-by-event.ts'
+import { createEventQueue, type EventQueue } from '../../src/gateway/events/queue.ts'
+import { settleByEvent } from '../../src/gateway/events/settle-by-event.ts'
 import type { AppContext } from '../../src/http/app-context.ts'
 import { createEventPorts } from '../../src/runtime/event-ports.ts'
 import {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { GatewayContext } from '../../src/gateway/context.ts'
-import { addPage, type CountedObject, sumsOf } from '../../src/gateway/reconcile-sums.ts'
+import { addPage, type CountedObject, sumsOf } from '../../src/gateway/reconcile/sums.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import { KIND, type Ledger } from '../../src/ledger/port.ts'
 import { openMemoryState } from '../../src/state/memory.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { GatewayContext } from '../../src/gateway/context.ts'
-import { type EventHint, settleByEvent } from '../../src/gateway/settle-by-event.ts'
+import { type EventHint, settleByEvent } from '../../src/gateway/events/settle-by-event.ts'
 import { stateOf } from '../support/expect-refused.ts'
 import { embeddedStore, storeClient } from '../support/stores/stores-under-test.ts'
 import { type GatewayForEvents, gatewayForEvents } from './gateway-for-events.ts'

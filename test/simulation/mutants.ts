@@ -1,6 +1,6 @@
 import type { GatewayContext } from '../../src/gateway/context.ts'
+import { settleByEvent } from '../../src/gateway/events/settle-by-event.ts'
 import { noteText, parseNote } from '../../src/gateway/reservation-note.ts'
-import { settleByEvent } from '../../src/gateway/settle-by-event.ts'
 import { decideAdmit } from '../../src/ledger/decide-admit.ts'
 import { decideFinish } from '../../src/ledger/decide-finish.ts'
 import type { LedgerState } from '../../src/ledger/decision.ts'

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../src/errors.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
-import { type EventHint, settleByEvent } from '../../src/gateway/settle-by-event.ts'
+import { type EventHint, settleByEvent } from '../../src/gateway/events/settle-by-event.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { StoredObject, StoreWatch } from './simulated-store.ts'

@@ -1,5 +1,5 @@
-import { GatewayError } from '../errors.ts'
-import type { Logger } from '../log.ts'
+import { GatewayError } from '../../errors.ts'
+import type { Logger } from '../../log.ts'
 import type { EventHint, EventOutcome } from './settle-by-event.ts'
 
 /** The events of one store that wait to be looked after. */

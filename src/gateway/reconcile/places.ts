@@ -1,6 +1,6 @@
-import type { GatewayContext } from './context.ts'
-import type { ReconcileRun } from './reconcile-run.ts'
-import { overtaken } from './reconcile-sums.ts'
+import type { GatewayContext } from '../context.ts'
+import type { ReconcileRun } from './run.ts'
+import { overtaken } from './sums.ts'
 
 type Places = ReconcileRun['places']
 

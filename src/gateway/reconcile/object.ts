@@ -1,13 +1,13 @@
-import { GatewayError } from '../errors.ts'
-import type { Reservation } from '../ledger/port.ts'
-import type { Placement } from '../stores/store.ts'
-import type { GatewayContext } from './context.ts'
-import { inBackground } from './in-background.ts'
-import { type Counted, countedFor, lookAtObject, type OwnObject } from './look-at-object.ts'
-import type { ObjectFinding, ReconcileAction } from './reconcile-finding.ts'
-import type { CountedObject } from './reconcile-sums.ts'
-import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
-import { settle } from './settle.ts'
+import { GatewayError } from '../../errors.ts'
+import type { Reservation } from '../../ledger/port.ts'
+import type { Placement } from '../../stores/store.ts'
+import type { GatewayContext } from '../context.ts'
+import { inBackground } from '../in-background.ts'
+import { type Counted, countedFor, lookAtObject, type OwnObject } from '../look-at-object.ts'
+import { type UploadNote, uploadNoteOf } from '../reservation-note.ts'
+import { settle } from '../settle.ts'
+import type { ObjectFinding, ReconcileAction } from './finding.ts'
+import type { CountedObject } from './sums.ts'
 
 /** What one object of a listing came to. */
 export interface ReconciledObject {

@@ -1,12 +1,12 @@
-import type { Config } from '../config/config.ts'
-import { subjectId } from '../ledger/subject-id.ts'
-import { limitId } from '../limits/limit-id.ts'
-import type { Quota } from '../limits/plan.ts'
-import type { GatewayContext } from './context.ts'
-import type { namesOf } from './ledger-report.ts'
-import type { TotalFinding } from './reconcile-finding.ts'
-import type { RunSums } from './reconcile-sums.ts'
-import { totalName } from './stored-sums.ts'
+import type { Config } from '../../config/config.ts'
+import { subjectId } from '../../ledger/subject-id.ts'
+import { limitId } from '../../limits/limit-id.ts'
+import type { Quota } from '../../limits/plan.ts'
+import type { GatewayContext } from '../context.ts'
+import type { namesOf } from '../ledger-report.ts'
+import { totalName } from '../stored-sums.ts'
+import type { TotalFinding } from './finding.ts'
+import type { RunSums } from './sums.ts'
 
 /** Of one partition: with one of them an operator knows of the limit. */
 const MAX_NEW = 100

@@ -1,12 +1,13 @@
-import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import { isReservedKey } from '../stores/reserved-keys.ts'
-import type { Placement } from '../stores/store.ts'
-import { recordOrLog } from './audit-events.ts'
-import type { GatewayContext } from './context.ts'
-import { namesOf } from './ledger-report.ts'
-import { isOpen, isRepaired, type ReconcileFinding } from './reconcile-finding.ts'
-import { type ReconciledObject, reconcileObject } from './reconcile-object.ts'
+import { toTimestamp } from '../../clock.ts'
+import { GatewayError } from '../../errors.ts'
+import { isReservedKey } from '../../stores/reserved-keys.ts'
+import type { Placement } from '../../stores/store.ts'
+import { recordOrLog } from '../audit-events.ts'
+import type { GatewayContext } from '../context.ts'
+import { namesOf } from '../ledger-report.ts'
+import { placementsOf } from '../stored-sums.ts'
+import { isOpen, isRepaired, type ReconcileFinding } from './finding.ts'
+import { type ReconciledObject, reconcileObject } from './object.ts'
 import {
   counting,
   giveUpRun,
@@ -18,10 +19,9 @@ import {
   startRun,
   takeRun,
   unfinishedRun,
-} from './reconcile-run.ts'
-import { addPage, removeSums } from './reconcile-sums.ts'
-import { reconcileTotals } from './reconcile-totals.ts'
-import { placementsOf } from './stored-sums.ts'
+} from './run.ts'
+import { addPage, removeSums } from './sums.ts'
+import { reconcileTotals } from './totals.ts'
 
 export interface ReconcileRequest {
   /** The run to go on with; without one a run is begun. */

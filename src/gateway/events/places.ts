@@ -1,8 +1,8 @@
-import type { Config } from '../config/config.ts'
-import { ObjectKey } from '../object-key.ts'
-import type { StoreEvent } from '../stores/events/store-event.ts'
-import { isReservedKey } from '../stores/reserved-keys.ts'
-import type { ObjectPlace } from '../stores/store-client.ts'
+import type { Config } from '../../config/config.ts'
+import { ObjectKey } from '../../object-key.ts'
+import type { StoreEvent } from '../../stores/events/store-event.ts'
+import { isReservedKey } from '../../stores/reserved-keys.ts'
+import type { ObjectPlace } from '../../stores/store-client.ts'
 
 /** Why an event is about nothing of ours. */
 export type NotOurs = 'foreign-bucket' | 'foreign-key' | 'invalid-key' | 'probe'

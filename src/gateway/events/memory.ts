@@ -1,4 +1,4 @@
-import type { StoreEvent } from '../stores/events/store-event.ts'
+import type { StoreEvent } from '../../stores/events/store-event.ts'
 
 /** What was delivered before, as far as this process remembers. */
 export interface EventMemory {

@@ -1,11 +1,11 @@
-import { GatewayError } from '../errors.ts'
-import { KIND as COUNTS } from '../ledger/port.ts'
-import { MAX_DOCUMENT_BYTES, type StateDocument } from '../state/port.ts'
-import type { GatewayContext } from './context.ts'
-import type { Counted } from './look-at-object.ts'
-import type { HeldRun, ReconcileRun } from './reconcile-run.ts'
-import { someAtATime } from './some-at-a-time.ts'
-import { type StoredSum, totalName } from './stored-sums.ts'
+import { GatewayError } from '../../errors.ts'
+import { KIND as COUNTS } from '../../ledger/port.ts'
+import { MAX_DOCUMENT_BYTES, type StateDocument } from '../../state/port.ts'
+import type { GatewayContext } from '../context.ts'
+import type { Counted } from '../look-at-object.ts'
+import { someAtATime } from '../some-at-a-time.ts'
+import { type StoredSum, totalName } from '../stored-sums.ts'
+import type { HeldRun, ReconcileRun } from './run.ts'
 
 // Sums of a run lie in documents by partition and by the first characters of the subject's digest, so
 // that a page writes few and none grows too large: `reconcile-sums/<run>/<partition>/<characters>`. Ids

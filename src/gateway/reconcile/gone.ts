@@ -1,22 +1,22 @@
-import { GatewayError } from '../errors.ts'
-import type { Reservation } from '../ledger/port.ts'
-import { subjectId } from '../ledger/subject-id.ts'
-import type { GatewayContext } from './context.ts'
-import { reserveCredit } from './credit.ts'
-import { creditDigest, creditId } from './credit-hold.ts'
-import { lastByteMs } from './last-byte.ts'
-import { ownTicket, TICKET_NAME } from './own-ticket.ts'
-import { isListed } from './reconcile-places.ts'
-import type { ReconcileRun } from './reconcile-run.ts'
-import type { RunSums } from './reconcile-sums.ts'
+import { GatewayError } from '../../errors.ts'
+import type { Reservation } from '../../ledger/port.ts'
+import { subjectId } from '../../ledger/subject-id.ts'
+import type { GatewayContext } from '../context.ts'
+import { reserveCredit } from '../credit.ts'
+import { creditDigest, creditId } from '../credit-hold.ts'
+import { lastByteMs } from '../last-byte.ts'
+import { ownTicket, TICKET_NAME } from '../own-ticket.ts'
 import {
   noteText,
   postedMsIn,
   type UploadNote,
   uploadNoteOf,
   urlExpiryMs,
-} from './reservation-note.ts'
-import { placeOf } from './settle.ts'
+} from '../reservation-note.ts'
+import { placeOf } from '../settle.ts'
+import { isListed } from './places.ts'
+import type { ReconcileRun } from './run.ts'
+import type { RunSums } from './sums.ts'
 
 /** A remembered upload whose object is gone or has another size: what it could be credited is not known. */
 export interface OpenCredit {

@@ -1,9 +1,9 @@
-import type { Reservation } from '../ledger/port.ts'
-import { subjectId } from '../ledger/subject-id.ts'
-import type { GatewayContext } from './context.ts'
-import type { namesOf } from './ledger-report.ts'
-import type { RunSums } from './reconcile-sums.ts'
-import { parseNote, postedMsIn, type ReservationNote } from './reservation-note.ts'
+import type { Reservation } from '../../ledger/port.ts'
+import { subjectId } from '../../ledger/subject-id.ts'
+import type { GatewayContext } from '../context.ts'
+import type { namesOf } from '../ledger-report.ts'
+import { parseNote, postedMsIn, type ReservationNote } from '../reservation-note.ts'
+import type { RunSums } from './sums.ts'
 
 /** Whether something may have been posted to a subject lately, or is about to be. */
 export type IsTouched = (subject: string) => boolean

@@ -1,10 +1,10 @@
-import { GatewayError } from '../errors.ts'
-import type { GatewayContext } from './context.ts'
-import { newUuid } from './ids.ts'
-import type { ReconcileKind } from './reconcile-finding.ts'
-import { rememberPlaces } from './reconcile-places.ts'
-import { overtaken, removeSums } from './reconcile-sums.ts'
-import { placementsOf } from './stored-sums.ts'
+import { GatewayError } from '../../errors.ts'
+import type { GatewayContext } from '../context.ts'
+import { newUuid } from '../ids.ts'
+import { placementsOf } from '../stored-sums.ts'
+import type { ReconcileKind } from './finding.ts'
+import { rememberPlaces } from './places.ts'
+import { overtaken, removeSums } from './sums.ts'
 
 /** How often something was met in a run so far. */
 export type ReconcileCounts = Readonly<Record<ReconcileKind, number>> & {
