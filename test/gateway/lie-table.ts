@@ -25,6 +25,12 @@ function refusingEmptyParts({ method, pairs, headers }: Received): Answer | unde
   return isPart && headers['content-length'] === '0' ? { status: 400 } : undefined
 }
 
+/** Nobody reads without a signature, whatever the rules of the object say. */
+function refusingStrangers({ method, pairs, headers }: Received): Answer | undefined {
+  const isSigned = 'authorization' in headers || pairs.some(([name]) => name === 'X-Amz-Signature')
+  return method === 'GET' && !isSigned ? { status: 403 } : undefined
+}
+
 /** One line a lie, or what one lie makes of another. */
 export const LIE_TABLE: readonly LieLine[] = [
   // Who signs, and what a signature is for.
@@ -109,6 +115,17 @@ export const LIE_TABLE: readonly LieLine[] = [
       'x-amz-acl': 'effective',
       'x-amz-grant-read': 'effective',
     },
+  },
+  {
+    lies: ['unsignedAcl'],
+    store: { intercept: refusingStrangers },
+    found: {
+      unsignedHeaders: 'reject-meta',
+      fixedHeaders: PINS,
+      'x-amz-acl': 'effective',
+      'x-amz-grant-read': 'effective',
+    },
+    alone: true,
   },
   {
     lies: ['unsignedAcl', 'unsignedDropped'],

@@ -21,6 +21,11 @@ export function isRefused({ status }: { readonly status: number }): boolean {
   return status >= 400 && !isSilence(status)
 }
 
+/** The credential may not. */
+export function isDenied({ status }: { readonly status?: unknown }): boolean {
+  return status === 401 || status === 403
+}
+
 /** Says nothing of what was asked: too late (408), too many (429), or the store is in trouble. */
 export function isSilence(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501)

@@ -1,6 +1,6 @@
 import { ObjectKey } from '../../object-key.ts'
 import { placedKey } from '../../stores/object-url.ts'
-import { isOfStore, isTaken, textOfAnswer } from './answer.ts'
+import { isDenied, isOfStore, isTaken, textOfAnswer } from './answer.ts'
 import {
   type Attack,
   capability,
@@ -139,5 +139,5 @@ async function readsMarker(run: ProbeRun, key: string): Promise<Verdict> {
   const seen = `GET by the write credential: ${textOfAnswer(answer)}`
   if (isTaken(answer)) return { value: 'yes', seen }
   // Anything but a denial says nothing of what it may read.
-  return { value: answer.status === 401 || answer.status === 403 ? 'no' : 'unknown', seen }
+  return { value: isDenied(answer) ? 'no' : 'unknown', seen }
 }

@@ -1,8 +1,9 @@
+import { parseAclAnswer } from '../../stores/acl-answer.ts'
 import type { Capabilities } from '../../stores/capabilities.ts'
-import { isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './answer.ts'
+import { isDenied, isOfStore, isRefused, isTaken, textOfAnswer, textOfError } from './answer.ts'
 import { finding, type Looked, together } from './look.ts'
 import type { Attempt } from './request.ts'
-import type { ProbeRun } from './run.ts'
+import type { ProbeRun, Told } from './run.ts'
 import { isTagged, TAGGING } from './signed-headers.ts'
 
 /** What became of a header that nobody signed. */
@@ -130,18 +131,31 @@ function metadataBy(name: string): Unsigned {
   }
 }
 
-/** Whether anybody can read the object who could not without the header. */
+/** Whether the object is open to others, or may be: that nobody gets in today is another rule's doing. */
 function aclBy(name: string, value: string): Unsigned {
   return {
     name,
     headers: () => ({ [name]: value }),
-    tookEffect: async (run, key) => {
-      if (!(await isPublic(run, key))) return false
-      const plain = run.newKey()
-      await run.write({ key: plain })
-      return (await isPublic(run, plain)) ? undefined : true
-    },
+    tookEffect: async (run, key) => (await isPublic(run, key)) || (await isShared(run, key)),
   }
+}
+
+/**
+ * By its access rules: shared, where one that nobody opened is not as well. Undefined where they cannot be
+ * read. A store that knows none shares nothing.
+ */
+async function isShared(run: ProbeRun, key: string): Promise<boolean | undefined> {
+  const told = await readRules(run, key)
+  if (isRefused(told)) return isDenied(told) ? undefined : false
+  const rules = isTaken(told) ? parseAclAnswer(told.text) : 'unknown'
+  if (rules !== 'shared') return rules === 'unknown' ? undefined : false
+  const plain = await readRules(run, await run.example())
+  return plain.text !== told.text
+}
+
+function readRules(run: ProbeRun, key: string): Promise<Told> {
+  const { manage } = run.placement.store.credentials
+  return run.read({ method: 'GET', key, query: new Map([['acl', '']]), credential: manage })
 }
 
 async function isPublic(run: ProbeRun, key: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { MAX_KEY_BYTES } from '../../object-key.ts'
 import { placedKey } from '../../stores/object-url.ts'
-import { isOfStore, isTaken, textOfAnswer } from './answer.ts'
+import { isDenied, isOfStore, isTaken, textOfAnswer } from './answer.ts'
 import type { Looked } from './look.ts'
 import { FIVE } from './request.ts'
 import type { ProbeRun } from './run.ts'
@@ -95,13 +95,9 @@ async function namesIn(run: ProbeRun, folder: string): Promise<readonly string[]
     for (const name of names) run.written.add(name)
     return names
   } catch (error) {
-    if (!isOfStore(error) || !isDenied(error.details.facts?.status)) throw error
+    if (!isOfStore(error) || !isDenied(error.details.facts ?? {})) throw error
     return undefined
   }
-}
-
-function isDenied(status: unknown): boolean {
-  return status === 401 || status === 403
 }
 
 async function isReadable(run: ProbeRun, key: string): Promise<boolean> {
