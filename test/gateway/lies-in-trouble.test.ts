@@ -219,6 +219,24 @@ describe('a store that', () => {
     expect(report.capabilities.signedType).toBe('yes')
   })
 
+  it('lists uploads and versions with control characters in their names: they are not told', async () => {
+    const key = '.signet-probe/0123456789abcdef/1&#x9b;2J&#x202e;'
+    const at = '2020-01-01T00:00:00Z'
+    const upload = `<Upload><Key>${key}</Key><UploadId>u</UploadId><Initiated>${at}</Initiated></Upload>`
+    const version = `<Version><Key>${key}</Key><VersionId>v</VersionId><LastModified>${at}</LastModified></Version>`
+    const intercept = ({ method, pairs }: Received): Answer | undefined => {
+      const asks = (name: string) => method === 'GET' && pairs.some(([own]) => own === name)
+      if (asks('uploads')) {
+        const body = `<ListMultipartUploadsResult>${upload}</ListMultipartUploadsResult>`
+        return { status: 200, body }
+      }
+      if (!asks('versions')) return undefined
+      return { status: 200, body: `<ListVersionsResult>${version}</ListVersionsResult>` }
+    }
+    const { leftovers } = await lying.probe({ versioned: true, intercept }, honest)
+    expect(leftovers).toEqual([])
+  })
+
   it('lists nothing: no odd key is signed, and what was written is removed', async () => {
     const report = await lying.probe({ lies: ['listForgets'] }, without(honest, ['keys']))
     expect(toldBy(report).brokenKeys).toEqual(expect.arrayContaining(['//', '+', '%2F', '\u0301']))

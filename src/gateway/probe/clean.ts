@@ -149,7 +149,8 @@ async function listVersions(run: ProbeRun) {
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
     const page = await listing(run, { what: 'versions', more, read: parseVersionsAnswer })
     for (const { key, versionId, lastModifiedMs } of page.versions) {
-      found.push({ key: unplaced(run, key), versionId, atMs: lastModifiedMs })
+      const own = unplaced(run, key)
+      if (isKey(own)) found.push({ key: own, versionId, atMs: lastModifiedMs })
     }
     if (page.next === undefined) break
     const { keyMarker, versionIdMarker } = page.next
@@ -164,11 +165,13 @@ async function listVersions(run: ProbeRun) {
 /** The first page of what is pending: a probe begins a handful. */
 async function listUploads(run: ProbeRun) {
   const { uploads } = await listing(run, { what: 'uploads', more: [], read: parseUploadsAnswer })
-  return uploads.map(({ key, uploadId, initiatedMs }) => ({
-    key: unplaced(run, key),
-    uploadId,
-    atMs: initiatedMs,
-  }))
+  return uploads
+    .map(({ key, uploadId, initiatedMs }) => ({
+      key: unplaced(run, key),
+      uploadId,
+      atMs: initiatedMs,
+    }))
+    .filter(({ key }) => isKey(key))
 }
 
 async function listing<Page>(
@@ -200,10 +203,10 @@ function unplaced(run: ProbeRun, key: string): string {
   return key.slice(run.placement.prefix.length)
 }
 
-/** A listing may hold names that no caller of ours could use; nor could a probe. */
+/** A listing may hold names that no caller of ours could use, nor a probe, nor may a terminal show. */
 function isKey(text: string): boolean {
   try {
-    return ObjectKey.parse(text).text === text
+    return ObjectKey.parse(text).text === text && !/[\p{Cc}\p{Cf}]/u.test(text)
   } catch {
     return false
   }
