@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signedAnew } from '../../src/gateway/probe/expiry.ts'
 import { ProbeSender, type Send } from '../../src/gateway/probe/sender.ts'
+import { WrittenKeys } from '../../src/gateway/probe/written-keys.ts'
 import { createLogger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import type { ProbeReport } from '../../src/stores/probe-report.ts'
@@ -306,6 +307,20 @@ describeOnCeph('a probe on Ceph', (ceph) => {
     expect([told(after, '25 cors'), told(after, '25 corsExposesEtag')]).toEqual(['no', 'no'])
     const own = await probed.report({ resume: report, origins })
     expect([told(own, '25 cors'), told(own, '25 corsExposesEtag')]).toEqual(['yes', 'yes'])
+  })
+})
+
+describe('the keys that a probe may have written', () => {
+  it('stay until every attempt on them was refused', () => {
+    const written = new WrittenKeys()
+    written.add('a')
+    written.add('a')
+    written.add('b')
+    written.forget('a')
+    written.forget('b')
+    expect([[...written], written.size]).toEqual([['a'], 1])
+    written.forget('a')
+    expect([...written]).toEqual([])
   })
 })
 

@@ -16,10 +16,15 @@ export async function probeWriteOnce(run: ProbeRun): Promise<Looked> {
   const kept = CONFLICTS.includes(second.status) && (await run.sizeOf(key)) === FIVE.length
   if (!kept) return writeOnce('ignored', [], [first, second])
   const other = run.newKey()
-  const both = await Promise.all([
+  // Both have an end before anything is cleaned up, whatever becomes of one.
+  const ended = await Promise.allSettled([
     run.put({ key: other, headers: ONCE }),
     run.put({ key: other, headers: ONCE, signed: MARKER }),
   ])
+  const both = ended.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
   const conflicts = [second, ...both].filter(({ status }) => CONFLICTS.includes(status))
   const statuses = [...new Set(conflicts.map(({ status }) => status))].sort((a, b) => a - b)
   const won = both.filter(isTaken).length

@@ -194,9 +194,8 @@ async function sendForm(run: ProbeRun, attempt: FormAttempt): Promise<Answer> {
     body.append(name, value)
   }
   body.append(form.fileField, new Blob([file]), 'probe.txt')
-  const wasThere = run.written.has(key)
   run.written.add(key)
   const answer = await answerOf(await run.sender.send(form.url, () => ({ method: 'POST', body })))
-  if (isRefused(answer) && !wasThere) run.written.delete(key)
+  if (isRefused(answer)) run.written.forget(key)
   return answer
 }

@@ -18,6 +18,7 @@ import { boundedClient, type ProbeClient } from './client.ts'
 import { type Attack, judge, type Verdict } from './look.ts'
 import { type Attempt, type Changed, FIVE, initOf, type ProbeRequest, streamOf } from './request.ts'
 import { ProbeSender, type Send } from './sender.ts'
+import { WrittenKeys } from './written-keys.ts'
 
 /** What a probe needs of the gateway. */
 export type ProbeContext = Pick<
@@ -58,8 +59,7 @@ export class ProbeRun {
   readonly storeClient: ProbeClient
   /** Below the placement's prefix; ends in `/`. */
   readonly folder: string
-  /** Keys of which nobody knows that there is nothing. */
-  readonly written = new Set<string>()
+  readonly written = new WrittenKeys()
   /** Whether an object was seen to have a version: then removing it leaves that behind. */
   versioned = false
   /** Multipart uploads that were begun. */
@@ -121,7 +121,6 @@ export class ProbeRun {
     // Bytes, for a text would bring a type of its own.
     const body = type === undefined ? new TextEncoder().encode(sent) : sent
     const length = { 'content-length': String(signed.length) }
-    const wasThere = this.written.has(key)
     this.written.add(key)
     const response = await this.ask(
       {
@@ -140,7 +139,7 @@ export class ProbeRun {
       },
     )
     const answer = await answerOf(response)
-    if (isRefused(answer) && !wasThere) this.written.delete(key)
+    if (isRefused(answer)) this.written.forget(key)
     return answer
   }
 
