@@ -33,6 +33,8 @@ export interface LyingOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** Tags that callers may set. Default: `project`. */
   readonly tagKeys?: readonly string[]
+  /** Another bucket of the same store that uploads go to. Default: none. */
+  readonly elsewhere?: string
   readonly overrides?: NonNullable<TestGatewayOptions['overrides']>
 }
 
@@ -41,12 +43,12 @@ export interface LyingOptions {
  * leaves everything open, `once` demands write-once and `strict` that nothing can be added.
  */
 export async function openLyingStore(options: LyingOptions = {}): Promise<LyingStore> {
-  const { settings = {}, tagKeys = ['project'], overrides = {} } = options
+  const { settings = {}, tagKeys = ['project'], overrides = {}, elsewhere } = options
   // Half past a whole second, for `Date` has no fractions: then its offset is known exactly.
   const clock = new TestClock(Math.floor(Date.now() / 1_000) * 1_000 + 500)
   const store = await startHostileStore({ clock })
-  const bucketOf = (upload: Readonly<Record<string, unknown>>) => ({
-    placements: [{ store: 'main', bucket: 'media-prod' }],
+  const bucketOf = (upload: Readonly<Record<string, unknown>>, bucket = 'media-prod') => ({
+    placements: [{ store: 'main', bucket }],
     keys: { callerPrefix: '{tenant}/{user}/' },
     upload: { tagKeys, encryption: { allowed: ['AES256'] }, ...upload },
   })
@@ -61,7 +63,11 @@ export async function openLyingStore(options: LyingOptions = {}): Promise<LyingS
     bucket: bucketOf({}),
     overrides,
     allow: { 'acme/alice': [{ operations: ['upload', 'overwrite', 'download'] }] },
-    buckets: { once: bucketOf({ writeOnce: true }), strict: bucketOf({ strictHeaders: true }) },
+    buckets: {
+      once: bucketOf({ writeOnce: true }),
+      strict: bucketOf({ strictHeaders: true }),
+      ...(elsewhere !== undefined && { elsewhere: bucketOf({}, elsewhere) }),
+    },
   })
   let round = 0
   return {

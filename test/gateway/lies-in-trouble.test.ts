@@ -280,6 +280,38 @@ describe('a store whose tags nobody can see', () => {
   })
 })
 
+describe('a write credential that reads another bucket alone', () => {
+  it('copies from there: the hole is open, and nothing stays in either bucket', async () => {
+    await using split = await openLyingStore({ elsewhere: 'other' })
+    const intercept = ({ headers, method, bucketName, pairs, key }: Received) => {
+      const isHere = headers['x-amz-copy-source']?.startsWith('/media-prod/') === true
+      const isGrant = method === 'GET' && pairs.some(([name]) => name === 'X-Amz-Signature')
+      const isDenied = isHere || (isGrant && bucketName === 'media-prod' && key !== '')
+      return isDenied ? problem(403, 'AccessDenied') : undefined
+    }
+    const earlier = without(honest, ['unsignedCopySource'])
+    const open = await split.probe({ lies: ['copyOnPut'], intercept }, earlier)
+    expect(open.capabilities).toMatchObject({
+      unsignedCopySource: 'open',
+      writeCredentialReads: 'yes',
+    })
+    const { store } = split
+    expect([store.bucket.keys(), store.otherBucket.keys()]).toEqual([[], []])
+    const closed = await split.probe({ intercept }, earlier)
+    expect(closed.capabilities.unsignedCopySource).toBe('closed')
+  })
+
+  it('is told of what could not be removed there', async () => {
+    await using split = await openLyingStore({ elsewhere: 'other' })
+    const intercept = ({ method, bucketName }: Received) =>
+      method === 'DELETE' && bucketName === 'other' ? problem(403, 'AccessDenied') : undefined
+    const { leftovers } = await split.probe({ intercept }, without(honest, ['unsignedCopySource']))
+    expect(leftovers).toEqual([
+      expect.stringMatching(/^\.signet-probe\/[0-9a-f]{16}\/1 \(in other\)$/),
+    ])
+  })
+})
+
 describe('a write credential that cannot read', () => {
   it('copies nothing where copies are open, and uploads are signed', async () => {
     const { write, read, main } = CREDENTIALS

@@ -58,17 +58,42 @@ export async function cleanUp(probed: ProbeRun, clockOffsetSeconds = 0): Promise
   await each((await ours(listObjects)) ?? [], ({ key }) => remove(run, key))
   await each((await ours(listUploads)) ?? [], (upload) => abort(run, upload))
 
+  const others: string[] = []
+  let requests = 0
+  for (const other of probed.others) {
+    const cleaned = await cleanElsewhere(other)
+    others.push(...cleaned.leftovers)
+    requests += cleaned.requests
+  }
   const objects = await ours(probed.versioned ? listVersions : listObjects)
   const uploads = (await ours(listUploads)) ?? []
   if (objects === undefined)
-    return { leftovers: [...failed].sort(byText), looked: false, requests: run.sender.requests }
+    return {
+      leftovers: [...failed, ...others].sort(byText),
+      looked: false,
+      requests: requests + run.sender.requests,
+    }
   const there = await someAtATime(objects, run.atOnce, async ({ key }) =>
     // A listing may be late in this direction too; of a version, nothing but the listing tells.
     probed.versioned || (await unlessRefused(() => isThere(run, key))) !== false ? [key] : [],
   )
-  const left = [...there.flat(), ...uploads.map(({ key }) => `${key} (upload)`)]
+  const left = [...there.flat(), ...others, ...uploads.map(({ key }) => `${key} (upload)`)]
   const leftovers = [...new Set(left)].sort(byText)
-  return { leftovers, looked: true, requests: run.sender.requests }
+  return { leftovers, looked: true, requests: requests + run.sender.requests }
+}
+
+/** Removes the few objects that were written to another bucket. */
+async function cleanElsewhere(
+  other: ProbeRun,
+): Promise<{ readonly leftovers: readonly string[]; readonly requests: number }> {
+  const run = new ProbeRun({ ...other.options, signal: undefined })
+  const leftovers: string[] = []
+  for (const key of other.written) {
+    await run.remove(key)
+    if ((await unlessRefused(() => isThere(run, key))) === false) continue
+    leftovers.push(`${key} (in ${other.placement.bucket})`)
+  }
+  return { leftovers, requests: other.sender.requests + run.sender.requests }
 }
 
 /** Something below the reserved prefix; its key is without the placement's prefix. */

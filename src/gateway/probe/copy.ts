@@ -16,14 +16,21 @@ import type { ProbeRun } from './run.ts'
 
 type Spelling = Readonly<Record<string, string>>
 
+/** What a key may do in one bucket of a store it mostly may in the others. */
+const MAX_OTHER_BUCKETS = 2
+
 /** Steps 7 to 9: unsigned copy sources, by a PUT and by a part, and whether the signer can read. */
 export async function probeCopies(run: ProbeRun): Promise<Looked> {
   const marker = run.newKey()
   await run.write({ key: marker, signed: MARKER })
+  const elsewhere = await markersElsewhere(run)
   const sources = copySourcesOf(run, marker)
-  const byPut = await judge(sources.flatMap((source) => putsOf(run, source)))
+  const others = elsewhere.flatMap((other) => copySourcesOf(other.run, other.marker))
+  const byPut = await judge([...sources, ...others].flatMap((source) => putsOf(run, source)))
   const byPart = await judge(sources.flatMap((source) => partsOf(run, source)))
-  const reads = await readsMarker(run, marker)
+  const reads = await readsAny([{ run, marker }, ...elsewhere])
+  // At once, for the cleaning of that bucket is another probe's.
+  for (const other of elsewhere) await other.run.remove(other.marker)
   const hole = worseOf(reads, byPut, byPart)
   return together(
     finding(7, 'unsignedCopySource', closedOrOpen(byPut, reads)),
@@ -32,6 +39,34 @@ export async function probeCopies(run: ProbeRun): Promise<Looked> {
     // What was copied was read, whatever a GET says.
     capability(9, 'writeCredentialReads', hole === 'open' ? { ...reads, value: 'yes' } : reads),
   )
+}
+
+/** An object of the probe that attacks try to copy, and the run in whose bucket it is. */
+interface Marker {
+  readonly run: ProbeRun
+  readonly marker: string
+}
+
+/** In other buckets of the store: what signs may read there, and not where it writes. */
+async function markersElsewhere(run: ProbeRun): Promise<readonly Marker[]> {
+  const { store, bucket } = run.placement
+  const placements = [...run.context.config.buckets.values()]
+    .flatMap((each) => each.placements)
+    .filter((each) => each.store.name === store.name && each.bucket !== bucket)
+  const others = new Map(placements.map((each) => [each.bucket, { ...each, store }]))
+  const markers: Marker[] = []
+  for (const placement of [...others.values()].slice(0, MAX_OTHER_BUCKETS)) {
+    const other = run.elsewhere(placement)
+    const marker = other.newKey()
+    try {
+      await other.write({ key: marker, signed: MARKER })
+      markers.push({ run: other, marker })
+    } catch (error) {
+      // It may not write there: nothing follows for what it may read.
+      if (!isOfStore(error)) throw error
+    }
+  }
+  return markers
 }
 
 function worseOf(reads: Verdict, ...verdicts: readonly Verdict[]): 'closed' | 'open' | undefined {
@@ -131,6 +166,19 @@ async function unlessLacking<Result>(work: () => Promise<Result>): Promise<Resul
     if (status === 405 || status === 501) return undefined
     throw error
   }
+}
+
+/** `yes` where it reads one of them, `no` where it was denied all. */
+async function readsAny(markers: readonly Marker[]): Promise<Verdict> {
+  const seen: string[] = []
+  let value: Verdict['value'] = 'no'
+  for (const { run, marker } of markers) {
+    const one = await readsMarker(run, marker)
+    seen.push(one.seen)
+    if (one.value === 'yes') return { value: 'yes', seen: seen.join('; ') }
+    if (one.value === 'unknown') value = 'unknown'
+  }
+  return { value, seen: seen.join('; ') }
 }
 
 async function readsMarker(run: ProbeRun, key: string): Promise<Verdict> {

@@ -62,6 +62,8 @@ export class ProbeRun {
   readonly written = new WrittenKeys()
   /** Whether an object was seen to have a version: then removing it leaves that behind. */
   versioned = false
+  /** Runs in other buckets. */
+  readonly others: ProbeRun[] = []
   /** Multipart uploads that were begun. */
   readonly begun: { readonly key: string; readonly uploadId: string }[] = []
   #count = 0
@@ -254,6 +256,13 @@ export class ProbeRun {
   lifetime(): { nowMs: number; expiresAtMs: number } {
     const nowMs = this.context.clock.nowMs()
     return { nowMs, expiresAtMs: nowMs + LIFETIME_SECONDS * 1000 }
+  }
+
+  /** A run in another bucket of the same store; what it writes is removed with the rest. */
+  elsewhere(placement: Placement): ProbeRun {
+    const other = new ProbeRun({ ...this.options, placement })
+    this.others.push(other)
+    return other
   }
 
   /** Removes an object for good, its version too. What cannot be is left to the end of the run. */
