@@ -155,7 +155,8 @@ function letsIn(allowedOrigin: string | null, origin: string): boolean {
   return allowedOrigin === '*' || allowedOrigin === origin
 }
 
-function exposesEtag(headers: Headers): boolean {
+/** Whether scripts of a page may read the ETag of an answer (Fetch, CORS-safelisted response-header). */
+export function exposesEtag(headers: Headers): boolean {
   const exposed = namesOf(headers.get('access-control-expose-headers'), toLowerCase)
   return exposed.has('etag') || exposed.has('*')
 }

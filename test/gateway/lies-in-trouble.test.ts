@@ -237,6 +237,18 @@ describe('a store that', () => {
     expect(leftovers).toEqual([])
   })
 
+  it('lists no end of what old probes left: the cleaning ends as well', async () => {
+    const at = '2020-01-01T00:00:00Z'
+    const contents = Array.from({ length: 700 }, (_, index) => {
+      const key = `.signet-probe/0123456789abcdef/${index}`
+      return `<Contents><Key>${key}</Key><Size>5</Size><LastModified>${at}</LastModified></Contents>`
+    })
+    const body = `<ListBucketResult>${contents.join('')}</ListBucketResult>`
+    const intercept = (request: Received) => (lists(request) ? { status: 200, body } : undefined)
+    const { requests, leftovers } = await lying.probe({ intercept }, honest)
+    expect([requests, leftovers.length > 0]).toEqual([600, true])
+  })
+
   it('lists nothing: no odd key is signed, and what was written is removed', async () => {
     const report = await lying.probe({ lies: ['listForgets'] }, without(honest, ['keys']))
     expect(toldBy(report).brokenKeys).toEqual(expect.arrayContaining(['//', '+', '%2F', '\u0301']))

@@ -6,6 +6,7 @@ import { parseVersionsAnswer } from '../../stores/versions-answer.ts'
 import { someAtATime } from '../some-at-a-time.ts'
 import { answerOf, isOfStore, isTaken } from './answer.ts'
 import { ProbeRun } from './run.ts'
+import { MAX_PROBE_REQUESTS } from './sender.ts'
 
 /** What an earlier probe left is nobody's any more after that long: no probe takes an hour. */
 const ABANDONED_MS = 3_600_000
@@ -28,10 +29,12 @@ export interface Cleaned {
 /**
  * Step 27: removes what this probe wrote, its versions and pending uploads, and what an interrupted one
  * left an hour ago or longer. Never throws for the store's sake: what stays is told. `run` is one of
- * its own, so that a probe that was ended or used up its requests is cleaned up all the same.
+ * its own, so that a probe that was ended or used up its requests is cleaned up all the same; what goes
+ * beyond the requests of a whole probe, the next one removes.
  */
 export async function cleanUp(probed: ProbeRun, clockOffsetSeconds = 0): Promise<Cleaned> {
-  const run = new ProbeRun({ ...probed.options, signal: undefined })
+  const maxRequests = MAX_PROBE_REQUESTS - probed.sender.requests
+  const run = new ProbeRun({ ...probed.options, signal: undefined, maxRequests })
   const untilMs = run.context.clock.nowMs() + clockOffsetSeconds * 1000 - ABANDONED_MS
   const isOurs = (key: string, atMs: number) =>
     key.startsWith(probed.folder) || (A_PROBES_KEY.test(key) && atMs < untilMs)

@@ -1,4 +1,4 @@
-import { preflight, preflightedHeaders } from '../../stores/preflight.ts'
+import { exposesEtag, preflight, preflightedHeaders } from '../../stores/preflight.ts'
 import { finding, type Looked, together } from './look.ts'
 import { FIVE } from './request.ts'
 import type { ProbeRun } from './run.ts'
@@ -32,7 +32,7 @@ export async function probeCors(run: ProbeRun): Promise<Looked> {
     seen.push(`${origin}: ${answer.seen}`)
     if (answer.why === 'unreachable') unanswered = true
     else if (!answer.allowed) refused.push(origin)
-    else if (!answer.exposesEtag && !(await exposesEtag(run, origin))) hidden.push(origin)
+    else if (!answer.exposesEtag && !(await answerExposesEtag(run, origin))) hidden.push(origin)
   }
   const value = refused.length > 0 ? 'no' : unanswered ? 'unknown' : 'yes'
   const exposed = refused.length + hidden.length > 0 ? 'no' : value
@@ -43,7 +43,7 @@ export async function probeCors(run: ProbeRun): Promise<Looked> {
 }
 
 /** Some stores say what may be read on the answer to the request alone. */
-async function exposesEtag(run: ProbeRun, origin: string): Promise<boolean> {
+async function answerExposesEtag(run: ProbeRun, origin: string): Promise<boolean> {
   const key = run.newKey()
   const headers = { 'content-length': String(FIVE.length) }
   run.written.add(key)
@@ -56,9 +56,7 @@ async function exposesEtag(run: ProbeRun, origin: string): Promise<boolean> {
     },
   )
   await response.body?.cancel()
-  const exposed = response.headers.get('access-control-expose-headers') ?? ''
-  const names = exposed.split(',').map((name) => name.trim().toLowerCase())
-  return names.includes('etag') || names.includes('*')
+  return exposesEtag(response.headers)
 }
 
 function listed(origins: readonly string[]): string {

@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly full: boolean
   readonly origins: readonly string[]
   readonly signal: AbortSignal | undefined
+  /** Default: what looking may take. */
+  readonly maxRequests?: number
 }
 
 /**
@@ -70,10 +72,10 @@ export class ProbeRun {
   #example: Promise<string> | undefined
 
   constructor(options: RunOptions) {
-    const { context, send, placement, full, signal } = options
+    const { context, send, placement, full, signal, maxRequests } = options
     const { name, timeoutMs } = placement.store
     this.options = options
-    this.sender = new ProbeSender({ send, store: name, timeoutMs, full, signal })
+    this.sender = new ProbeSender({ send, store: name, timeoutMs, full, signal, maxRequests })
     this.storeClient = boundedClient(context.storeClient, this.sender)
     this.folder = `${PROBE_PREFIX}${toHex(context.random(8))}/`
   }

@@ -4,8 +4,9 @@ import { isSettled, isSilence } from './answer.ts'
 /** Sends a request to a store; the runtime's `fetch`. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>
 
-/** Requests of one probe but those that clean up: twice of what one needs. */
+/** Requests of one probe, twice of what one needs; what has looked leaves some for the cleaning. */
 export const MAX_PROBE_REQUESTS = 600
+const MAX_LOOKING_REQUESTS = 450
 /** Bytes in bodies, where nobody asks for parts of real size. */
 const MAX_PROBE_BYTES = 1024 * 1024
 /** Three parts of 5 MiB and the overhead of a signature or two. */
@@ -20,8 +21,8 @@ export interface SenderOptions {
   readonly store: string
   /** How long one request may take, in milliseconds. */
   readonly timeoutMs: number
-  /** Default `MAX_PROBE_REQUESTS`. */
-  readonly maxRequests?: number
+  /** Default 450. */
+  readonly maxRequests?: number | undefined
   /** Also parts of real size. Default false. */
   readonly full?: boolean
   /** Once aborted, no request begins any more. */
@@ -117,7 +118,7 @@ export class ProbeSender {
   }
 
   #begin(): void {
-    const { signal, full = false, maxRequests = MAX_PROBE_REQUESTS } = this.#options
+    const { signal, full = false, maxRequests = MAX_LOOKING_REQUESTS } = this.#options
     if (signal?.aborted === true) throw this.#unavailable({ reason: 'the probe was ended' })
     if (this.#silences >= MAX_SILENCES) throw this.#unavailable({ reason: 'the store is away' })
     if (this.#requests >= maxRequests) throw this.#unavailable({ reason: 'too many requests' })
