@@ -243,6 +243,8 @@ describe('what is known of a store', () => {
     expect(late.sent()).toBeGreaterThanOrEqual(first.sent() - A_FEW)
     const [whole] = (await shown(late)).buckets
     expect(whole.lastProbe.startedAt).not.toBe(before.lastProbe.startedAt)
+    // What has expired has so by the store's clock, which is an hour behind this gateway's.
+    expect(whole.capabilities.expiry).toBe('yes')
   })
 
   it('is not what an older report says, though a newer one could not be kept', async () => {

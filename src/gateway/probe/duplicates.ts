@@ -2,8 +2,6 @@ import { answerOf, isTaken, textOfAnswer } from './answer.ts'
 import { type Attack, finding, judge, type Looked } from './look.ts'
 import type { ProbeRun } from './run.ts'
 
-const LONG_AGO_MS = 600_000
-
 /** Step 20: a name that comes twice must not change what was signed. 500 for it is no harm. */
 export async function probeDuplicates(run: ProbeRun): Promise<Looked> {
   const key = await run.example()
@@ -14,7 +12,7 @@ export async function probeDuplicates(run: ProbeRun): Promise<Looked> {
 
 /** URLs that have expired, and say besides that they live for a week. */
 export function secondExpiry(run: ProbeRun, key: string): readonly Attack[] {
-  const signedAtMs = run.context.clock.nowMs() - LONG_AGO_MS
+  const signedAtMs = run.longAgoMs()
   const strike = async (pair: Placed) => {
     const request = { method: 'GET', key, signedAtMs, expiresInSeconds: 60 } as const
     const answer = await run.tell(request, { url: pair, takes500: true })

@@ -17,8 +17,6 @@ import {
 import type { SignedFor } from './request.ts'
 import type { ProbeRun } from './run.ts'
 
-/** Long past, and less than the 15 minutes by which a date may be off. */
-const EXPIRED_AGO_MS = 600_000
 const EXPIRED_LIFETIME_SECONDS = 60
 /** S3 API, query authentication: at most seven days. */
 const USUAL_MAX_SECONDS = 604_800
@@ -30,7 +28,7 @@ const AHEAD_SECONDS = [60, 840, 86_400]
 /** Step 18: URLs that have expired, also where they say twice how long they live, that live too long, and that say nothing of it. */
 export async function probeExpiry(run: ProbeRun): Promise<Looked> {
   const longAgo = {
-    signedAtMs: run.context.clock.nowMs() - EXPIRED_AGO_MS,
+    signedAtMs: run.longAgoMs(),
     expiresInSeconds: EXPIRED_LIFETIME_SECONDS,
   }
   const key = await run.example()

@@ -19,8 +19,6 @@ import type { ProbeRun } from './run.ts'
 
 type Fields = Readonly<Record<string, string>>
 
-/** How long ago an expired form was signed: less than the 15 minutes by which a date may be off. */
-const EXPIRED_AGO_MS = 600_000
 const EXPIRED_LIFETIME_MS = 60_000
 /** Nobody's. */
 const OTHER_BUCKET = 'signet-probe-elsewhere'
@@ -144,7 +142,7 @@ function attacksOn(run: ProbeRun, key: string): readonly FormAttempt[] {
     key,
     changed: ({ [name]: _, ...others }) => others,
   })
-  const longAgoMs = run.lifetime().nowMs - EXPIRED_AGO_MS
+  const longAgoMs = run.longAgoMs()
   const expired = { nowMs: longAgoMs, expiresAtMs: longAgoMs + EXPIRED_LIFETIME_MS }
   return [
     changing('field more', { 'x-amz-meta-added': 'yes' }),

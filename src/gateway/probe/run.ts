@@ -27,6 +27,7 @@ export type ProbeContext = Pick<
 >
 
 const LIFETIME_SECONDS = 60
+const LONG_AGO_MS = 600_000
 const AT_ONCE = 8
 /** Of answers that are read: an ACL, tags, an error. */
 const MAX_READ_BYTES = 64 * 1024
@@ -68,6 +69,8 @@ export class ProbeRun {
   readonly others: ProbeRun[] = []
   /** Multipart uploads that were begun. */
   readonly begun: { readonly key: string; readonly uploadId: string }[] = []
+  /** How far the store's clock is behind ours, in milliseconds, as far as it was seen. */
+  behindMs = 0
   #count = 0
   #example: Promise<string> | undefined
 
@@ -252,6 +255,11 @@ export class ProbeRun {
     return key === undefined
       ? bucketLocation(store, which, bucket)
       : objectLocation(store, which, bucket, placedKey(this.place(key)))
+  }
+
+  /** By the store's clock: long past, and less than the 15 minutes by which a date may be off. */
+  longAgoMs(): number {
+    return this.options.context.clock.nowMs() - this.behindMs - LONG_AGO_MS
   }
 
   /** When a grant of this run begins and ends. */

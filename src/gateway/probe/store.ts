@@ -72,6 +72,7 @@ async function lookAtAll(
 ): Promise<void> {
   const { greeting, ...greeted } = await greet(run)
   notes.greeting = greeting
+  run.behindMs = Math.max(0, -(greeting.clockOffsetSeconds ?? 0)) * 1000
   // Another server is another store.
   if (resume !== undefined && resume.server === greeting.server) notes.add(resume)
   notes.add(greeted)
