@@ -45,7 +45,8 @@ export async function rejectionOf(
   if (before !== undefined) context.log.warn('upload.came_again', { uploadId, bucket })
   return {
     note: altered.length === 0 || before !== undefined ? note : { ...note, altered },
-    rule: isRemoved ? 'delete' : 'keep',
+    // Where versions are kept, removing leaves the bytes behind a delete marker: then they are charged.
+    rule: isRemoved && found.head.versionId === undefined ? 'delete' : 'keep',
   }
 }
 

@@ -223,9 +223,10 @@ async function reject(
   if (note.rejected !== true) {
     await recordOrLog(context, endEvent(context, 'upload.rejected', rejected, rid, head.sizeBytes))
   }
-  await context.storeClient.remove(place)
+  // Another upload's object may have come since: it is not ours to remove.
+  if (await holdsOwn(context, place, rid)) await context.storeClient.remove(place)
   const after = await context.storeClient.head(place)
-  if (after.found) {
+  if (after.found && ownTicket(context, place, after)?.rid === rid) {
     throw new GatewayError('StoreUnavailable', 'Cannot remove the object: it is still there')
   }
   if (reply.code === 'OK') {

@@ -166,6 +166,52 @@ it.each<[string, () => Promise<{ run: ReconciledRun; said: string[]; drift: numb
     },
   ],
   [
+    'waits for a deletion of another size than what lies there now',
+    async () => {
+      const upload = await uploaded('locked', 1_000)
+      hooks.remove = (place) =>
+        place.key.text.endsWith('locked')
+          ? Promise.reject(new Error('locked'))
+          : client.remove(place)
+      const answer = await world.call('DELETE', '/v1/objects/media/acme/alice/locked')
+      expect(answer.status).toBe(500)
+      await world.putDirectly('acme/alice/locked', 400, ticketOf(upload))
+      await world.rest()
+      const run = await repair()
+      hooks = {}
+      await world.lose('locked')
+      world.clock.advance(3_600_000)
+      await world.rest()
+      return { run, said: ['busy'], drift: 0 }
+    },
+  ],
+  [
+    'counts nothing for an overwrite that never came to be, of what was credited',
+    async () => {
+      const replaced = await uploaded('doc', 1_000)
+      world.clock.advance(3_600_000)
+      await world.rest()
+      const key = 'acme/alice/doc'
+      const overwrite = await world.create({ key, sizeBytes: 800, overwrite: true })
+      expect(await world.put(overwrite, 800)).toBe(200)
+      expect(await replaced.removed()).toBe('credited')
+      world.clock.advance(400_000)
+      const first = await reconcileStep(world, {})
+      await world.lose('doc')
+      for (let times = 0; times < 4; times += 1) {
+        world.clock.advance(3_600_000)
+        await world.sweepAll()
+      }
+      const findings: ReconciledRun['findings'][number][] = []
+      let last = first
+      while (!last.done) {
+        last = await reconcileStep(world, { run: last.run })
+        findings.push(...last.findings)
+      }
+      return { run: { findings, last, steps: 0 }, said: [], drift: 0 }
+    },
+  ],
+  [
     'credits a tenant once for a user who has left the configuration',
     async () => {
       const gone = await uploaded('gone', 1_000)
@@ -250,6 +296,24 @@ it('tells of a stored total that is younger than objects, and leaves it', async 
     { action: 'new', tenant: 'acme', policy: 'later', posted: 0, found: 0, objects },
   ])
   expect(run.last).toMatchObject({ clean: true, counts: { open: 0, repaired: 0 } })
+})
+
+it('puts a difference right once, of two runs that repair at the same time', async () => {
+  await uploaded('old', 1_000)
+  await world.rest()
+  world.clock.advance(3 * DAY_MS)
+  await uploaded('young', 10)
+  world.clock.advance(3_600_000)
+  await world.rest()
+  await world.lose('old')
+  // In step, so that both have seen the same when totals are compared.
+  hooks.head = async (place, version) => {
+    for (let turns = 0; turns < 20; turns += 1) await new Promise((next) => setImmediate(next))
+    return client.head(place, version)
+  }
+  const runs = await Promise.allSettled([repair(), repair()])
+  expect(runs.map(({ status }) => status)).toContain('fulfilled')
+  expect(await world.totals()).toEqual(await world.atStore())
 })
 
 it('503: a call whose lease has ended changes no sum of the one that took over', async () => {

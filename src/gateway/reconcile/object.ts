@@ -4,7 +4,7 @@ import type { Placement } from '../../stores/store.ts'
 import type { GatewayContext } from '../context.ts'
 import { inBackground } from '../in-background.ts'
 import { type Counted, countedFor, lookAtObject, type OwnObject } from '../look-at-object.ts'
-import { type UploadNote, uploadNoteOf } from '../reservation-note.ts'
+import { parseNote, type UploadNote, uploadNoteOf } from '../reservation-note.ts'
 import { settle } from '../settle.ts'
 import type { ObjectFinding, ReconcileAction } from './finding.ts'
 import type { CountedObject } from './sums.ts'
@@ -45,7 +45,7 @@ export async function reconcileObject(
   if (object.what !== 'own') return { what: object.what, versioned: false }
   const kind = kindOf(context, object)
   const after = kind === undefined || !repair ? { object } : await repaired(context, object, kind)
-  const counted = countedFor(context, after.object)
+  const counted = await stillCounted(context, after.object)
   const { action = actionFor(kind) } = after
   const { record, head, ticket } = object
   const finding: ObjectFinding | undefined =
@@ -61,24 +61,32 @@ export async function reconcileObject(
     ...(finding !== undefined && { finding }),
     ...(counted !== undefined && {
       counted: {
-        ...{ ...counted, versioned: head.versionId !== undefined },
-        ids: await idsOf(context, after.object, counted),
+        ...counted,
+        versioned: head.versionId !== undefined,
       },
     }),
   }
 }
 
-/** By these it is known later that the object was counted. */
-async function idsOf(
+/** What counts for an object, and by which ids it is known later that it was counted. */
+async function stillCounted(
   context: GatewayContext,
-  { record }: OwnObject,
-  { partition, creditId }: Counted,
-): Promise<string[]> {
-  const credit = await context.ledger.find({ partition, rid: creditId })
-  return [
+  object: OwnObject,
+): Promise<(Counted & { readonly ids: string[] }) | undefined> {
+  const counted = countedFor(context, object)
+  if (counted === undefined) return undefined
+  const { record } = object
+  const { partition, creditId: rid, sizeBytes } = counted
+  const credit = await context.ledger.find({ partition, rid })
+  // An overwrite that is not settled, of an object that was credited already: neither counts.
+  if (record?.state === 'P' && credit?.state === 'S') return undefined
+  const note = credit?.state === 'P' ? parseNote(credit.note) : undefined
+  const ids = [
     ...(record?.state === 'S' ? [record.rid] : []),
-    ...(credit?.state === 'P' ? [creditId] : []),
+    // Only a credit of what was counted takes away what was counted.
+    ...(note?.kind === 'delete' && note.sizeBytes === sizeBytes ? [rid] : []),
   ]
+  return { ...counted, ids }
 }
 
 function kindOf(

@@ -8,6 +8,7 @@ import { namesOf } from '../ledger-report.ts'
 import { placementsOf } from '../stored-sums.ts'
 import { isOpen, isRepaired, type ReconcileFinding } from './finding.ts'
 import { type ReconciledObject, reconcileObject } from './object.ts'
+import { type RepairLease, takeRepairLease } from './repair-lease.ts'
 import {
   counting,
   giveUpRun,
@@ -185,9 +186,24 @@ async function compareTotals(
   request: ReconcileRequest,
 ): Promise<ReconcileStep> {
   const { run } = held
+  const lease = run.repair ? await takeRepairLease(context, run.id) : undefined
+  try {
+    return await compareInTurn(context, held, { request, lease })
+  } finally {
+    await lease?.giveBack()
+  }
+}
+
+async function compareInTurn(
+  context: GatewayContext,
+  held: HeldRun,
+  { request, lease }: { request: ReconcileRequest; lease: RepairLease | undefined },
+): Promise<ReconcileStep> {
+  const { run } = held
   const keep = async () => {
     goOn(request)
     await keepRun(context, held)
+    await lease?.renew()
   }
   const untilMs = context.clock.nowMs() + TOTALS_MS
   const nameOf = namesOf(context)

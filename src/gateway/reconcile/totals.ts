@@ -37,8 +37,9 @@ export interface ReconciledTotals {
  *    An upload that was settled before its object was listed is posted and counted, and changes neither.
  * 2. So each of those objects was there when its page was listed, or it was removed past Signet; and no
  *    other one was counted. The difference is drift, and nothing that is under way.
- * 3. Traffic that comes later posts what it changes, exactly. The drift stays what it is, and the
- *    adjustment adds it, under an id of this run, subject and policy, which counts once.
+ * 3. Traffic that comes later posts what it changes, exactly. The drift stays what it is, for no other run
+ *    puts totals right meanwhile (`takeRepairLease`), and the adjustment adds it, under an id of this run,
+ *    subject and policy, which counts once.
  *
  * A credit for an object that is gone past Signet could still come, by a late event that carries its
  * ticket: the credits of all that was settled lately are looked at (`lookAtSettled`), and used up before a
