@@ -230,6 +230,8 @@ describeOnCeph('an upload to which whoever held its URL has added', (ceph) => {
         'store.acl',
         'M',
         'audit',
+        // Whether it still is this upload's.
+        'store.head',
         'store.remove',
         'store.head',
         // Of the refusal itself.
