@@ -1,4 +1,7 @@
-import { fail, run, runToEnd } from './run.ts'
+import { keepCompiled } from './compile-cache.ts'
+
+keepCompiled()
+const { fail, run, runToEnd } = await import('./run.ts')
 
 process.on('unhandledRejection', (error) => {
   fail(error)
