@@ -59,18 +59,18 @@ export function keepStoreTruth(
 
   /** One look, then the next one in its time. `done` is told when one is over, however it ended. */
   async function look(placement: Placement, pauseMs: number, done: () => void): Promise<void> {
-    const nextMs = await lookOnce(context, placement, otherServerMs).catch((error: unknown) => {
-      const { store, bucket } = placement
-      if (!stopped) {
-        context.log.warn('store.probe_failed', { store: store.name, bucket, error })
-      }
-      return undefined
-    })
+    const nextMs = await lookOnce(context, placement, { refreshMs, otherServerMs }).catch(
+      (error: unknown) => {
+        const { store, bucket } = placement
+        if (!stopped) {
+          context.log.warn('store.probe_failed', { store: store.name, bucket, error })
+        }
+        return undefined
+      },
+    )
     if (nextMs !== REFRESH_SOON_MS) done()
     const nextPauseMs = nextMs === undefined ? Math.min(MAX_PAUSE_MS, pauseMs * 2) : FIRST_PAUSE_MS
-    later(nextMs === undefined ? pauseMs : Math.min(refreshMs, nextMs), () =>
-      look(placement, nextPauseMs, done),
-    )
+    later(nextMs ?? pauseMs, () => look(placement, nextPauseMs, done))
   }
 
   const first = placements.map((placement) => ({
@@ -99,22 +99,22 @@ export function keepStoreTruth(
 async function lookOnce(
   context: GatewayContext,
   placement: Placement,
-  otherServerMs: number,
+  { refreshMs, otherServerMs }: { readonly refreshMs: number; readonly otherServerMs: number },
 ): Promise<number> {
   const stillCounts = (report: ProbeReport) =>
     isFresh(report, context.clock.nowMs()) && !isOutdated(context, report, otherServerMs)
   const known = await newestReport(context, placement)
-  if (known !== undefined && stillCounts(known)) return untilDue(context, known)
-  if (placement.store.probe === 'manual') return REFRESH_MS
+  if (known !== undefined && stillCounts(known)) return untilDue(context, known, refreshMs)
+  if (placement.store.probe === 'manual') return refreshMs
   const giveBack = await leaseProbe(context, placement).catch(() => noLease)
   if (giveBack === undefined) return REFRESH_SOON_MS
   try {
     // The gateway that had the lease until now may have seen it all.
     const newest = await newestReport(context, placement)
-    if (newest !== undefined && stillCounts(newest)) return untilDue(context, newest)
+    if (newest !== undefined && stillCounts(newest)) return untilDue(context, newest, refreshMs)
     const resume = await unfinishedReport(context, placement).catch(() => undefined)
     const report = await probeNow(context, placement, resume === undefined ? {} : { resume })
-    return report.complete ? REFRESH_MS : INCOMPLETE_PAUSE_MS
+    return report.complete ? refreshMs : INCOMPLETE_PAUSE_MS
   } finally {
     await giveBack().catch(() => {})
   }
@@ -160,7 +160,7 @@ function isNewer(kept: ProbeReport, own: ProbeReport | undefined): boolean {
   return own === undefined || Date.parse(kept.endedAt) > Date.parse(own.endedAt)
 }
 
-function untilDue({ clock }: GatewayContext, { endedAt }: ProbeReport): number {
+function untilDue({ clock }: GatewayContext, { endedAt }: ProbeReport, refreshMs: number): number {
   const leftMs = Date.parse(endedAt) + GOOD_FOR_MS - clock.nowMs()
-  return Math.min(REFRESH_MS, Math.max(0, leftMs))
+  return Math.min(refreshMs, Math.max(0, leftMs))
 }

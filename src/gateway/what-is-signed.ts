@@ -47,8 +47,8 @@ export function whatIsSigned(
 
 /**
  * Tells the log what an operator should know of a store before callers do: buckets into which nothing can
- * be uploaded or from which nothing can be had, buckets where uploads may replace each other although nobody said so, and an open copy
- * hole that an override lets stand.
+ * be uploaded or from which nothing can be had, buckets where uploads may replace each other although
+ * nobody said so, and an open copy hole, refused or allowed.
  */
 export function tellTroubles(
   context: Pick<GatewayContext, 'clock' | 'config' | 'log'>,

@@ -247,6 +247,21 @@ describe('what is known of a store', () => {
     expect(whole.capabilities.expiry).toBe('yes')
   })
 
+  it('is not asked for at every look where a probe has not seen everything', async () => {
+    await using cut = await start({
+      bucket,
+      send: cutOffAfter(A_FEW * 3),
+      // And looks often.
+      otherServerMs: DAY_MS,
+    })
+    const [seen] = (await shown(cut)).buckets
+    expect(seen.lastProbe.complete).toBe(false)
+    const [sent, looked] = [cut.sent(), cut.looked()]
+    // A whole probe takes many times as long as the pause between two looks.
+    await using _ = await start({ bucket })
+    expect([cut.sent(), cut.looked()]).toEqual([sent, looked])
+  })
+
   it('is not what an older report says, though a newer one could not be kept', async () => {
     const state = await stateWith()
     const clock = new TestClock(first.gateway.clock.nowMs() + 60_000)
