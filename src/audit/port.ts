@@ -20,11 +20,27 @@ export interface AuditEvent {
     | 'ledger.repaired'
     | 'store.cors_changed'
     | 'ledger.reconciled'
+    | 'admin.change_requested'
+    | 'admin.changed'
+    | 'admin.refused'
+    | 'config.reloaded'
+    | 'config.refused'
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
   readonly user?: string
   readonly keyId?: string
+  /** Of a token: the name of its issuer. */
+  readonly issuer?: string
+  /** The rule that allowed it. */
+  readonly rule?: string
+  /** First 16 hex digits of the SHA-256 of what was signed, so that a grant can be recognised; never it. */
+  readonly grantHash?: string
+  /** Of an operator: "token", or issuer and subject. */
+  readonly admin?: string
+  /** What an operator did, by the operation of the admin API, to what: "tenants/acme/keys/k1". */
+  readonly action?: string
+  readonly resource?: string
   readonly uploadId?: string
   readonly bucket?: string
   /** Where an operator changed rules of browsers, for which origins. */

@@ -54,7 +54,7 @@ export function createAuthenticator({
     const key = parseApiKey(text)
     if (key === undefined) throw unauthenticated()
     const record = keys.get(key.id)
-    const stored = parseStoredHash(record?.hash ?? '')
+    const stored = parseStoredHash(record?.hashes[0]?.hash ?? '')
     const pepper = secretOfVersion(peppers, stored?.version ?? peppers.current.version)
     const matches = verifyApiKey(hashing, pepper ?? peppers.current.secret, {
       key: key.text,

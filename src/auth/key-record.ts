@@ -6,13 +6,36 @@ export interface KeyRecord {
   readonly id: string
   readonly tenant: string
   readonly user: string
+  /** Newest first, at least one: a key that is being rotated has two for a while. */
+  readonly hashes: readonly KeyHash[]
+  readonly permissions: readonly Permission[]
+  /** The tenant's bound; absent: none. */
+  readonly ceiling?: readonly Permission[]
+  /** For people; absent: none. */
+  readonly label?: string
+  /** When the key ends, in milliseconds; absent: it does not. */
+  readonly expiresAtMs?: number
+  /** Who made it: the configuration file, or somebody by the admin API. */
+  readonly source: 'configuration' | 'admin'
+}
+
+/** What is stored of one secret of a key. */
+export interface KeyHash {
   /** `v<pepper version>:<base64url HMAC-SHA-256>`, as `hashApiKey` writes it. */
   readonly hash: string
-  readonly permissions: readonly Permission[]
+  /** When this secret ends, in milliseconds; absent: with the key. */
+  readonly expiresAtMs?: number
 }
 
 /** Who a key stands for. */
 export function principalOf(key: KeyRecord): Principal {
-  const { id, tenant, user, permissions } = key
-  return Object.freeze({ tenant, user, keyId: id, permissions })
+  const { id, tenant, user, permissions, ceiling, expiresAtMs } = key
+  return Object.freeze({
+    tenant,
+    user,
+    keyId: id,
+    permissions,
+    ...(ceiling !== undefined && { ceiling }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  })
 }

@@ -31,7 +31,7 @@ export function buildKey(tenant: string, input: KeyInput, scope: KeyScope): KeyR
     warnIfUseless(allow, { tenant, user }, at)
     return buildPermission(allow, at)
   })
-  return { id, tenant, user, hash, permissions }
+  return { id, tenant, user, hashes: [{ hash }], permissions, source: 'configuration' }
 }
 
 function checkHash(hash: string, { pepper, path, report }: KeyScope): void {

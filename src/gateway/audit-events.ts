@@ -19,9 +19,16 @@ export function keyHash(hashing: Hashing, key: string): string {
 }
 
 /** The members of an event that tell who asked. */
-export function actor(principal: Principal): Pick<AuditEvent, 'tenant' | 'user' | 'keyId'> {
-  const { tenant, user, keyId } = principal
-  return { tenant, user, keyId }
+export function actor(
+  principal: Principal,
+): Pick<AuditEvent, 'tenant' | 'user' | 'keyId' | 'issuer'> {
+  const { tenant, user, keyId, issuer } = principal
+  return {
+    tenant,
+    user,
+    ...(keyId !== undefined && { keyId }),
+    ...(issuer !== undefined && { issuer }),
+  }
 }
 
 /** The event of a granted upload. */

@@ -1,3 +1,4 @@
+import { credentialName } from '../auth/principal.ts'
 import type { Violation } from '../errors.ts'
 import type { LimitStatus } from '../limits/limit-report.ts'
 import { limitStatuses, shadowViolations } from '../limits/limit-report.ts'
@@ -39,7 +40,7 @@ export async function explainUpload(
   context: GatewayContext,
   { principal, wanted }: CreateUploadRequest,
 ): Promise<Explanation> {
-  const subject = JSON.stringify(['dry-run', principal.tenant, principal.keyId])
+  const subject = JSON.stringify(['dry-run', principal.tenant, credentialName(principal)])
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
   const plan = planUpload(context, principal, wanted)

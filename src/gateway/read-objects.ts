@@ -1,4 +1,4 @@
-import type { Principal } from '../auth/principal.ts'
+import { credentialName, type Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import { hasControl, ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize, readablePrefixes } from '../policy/authorize.ts'
@@ -60,7 +60,14 @@ export async function listObjects(
   assertPrefix(prefix)
   const prefixes = permittedPrefixes(principal, name, prefix)
   const bucket = bucketOf(context, name)
-  const scope = ['objects', principal.tenant, principal.user, principal.keyId, name, prefix]
+  const scope = [
+    'objects',
+    principal.tenant,
+    principal.user,
+    credentialName(principal),
+    name,
+    prefix,
+  ]
   const position =
     cursor === undefined ? { prefix: 0 } : parsePosition(openCursor(context, scope, cursor))
   const within = prefixes[position.prefix]

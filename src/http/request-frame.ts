@@ -12,7 +12,15 @@ import { StaticPathRouter } from './static-path-router.ts'
 /** They are answered under any load: whoever asks decides whether the process lives. */
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 /** Methods that metrics name; a runtime may let any token through, and each would be a time series. */
-const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
+const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+])
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 /**

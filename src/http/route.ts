@@ -46,7 +46,7 @@ export interface RouteResponse {
 
 /** One path and method: served, validated and documented from this one description. */
 export interface Route<C extends Call = RouteCall> {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Hono's form, `:name` and a trailing `*` for an object key. */
   readonly path: string
   readonly operationId: string

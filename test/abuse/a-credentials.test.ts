@@ -216,8 +216,9 @@ describe('API keys', () => {
       id,
       tenant: 'acme',
       user: 'alice',
-      hash: hashApiKey(nodeHashing, pepper(1), key),
+      hashes: [{ hash: hashApiKey(nodeHashing, pepper(1), key) }],
       permissions: [],
+      source: 'configuration' as const,
     })
     const authenticate = createAuthenticator({
       hashing: nodeHashing,

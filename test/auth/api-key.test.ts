@@ -113,7 +113,7 @@ describe('the stored hash of an API key', () => {
 
   it('verifies its own key and no other, under its own pepper and no other', () => {
     const { text, record } = keyAndRecord('k1')
-    const digest = parseStoredHash(record.hash)?.digest ?? new Uint8Array(32)
+    const digest = parseStoredHash(record.hashes[0]?.hash ?? '')?.digest ?? new Uint8Array(32)
     const verify = (key: string, version: number) =>
       verifyApiKey(nodeHashing, pepper(version).secret, { key, digest })
     expect(verify(text, 1)).toBe(true)

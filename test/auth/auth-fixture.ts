@@ -28,8 +28,9 @@ export function keyAndRecord(
     id,
     tenant: 'acme',
     user: 'alice',
-    hash: hashApiKey(nodeHashing, made, key),
+    hashes: [{ hash: hashApiKey(nodeHashing, made, key) }],
     permissions: [],
+    source: 'configuration',
   }
   return { text: key.reveal(), record }
 }

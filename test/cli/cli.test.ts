@@ -174,7 +174,14 @@ describe('keys create', () => {
 
   function works(text: string, pepper: { version: number; text: string }): void {
     const { id, secret, hash } = JSON.parse(text)
-    const record = { id, tenant: 'acme', user: 'alice', hash, permissions: [] }
+    const record = {
+      id,
+      tenant: 'acme',
+      user: 'alice',
+      hashes: [{ hash }],
+      permissions: [],
+      source: 'configuration' as const,
+    }
     const authenticate = createAuthenticator({
       hashing: nodeHashing,
       keys: new Map([[id, record]]),

@@ -86,7 +86,7 @@ describe('a key', () => {
     [{ prefix: 'a/', buckets: ['constructor'] }, 'buckets[0]: names no bucket: "constructor"'],
     [
       { prefix: 'a/', operations: ['read'] },
-      'operations[0]: must be one of: upload, download, list, delete, overwrite, versions',
+      'operations[0]: must be one of: upload, download, list, delete, overwrite, multipart, versions',
     ],
     [{ prefix: 'a/', operations: [] }, 'operations: must have at least 1 item'],
     [{ prefix: 'a/', contentTypes: [] }, 'contentTypes: must have at least 1 item'],
