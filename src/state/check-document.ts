@@ -44,8 +44,22 @@ export function checkPage(request: {
   readonly after?: string
   readonly limit: number
 }): void {
-  const { kind, after, limit } = request
-  if (after !== undefined) checkName(after)
+  if (request.after !== undefined) checkName(request.after)
+  checkKindAndLimit(request)
+}
+
+/** Throws `InternalError` for changes that no driver may read: a fault of the program. */
+export function checkChanges(request: {
+  readonly kind: string
+  readonly after: number
+  readonly limit: number
+}): void {
+  checkKindAndLimit(request)
+  if (Number.isSafeInteger(request.after) && request.after >= 0) return
+  throw new GatewayError('InternalError', `Cannot list changes: ${request.after} is no position`)
+}
+
+function checkKindAndLimit({ kind, limit }: { readonly kind: string; readonly limit: number }) {
   if (KIND.test(kind) && Number.isInteger(limit) && limit >= 1 && limit <= MAX_DOCUMENTS) return
   throw new GatewayError('InternalError', 'Cannot list documents: no such kind or limit')
 }

@@ -8,6 +8,12 @@ export interface StateDocument {
   readonly value: string
 }
 
+/** A document, and when it was written last. */
+export interface StateChange extends StateDocument {
+  /** Place of that write among all writes of the kind, from 1; no two writes ever have the same. */
+  readonly position: number
+}
+
 /** UTF-8 bytes of one document's value. */
 export const MAX_DOCUMENT_BYTES = 262_144
 
@@ -39,6 +45,18 @@ export interface StateStore {
     readonly after?: string
     readonly limit: number
   }): Promise<readonly StateDocument[]>
+  /**
+   * Documents of one kind that were written after a position, in the order of their last writes, each as
+   * it is now. Positions grow with every write of the kind; 0 is before all of them. `last`: the newest
+   * position that was ever given; a page of less than `limit` has all up to it, and `last` before `after`
+   * tells of a store that has lost writes. What is removed shows nowhere: documents of a kind that is
+   * followed are overwritten instead. `limit`: 1 to `MAX_DOCUMENTS`.
+   */
+  changes(request: {
+    readonly kind: string
+    readonly after: number
+    readonly limit: number
+  }): Promise<{ readonly changes: readonly StateChange[]; readonly last: number }>
   /** Lets go of files and connections. */
   close(): Promise<void>
 }

@@ -1,6 +1,13 @@
-import { checkDocument, checkName, checkPage, checkVersion, kindOf } from './check-document.ts'
+import {
+  checkChanges,
+  checkDocument,
+  checkName,
+  checkPage,
+  checkVersion,
+  kindOf,
+} from './check-document.ts'
 import type { StateDocument, StateStore } from './port.ts'
-import { CHANGE_LUA, LIST_LUA } from './state-lua.ts'
+import { CHANGE_LUA, CHANGES_LUA, LIST_LUA } from './state-lua.ts'
 
 /** The server that has the documents. */
 export interface StateServer {
@@ -10,14 +17,14 @@ export interface StateServer {
 }
 
 /**
- * The state store on Redis 7 or newer: a hash and a sorted set of names for each kind, all in the slot
- * of one `tag`, changed by one script at once. Letters of the keys are not the ledger's. Never retries:
+ * The state store on Redis 7 or newer: a hash and two sorted sets of names for each kind, all in the
+ * slot of one `tag`, changed by one script at once. Letters of the keys are not the ledger's. Never retries:
  * after `LedgerUnavailable` a change may have been made or not.
  */
 export function openRedisState(server: StateServer, { tag }: { readonly tag: string }): StateStore {
   const keysOf = (kind: string) => stateKeys(tag, kind)
   const change = async (name: string, ...args: readonly (string | number)[]) =>
-    Number(await server.run('EVAL', [CHANGE_LUA, 2, ...keysOf(kindOf(name)), name, ...args]))
+    Number(await server.run('EVAL', [CHANGE_LUA, 3, ...keysOf(kindOf(name)), name, ...args]))
   return {
     async get(name) {
       checkName(name)
@@ -40,29 +47,42 @@ export function openRedisState(server: StateServer, { tag }: { readonly tag: str
       checkPage(request)
       const { kind, after, limit } = request
       const from = after === undefined ? '-' : `(${after}`
-      const reply = await server.run('EVAL', [LIST_LUA, 2, ...keysOf(kind), from, limit])
+      const reply = await server.run('EVAL', [LIST_LUA, 3, ...keysOf(kind), from, limit])
       const [names, stored] = reply as [string[], string[]]
       return names.map((name, index) => documentOf(name, stored[index] ?? ''))
+    },
+    async changes(request) {
+      checkChanges(request)
+      const { kind, after, limit } = request
+      const reply = await server.run('EVAL', [CHANGES_LUA, 3, ...keysOf(kind), after, limit])
+      const [last, names, positions, stored] = reply as [string, string[], string[], string[]]
+      const changes = names.map((name, index) => ({
+        ...documentOf(name, stored[index] ?? ''),
+        position: Number(positions[index]),
+      }))
+      return { changes, last: Number(last) }
     },
     close: () => server.close(),
   }
 }
 
-/** Documents of a kind, and their names. */
+/** Documents of a kind, their names, and the positions of their last writes. */
 function stateKeys(tag: string, kind: string) {
-  return [`d:{${tag}}:${kind}`, `n:{${tag}}:${kind}`] as const
+  return [`d:{${tag}}:${kind}`, `n:{${tag}}:${kind}`, `w:{${tag}}:${kind}`] as const
 }
 
 /** What the state store sends or its scripts call, where nobody has anything; it leaves no trace. */
 export function stateSelfTest(
   tag: string,
 ): readonly { readonly name: string; readonly args: readonly (string | number)[] }[] {
-  const [documents, names] = stateKeys(tag, 'self-test')
+  const [documents, names, positions] = stateKeys(tag, 'self-test')
   return [
-    { name: 'EVAL', args: ['return 0', 2, documents, names] },
+    { name: 'EVAL', args: ['return 0', 3, documents, names, positions] },
     { name: 'HGET', args: [documents, 'nobody'] },
     { name: 'HMGET', args: [documents, 'nobody'] },
     { name: 'ZRANGEBYLEX', args: [names, '-', '+', 'LIMIT', 0, 1] },
+    { name: 'ZSCORE', args: [positions, 'nobody'] },
+    { name: 'ZRANGEBYSCORE', args: [positions, '-inf', '-inf'] },
     { name: 'ZADD', args: [names, 'XX', 0, 'nobody'] },
     { name: 'ZREM', args: [names, 'nobody'] },
     { name: 'HSET', args: [documents, 'nobody', ''] },

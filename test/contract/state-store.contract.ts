@@ -10,6 +10,8 @@ export interface StateUnderTest {
 }
 
 const RACERS = 16
+/** Far more than a follower needs to see the writes of all racers. */
+const MAX_LOOKS = 10_000
 
 /** What every driver of the port promises. The place is empty each time. */
 export function stateStoreContract(name: string, open: () => Promise<StateUnderTest>): void {
@@ -100,6 +102,87 @@ export function stateStoreContract(name: string, open: () => Promise<StateUnderT
         ])
       }))
 
+    it('tells every gateway what was written after a position, as it is now and in that order', () =>
+      within(async ({ one, other }) => {
+        const nothing = { changes: [], last: 0 }
+        expect(await one.changes({ kind: 'run', after: 0, limit: 10 })).toEqual(nothing)
+        const first = { name: 'run/b', value: 'Ω "\u0000" {}' }
+        await one.put(first)
+        await other.put({ name: 'run/a', value: 'old' })
+        await one.put({ name: 'runs/a', value: 'of another kind' })
+        const before = await other.changes({ kind: 'run', after: 0, limit: 10 })
+        expect(before.changes.map(({ name }) => name)).toEqual(['run/b', 'run/a'])
+        await other.put({ name: 'run', value: 'of the same' })
+        await one.put({ name: 'run/a', value: 'new' })
+        expect(await one.put({ name: 'run/b', value: 'x', ifVersion: 7 })).toBe(undefined)
+        expect(await other.changes({ kind: 'run', after: 0, limit: 10 })).toEqual({
+          changes: [
+            { ...first, version: 1, position: 1 },
+            { name: 'run', version: 1, value: 'of the same', position: 3 },
+            { name: 'run/a', version: 2, value: 'new', position: 4 },
+          ],
+          last: 4,
+        })
+        expect(await one.changes({ kind: 'run', after: before.last, limit: 10 })).toMatchObject({
+          changes: [{ name: 'run' }, { name: 'run/a' }],
+          last: 4,
+        })
+        const none = { changes: [], last: 4 }
+        expect(await one.changes({ kind: 'run', after: 4, limit: 10 })).toEqual(none)
+        expect(await one.changes({ kind: 'run', after: 5, limit: 10 })).toEqual(none)
+      }))
+
+    it('tells changes in pages of the limit, which together have each of them once', () =>
+      within(async ({ one, other }) => {
+        const names = ['run/c', 'run/a', 'run/e', 'run/b', 'run/d']
+        for (const name of names) await one.put({ name, value: name })
+        for (const limit of [1, 2, 4, 5, 6]) {
+          const seen: string[] = []
+          for (let after = 0; ; ) {
+            const { changes, last } = await other.changes({ kind: 'run', after, limit })
+            expect(last).toBe(5)
+            seen.push(...changes.map(({ name }) => name))
+            expect(changes.length).toBe(Math.min(limit, 5 - after))
+            if (changes.length < limit) break
+            after = changes.at(-1)?.position ?? 0
+          }
+          expect(seen).toEqual(names)
+        }
+      }))
+
+    it('gives no position twice, also when the newest document is removed', () =>
+      within(async ({ one, other }) => {
+        await one.put({ name: 'run/a', value: 'a' })
+        await one.put({ name: 'run/b', value: 'b' })
+        await other.remove('run/b')
+        const left = { changes: [{ name: 'run/a', position: 1 }], last: 2 }
+        expect(await one.changes({ kind: 'run', after: 0, limit: 10 })).toMatchObject(left)
+        await other.remove('run/a')
+        const gone = { changes: [], last: 2 }
+        expect(await one.changes({ kind: 'run', after: 0, limit: 10 })).toEqual(gone)
+        await one.put({ name: 'run/b', value: 'again' })
+        expect(await other.changes({ kind: 'run', after: 2, limit: 10 })).toEqual({
+          changes: [{ name: 'run/b', version: 1, value: 'again', position: 3 }],
+          last: 3,
+        })
+      }))
+
+    it('shows a follower every write of many gateways, however they race', () =>
+      within(async ({ one, other }) => {
+        const writes = Array.from({ length: RACERS }, (_, index) =>
+          (index % 2 === 0 ? one : other).put({ name: `run/${index}`, value: '' }),
+        )
+        const seen = new Set<string>()
+        let after = 0
+        for (let looks = 0; seen.size < RACERS && looks < MAX_LOOKS; looks += 1) {
+          const { changes } = await one.changes({ kind: 'run', after, limit: 3 })
+          for (const { name } of changes) seen.add(name)
+          after = changes.at(-1)?.position ?? after
+        }
+        await Promise.all(writes)
+        expect(after).toBe(RACERS)
+      }))
+
     it('keeps the largest document whole and refuses one byte more, as bytes count', () =>
       within(async ({ one, other }) => {
         const value = 'é'.repeat(MAX_DOCUMENT_BYTES / 2)
@@ -125,7 +208,13 @@ export function stateStoreContract(name: string, open: () => Promise<StateUnderT
         for (const limit of [0, 1_001, 1.5]) await expectFault(one.list({ kind: 'k', limit }))
         await expectFault(one.list({ kind: 'k/n', limit: 1 }))
         await expectFault(one.list({ kind: '', limit: 1 }))
+        const changes = { kind: 'k', after: 0, limit: 1 }
+        for (const limit of [0, 1_001, 1.5]) await expectFault(one.changes({ ...changes, limit }))
+        for (const after of [-1, 0.5, Infinity])
+          await expectFault(one.changes({ ...changes, after }))
+        await expectFault(one.changes({ ...changes, kind: 'k/n' }))
         expect(await one.list({ kind: 'k', limit: 10 })).toHaveLength(1)
+        expect(await one.changes(changes)).toMatchObject({ last: 1 })
       }))
   })
 }

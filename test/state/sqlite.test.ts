@@ -28,6 +28,14 @@ while (won < ${ROUNDS}) {
 }
 `
 
+/** What wrote documents before they had positions. */
+const OLDER_TABLE =
+  'CREATE TABLE document (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)'
+const OLDER_WRITE = `
+  INSERT INTO document (name, version, value) VALUES (?, 1, ?)
+  ON CONFLICT (name) DO UPDATE SET version = version + 1, value = excluded.value
+`
+
 async function openFile() {
   const directory = await openTemporaryDirectory()
   return { path: join(directory.path, 'signet.db'), close: directory.close }
@@ -108,6 +116,29 @@ describe('the state store in the file of the ledger', () => {
         await state.close()
       }
     } finally {
+      await file.close()
+    }
+  })
+
+  it('counts the writes of versions that knew no positions, before and beside this one', async () => {
+    const file = await openFile()
+    const older = new DatabaseSync(file.path)
+    older.exec(OLDER_TABLE)
+    const write = older.prepare(OLDER_WRITE)
+    write.run('run/b', 'before')
+    write.run('run/a', 'before')
+    const state = openSqliteState(new DatabaseSync(file.path))
+    try {
+      const namesOf = async (after: number) => {
+        const { changes, last } = await state.changes({ kind: 'run', after, limit: 10 })
+        return [last, ...changes.map(({ name, version }) => `${name} ${version}`)]
+      }
+      expect(new Set(await namesOf(0))).toEqual(new Set([2, 'run/a 1', 'run/b 1']))
+      write.run('run/b', 'beside')
+      expect(await namesOf(2)).toEqual([3, 'run/b 2'])
+    } finally {
+      older.close()
+      await state.close()
       await file.close()
     }
   })
