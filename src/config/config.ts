@@ -1,3 +1,4 @@
+import type { AdminIssuer, Issuer } from '../auth/jwt/issuer.ts'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
@@ -25,6 +26,10 @@ export interface Config {
   readonly tenants: ReadonlyMap<string, Tenant>
   /** The keys of all tenants, by key id. */
   readonly keys: ReadonlyMap<string, KeyRecord>
+  /** Whose tokens are taken on the public listener, by name. Default none. */
+  readonly issuers: ReadonlyMap<string, Issuer>
+  /** Whose tokens are taken on the admin listener, beside the admin token; `undefined`: nobody's. */
+  readonly adminIssuer: AdminIssuer | undefined
 }
 
 export type Environment = 'development' | 'production'

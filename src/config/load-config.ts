@@ -137,6 +137,8 @@ function build(
     plans: plans.built,
     tenants: tenants.built,
     keys,
+    issuers: new Map(),
+    adminIssuer: undefined,
   }
   return { config, secrets }
 }
