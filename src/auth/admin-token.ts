@@ -2,27 +2,41 @@ import { equalDigests, type Hashing } from '../hashing.ts'
 import { bearerToken, type PresentedCredentials, unauthenticated } from './bearer.ts'
 import type { RotatingSecret } from './rotating-secret.ts'
 
-/**
- * Passes for the admin token, throws `Unauthenticated` for anything else and `AmbiguousCredentials`
- * for more than one credential.
- */
-export type AuthenticateAdmin = (presented: PresentedCredentials) => void
+/** Who administers. */
+export interface AdminIdentity {
+  /** "token", or issuer and subject: `corp:alice`. For audit. */
+  readonly name: string
+  /** An operator may do everything, a viewer only look. */
+  readonly role: 'operator' | 'viewer'
+}
 
 /**
- * The check of the admin listener. Tokens are hashed first and then compared in constant time, so
- * that neither length nor first difference shows; the previous token works beside the current one.
+ * Tells who administers; throws `Unauthenticated` for whoever may not, and `AmbiguousCredentials` for
+ * more than one credential.
+ */
+export type AuthenticateAdmin = (
+  presented: PresentedCredentials,
+) => AdminIdentity | Promise<AdminIdentity>
+
+const TOKEN: AdminIdentity = Object.freeze({ name: 'token', role: 'operator' })
+
+/**
+ * The check of the admin token. Tokens are hashed first and then compared in constant time, so that
+ * neither length nor first difference shows; the previous token works beside the current one.
  */
 export function createAdminAuthenticator(options: {
   readonly hashing: Hashing
-  readonly tokens: RotatingSecret
-}): AuthenticateAdmin {
+  readonly tokens: () => RotatingSecret
+}): (presented: PresentedCredentials) => AdminIdentity {
   const { hashing, tokens } = options
-  const { current, previous = current } = tokens
-  const digests = [current, previous].map(({ secret }) => hashing.sha256(secret.reveal()))
   return (presented) => {
+    const { current, previous = current } = tokens()
     const digest = hashing.sha256(bearerToken(presented))
     // All are compared, whichever one matches.
-    const matches = digests.map((expected) => equalDigests(digest, expected))
+    const matches = [current, previous].map(({ secret }) =>
+      equalDigests(digest, hashing.sha256(secret.reveal())),
+    )
     if (!matches.includes(true)) throw unauthenticated()
+    return TOKEN
   }
 }

@@ -1,7 +1,9 @@
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 import type { Hashing } from '../hashing.ts'
 import { MAX_API_KEY_CHARACTERS, parseApiKey, parseStoredHash, verifyApiKey } from './api-key.ts'
 import { bearerToken, type PresentedCredentials, unauthenticated } from './bearer.ts'
-import { type KeyRecord, principalOf } from './key-record.ts'
+import { type KeyHash, type KeyRecord, principalOf } from './key-record.ts'
 import type { Principal } from './principal.ts'
 import { type RotatingSecret, secretOfVersion } from './rotating-secret.ts'
 
@@ -10,70 +12,126 @@ export const MAX_VERIFIED_KEYS = 10_000
 
 export interface AuthenticatorOptions {
   readonly hashing: Hashing
-  /** By key id. A key that is taken out needs a new authenticator: answers are remembered. */
-  readonly keys: ReadonlyMap<string, KeyRecord>
-  readonly peppers: RotatingSecret
+  readonly clock: Clock
+  /** By key id, as they are now. */
+  readonly keys: () => ReadonlyMap<string, KeyRecord>
+  readonly peppers: () => RotatingSecret
+  /**
+   * How long ago the shared directory of keys was last heard, in milliseconds; absent: all keys are in the
+   * configuration.
+   */
+  readonly staleMs?: () => number
+}
+
+/** What a directory may not have told us yet is not known not to be there. */
+export const UNKNOWN_AFTER_MS = 5_000
+/** Keys of the directory go on for so long while it cannot be heard: any could have been revoked. */
+export const KNOWN_FOR_MS = 60_000
+
+/**
+ * Tells who asks, or throws: `AmbiguousCredentials` for more than one credential; `Unauthenticated`,
+ * always in the same words, for none, an unknown key, a wrong secret, a wrong checksum, and for a key
+ * that has ended; `AuthUnavailable` where the directory of keys could not be heard.
+ */
+export type AuthenticateKey = (presented: PresentedCredentials) => Principal
+
+/** Who was verified by which text; it holds as long as the record is the same and has not ended. */
+interface Verified {
+  readonly record: KeyRecord
+  readonly principal: Principal
+  readonly endsAtMs: number
 }
 
 /**
- * Tells who asks, or throws: `AmbiguousCredentials` for more than one credential, `Unauthenticated`,
- * always in the same words, for none, an unknown key, a wrong secret or a wrong checksum.
- */
-export type Authenticate = (presented: PresentedCredentials) => Principal
-
-/**
- * An authenticator for the API keys of one configuration. An unknown id costs the same work as a
- * wrong secret. A key once verified costs one SHA-256.
+ * An authenticator for API keys. An unknown id costs the same work as a wrong secret. A key once verified
+ * costs one SHA-256.
  */
 export function createAuthenticator({
   hashing,
+  clock,
   keys,
   peppers,
-}: AuthenticatorOptions): Authenticate {
-  const verified = new Map<string, Principal>()
+  staleMs = () => 0,
+}: AuthenticatorOptions): AuthenticateKey {
+  const verified = new Map<string, Verified>()
+  let pepper = peppers()
   let newest = ''
 
-  function remembered(digest: string): Principal | undefined {
-    const principal = verified.get(digest)
-    if (principal === undefined || digest === newest) return principal
+  function remembered(digest: string): Verified | undefined {
+    // A pepper that is gone takes its keys with it.
+    if (peppers() !== pepper) forget()
+    pepper = peppers()
+    const known = verified.get(digest)
+    if (known === undefined) return undefined
+    if (keys().get(known.record.id) !== known.record || known.endsAtMs <= clock.nowMs()) {
+      forget(digest)
+      return undefined
+    }
+    if (digest === newest) return known
     // A Map keeps the order of insertion, so the first entry is the one unused for longest.
     verified.delete(digest)
-    verified.set(digest, principal)
+    verified.set(digest, known)
     newest = digest
-    return principal
+    return known
   }
 
-  function remember(digest: string, principal: Principal): void {
+  function forget(digest?: string): void {
+    if (digest === undefined) verified.clear()
+    else verified.delete(digest)
+    newest = ''
+  }
+
+  function remember(digest: string, entry: Verified): void {
     const oldest = verified.keys().next()
     if (verified.size >= MAX_VERIFIED_KEYS && oldest.done !== true) verified.delete(oldest.value)
-    verified.set(digest, principal)
+    verified.set(digest, entry)
     newest = digest
   }
 
-  function verify(text: string): Principal {
+  function verify(text: string): Verified {
     const key = parseApiKey(text)
     if (key === undefined) throw unauthenticated()
-    const record = keys.get(key.id)
-    const stored = parseStoredHash(record?.hashes[0]?.hash ?? '')
-    const pepper = secretOfVersion(peppers, stored?.version ?? peppers.current.version)
-    const matches = verifyApiKey(hashing, pepper ?? peppers.current.secret, {
-      key: key.text,
-      digest: stored?.digest ?? new Uint8Array(32),
+    const record = keys().get(key.id)
+    // Whoever is not there may have been made since; whoever is there may have been revoked.
+    if (record === undefined && staleMs() > UNKNOWN_AFTER_MS) throw keysAway()
+    const match = matchingHash(key.text, record)
+    if (record === undefined || match === undefined) throw unauthenticated()
+    const endsAtMs = Math.min(record.expiresAtMs ?? Infinity, match.expiresAtMs ?? Infinity)
+    if (endsAtMs <= clock.nowMs()) throw unauthenticated()
+    return { record, principal: principalOf(record), endsAtMs }
+  }
+
+  /** All hashes are compared, whichever one matches; without any as much work is done as for one. */
+  function matchingHash(text: string, record: KeyRecord | undefined): KeyHash | undefined {
+    const hashes = record?.hashes ?? [NO_HASH]
+    const matches = hashes.filter(({ hash }) => {
+      const stored = parseStoredHash(hash)
+      const made = secretOfVersion(pepper, stored?.version ?? pepper.current.version)
+      const isSame = verifyApiKey(hashing, made ?? pepper.current.secret, {
+        key: text,
+        digest: stored?.digest ?? new Uint8Array(32),
+      })
+      return isSame && stored !== undefined && made !== undefined
     })
-    if (!matches || record === undefined || stored === undefined || pepper === undefined) {
-      throw unauthenticated()
-    }
-    return principalOf(record)
+    return record === undefined ? undefined : matches[0]
   }
 
   return (presented) => {
     const token = bearerToken(presented)
     if (token.length > MAX_API_KEY_CHARACTERS) throw unauthenticated()
     const digest = hashing.sha256Hex(token)
-    const known = remembered(digest)
-    if (known !== undefined) return known
-    const principal = verify(token)
-    remember(digest, principal)
-    return principal
+    const known = remembered(digest) ?? verify(token)
+    if (digest !== newest) remember(digest, known)
+    if (known.record.source === 'admin' && staleMs() > KNOWN_FOR_MS) throw keysAway()
+    return known.principal
   }
+}
+
+const NO_HASH: KeyHash = { hash: '' }
+
+function keysAway(): GatewayError {
+  return new GatewayError(
+    'AuthUnavailable',
+    'Cannot authenticate the request: the directory of keys does not answer',
+  )
 }

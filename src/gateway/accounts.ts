@@ -24,12 +24,20 @@ export interface Accounts {
 
 const MAX_ACCOUNTS = 10_000
 
-/** Accounts of a fixed configuration and one ledger. */
-export function createAccounts(config: Config, ledger: Ledger, hashing: Hashing): Accounts {
+/**
+ * Accounts of the configuration in force and one ledger. They are made anew when other tenants or plans
+ * are in force.
+ */
+export function createAccounts(
+  config: () => Pick<Config, 'tenants'>,
+  ledger: Ledger,
+  hashing: Hashing,
+): Accounts {
   const accounts = new Map<string, Account>()
+  let { tenants } = config()
 
   function open(tenantId: string, userId: string): Account {
-    const tenant = config.tenants.get(tenantId)
+    const tenant = tenants.get(tenantId)
     const user = tenant?.users.get(userId)
     if (tenant === undefined || user === undefined) {
       throw new GatewayError('AccessDenied', 'Cannot act for this user: it is not configured')
@@ -58,6 +66,9 @@ export function createAccounts(config: Config, ledger: Ledger, hashing: Hashing)
 
   return {
     of(tenant, user) {
+      const inForce = config().tenants
+      if (inForce !== tenants) accounts.clear()
+      tenants = inForce
       const name = JSON.stringify([tenant, user])
       const known = accounts.get(name)
       if (known !== undefined) return known

@@ -17,14 +17,20 @@ import type { Completions } from './completions.ts'
 import type { EventQueue } from './events/queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
+import type { LiveConfig } from './live-config.ts'
 import type { LocalLimiter } from './local-limiter.ts'
 import type { Probes } from './probe/probes.ts'
 import type { StoreTruth } from './store-truth.ts'
 
 /** All that a use case may touch. Tests replace single members; nothing else is injectable. */
 export interface GatewayContext {
-  /** The configuration in force; it changes when a store is probed, so ask for it each time. */
+  /**
+   * The configuration in force. It changes with the file, the directory and what probes see, so ask for it
+   * each time; within one request it stays as it was at the beginning.
+   */
   readonly config: Config
+  /** Where the settings in force come from, and what replaces them. */
+  readonly live: LiveConfig
   /** Takes what a probe has seen. */
   readonly storeTruth: StoreTruth
   readonly clock: Clock
@@ -64,6 +70,6 @@ export interface GatewayContext {
   readonly accessLog: RareLog
   /** Current first; older ones still verify. */
   readonly ticketKeys: readonly TicketKey[]
-  /** Seals list cursors. */
-  readonly cursorKey: Uint8Array
+  /** Seal list cursors; current first. */
+  readonly cursorKeys: readonly Uint8Array[]
 }

@@ -16,6 +16,11 @@ export interface StoreTruth {
    * itself the same. What has changed is logged.
    */
   adopt(report: ProbeReport): void
+  /**
+   * Takes another configuration. What was seen of a store stays in force where the store is still at the
+   * same address, of the same kind: another key pair is looked at anew, and until then nothing changes.
+   */
+  reconfigure(next: Config): void
   /** The newest report that was adopted. */
   reportOf(storeName: string, bucket: string): ProbeReport | undefined
 }
@@ -28,13 +33,42 @@ interface Seen {
 }
 
 /** Starts with what profiles and operator say. Each adoption makes a new, frozen configuration. */
-export function createStoreTruth(configured: Config, log: Logger): StoreTruth {
-  let config = configured
+export function createStoreTruth(begin: Config, log: Logger): StoreTruth {
+  let configured = begin
+  let config = begin
   const all = new Map<string, Seen>()
+
+  function inForce(report: ProbeReport, store: Store, seen: Pick<Seen, 'capabilities' | 'traits'>) {
+    const known: Store = Object.freeze({
+      ...store,
+      capabilities: Object.freeze({ ...store.capabilities, ...seen.capabilities }),
+      traits: Object.freeze({ ...store.traits, ...seen.traits }),
+    })
+    config = withStore(config, report.bucket, known)
+  }
+
   return {
-    configured,
+    get configured() {
+      return configured
+    },
     get config() {
       return config
+    },
+    reconfigure(next) {
+      const before = configured
+      configured = next
+      if (next.stores === before.stores && next.buckets === before.buckets) {
+        const { stores, buckets } = config
+        config = Object.freeze({ ...next, stores, buckets })
+        return
+      }
+      config = next
+      for (const [name, seen] of all) {
+        const store = next.stores.get(seen.report.store)
+        if (store !== undefined && isSame(before.stores.get(store.name), store)) {
+          inForce(seen.report, store, seen)
+        } else all.delete(name)
+      }
     },
     adopt(report) {
       const { store: storeName, bucket } = report
@@ -47,15 +81,18 @@ export function createStoreTruth(configured: Config, log: Logger): StoreTruth {
       all.set(name, { report, capabilities: seen.capabilities, traits: seen.traits })
       const expected = currentOf(config, storeName, bucket) ?? store
       tellChanges(log, expected, { bucket, seen: seen.capabilities })
-      const known: Store = Object.freeze({
-        ...store,
-        capabilities: Object.freeze({ ...store.capabilities, ...seen.capabilities }),
-        traits: Object.freeze({ ...store.traits, ...seen.traits }),
-      })
-      config = withStore(config, bucket, known)
+      inForce(report, store, seen)
     },
     reportOf: (storeName, bucket) => all.get(nameOf(storeName, bucket))?.report,
   }
+}
+
+/** Whether what was seen of a store says anything about another that is configured in its place. */
+function isSame(before: Store | undefined, after: Store): boolean {
+  if (before === undefined) return false
+  const place = ({ provider, endpoint, publicEndpoint, region, addressing }: Store) =>
+    JSON.stringify([provider, endpoint, publicEndpoint, region, addressing])
+  return place(before) === place(after)
 }
 
 function nameOf(storeName: string, bucket: string): string {

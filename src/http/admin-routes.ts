@@ -6,7 +6,7 @@ import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { RECONCILE_ROUTES } from './reconcile-routes.ts'
-import { type Call, type Route, route } from './route.ts'
+import { type AdminCall, type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
 import { STORE_ROUTES } from './store-routes.ts'
 
@@ -113,7 +113,7 @@ const sweepNow = route<Call>({
 })
 
 /** Routes of the admin API. */
-export const ADMIN_ROUTES: readonly Route<Call>[] = [
+export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   ...STORE_ROUTES,
   buckets,
   plans,

@@ -1,5 +1,6 @@
 import type { AuthenticateAdmin } from '../auth/admin-token.ts'
-import type { Authenticate } from '../auth/authenticate.ts'
+import type { PresentedCredentials } from '../auth/bearer.ts'
+import type { Principal } from '../auth/principal.ts'
 import type { GatewayContext } from '../gateway/context.ts'
 import type { EventPorts } from '../stores/events/event-ports.ts'
 
@@ -10,11 +11,17 @@ export interface Lifecycle {
 
 /** What the two applications need beside the use cases' context. */
 export interface AppContext extends GatewayContext {
-  readonly authenticate: Authenticate
+  /**
+   * Tells who asks: at once for an API key, later for a token. Throws or rejects with `Unauthenticated`,
+   * `AmbiguousCredentials`, `AuthUnavailable`, and for a token `AccessDenied`.
+   */
+  readonly authenticate: (presented: PresentedCredentials) => Principal | Promise<Principal>
   readonly authenticateAdmin: AuthenticateAdmin
   /** What reading events of stores asks of the world. */
   readonly eventPorts: EventPorts
   readonly lifecycle: Lifecycle
+  /** The same with the settings as they are now: they stay so. */
+  readonly pinned: () => AppContext
   /** Text of the metrics in Prometheus' format, where the runtime has an exporter. */
   readonly readMetrics?: () => Promise<string>
   /**

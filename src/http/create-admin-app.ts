@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import type { AdminIdentity } from '../auth/admin-token.ts'
 import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
@@ -25,12 +26,20 @@ export function createAdminApp(
   app.get('/openapi.json', (http) => http.json(openApi))
   registerRoutes(app, context, {
     routes: ADMIN_ROUTES,
-    admit: (http) => {
-      context.authenticateAdmin(presentedCredentials(http))
-      return {}
+    admit: (http, { method }) => {
+      const admitted = context.authenticateAdmin(presentedCredentials(http))
+      return admitted instanceof Promise
+        ? admitted.then((admin) => admitAdmin(admin, method))
+        : admitAdmin(admitted, method)
     },
   })
   return app
+}
+
+/** A viewer may look, and change nothing. Throws `AccessDenied`. */
+function admitAdmin(admin: AdminIdentity, method: string): { readonly admin: AdminIdentity } {
+  if (admin.role === 'operator' || method === 'GET' || method === 'HEAD') return { admin }
+  throw new GatewayError('AccessDenied', 'Cannot change anything: a viewer may only look')
 }
 
 /** Operators are told why the ledger does not answer, and what heals it; callers are not. */

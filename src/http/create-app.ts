@@ -37,7 +37,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   const app = framedApp(context)
   const openApi = createOpenApi([...PUBLIC_API, EVENTS_DESCRIPTION])
   const authenticate = guardedAuthentication(context)
-  if (context.config.server.cors.origins.size > 0) app.use('/v1/*', exactCors(context))
+  app.use('/v1/*', exactCors(context))
 
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/readyz', (http) => {
@@ -50,7 +50,12 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   registerEventRoutes(app, context)
   registerRoutes(app, context, {
     routes: PUBLIC_API,
-    admit: (http) => ({ principal: authenticate(http) }),
+    admit: (http) => {
+      const principal = authenticate(http)
+      return principal instanceof Promise
+        ? principal.then((known) => ({ principal: known }))
+        : { principal }
+    },
     onRefusal: (http, { principal }, error) => {
       const requestId = http.get('requestId')
       auditRefusal(context, 'request.refused', { principal, requestId }, error)
@@ -60,18 +65,20 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
 }
 
 /**
- * CORS for the origins that are listed, matched exactly; no credentials, nothing for any other. Stores
+ * CORS for the origins that are listed now, matched exactly; no credentials, nothing for any other. Stores
  * send their events from no page.
  */
 function exactCors(context: AppContext): MiddlewareHandler {
-  const { origins } = context.config.server.cors
   const answer = cors({
-    origin: (origin) => (origins.has(origin) ? origin : null),
+    origin: (origin) => (context.config.server.cors.origins.has(origin) ? origin : null),
     allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
     allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
     exposeHeaders: ['location', 'ratelimit', 'ratelimit-policy', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   })
   const forStores = EVENTS_PATH.replace(':store', '')
-  return (http, next) => (http.req.path.startsWith(forStores) ? next() : answer(http, next))
+  return (http, next) => {
+    const offered = context.config.server.cors.origins.size > 0
+    return offered && !http.req.path.startsWith(forStores) ? answer(http, next) : next()
+  }
 }

@@ -13,7 +13,9 @@ const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
  * that key id, before anything is looked up. The owner of the key is not locked out: another network
  * counts for itself. Where the runtime does not know the peer there is no brake.
  */
-export function guardedAuthentication(context: AppContext): (http: HttpContext) => Principal {
+export function guardedAuthentication(
+  context: AppContext,
+): (http: HttpContext) => Principal | Promise<Principal> {
   const brake = createFailureBrake(context)
   return function authenticate(http) {
     const presented = presentedCredentials(http)

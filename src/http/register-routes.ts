@@ -6,6 +6,9 @@ import { BODY_CAPS, type Call, type HttpContext, type Route, type Variables } fr
 
 type App = Hono<{ Variables: Variables; Bindings: object }>
 
+/** What a handler knows of its caller. */
+type Admitted<C extends Call> = Omit<C, keyof Call>
+
 /**
  * Serves routes. For each request: the credential (`admit` throws), then the body (capped), then the
  * schemas, then the handler; so strangers leave before the body is read.
@@ -19,16 +22,19 @@ export function registerRoutes<C extends Call>(
     onRefusal,
   }: {
     routes: readonly Route<C>[]
-    admit: (http: HttpContext) => Omit<C, keyof Call>
+    admit: (http: HttpContext, route: Route<C>) => Admitted<C> | Promise<Admitted<C>>
     /** Told of every error after `admit`, before it is answered. */
-    onRefusal?: (http: HttpContext, caller: Omit<C, keyof Call>, error: unknown) => void
+    onRefusal?: (http: HttpContext, caller: Admitted<C>, error: unknown) => void
   },
 ): void {
   for (const route of routes) {
     const answer = async (http: HttpContext) => {
-      const caller = admit(http)
+      // One generation of the settings from here on, whatever is replaced meanwhile.
+      const pinned = context.pinned()
+      const admitted = admit(http, route)
+      const caller = admitted instanceof Promise ? await admitted : admitted
       try {
-        const call = await readCall(context, http, route)
+        const call = await readCall(pinned, http, route)
         return await context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
           route.handle({ ...call, ...caller } as C),
         )

@@ -56,7 +56,6 @@ function requestFrame(
   problems: ProblemContext,
 ): MiddlewareHandler<{ Variables: Variables; Bindings: object }> {
   let underWay = 0
-  const { maxConcurrentRequests } = context.config.server
   return async function frame(http, next) {
     const startedMs = context.clock.nowMs()
     const given = http.req.raw.headers.get('x-request-id') ?? ''
@@ -69,7 +68,10 @@ function requestFrame(
           'Cannot accept the request: it has two Host headers',
         )
       }
-      if (underWay > maxConcurrentRequests && !HEALTH_PATHS.has(http.req.path)) {
+      if (
+        underWay > context.config.server.maxConcurrentRequests &&
+        !HEALTH_PATHS.has(http.req.path)
+      ) {
         throw new GatewayError('Overloaded', 'Cannot take the request: too many are under way')
       }
       await next()

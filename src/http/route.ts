@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type * as z from 'zod'
+import type { AdminIdentity } from '../auth/admin-token.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { AppContext } from './app-context.ts'
@@ -35,6 +36,11 @@ export interface Call {
 /** A call of the public API: `principal` is who asks. */
 export interface RouteCall extends Call {
   readonly principal: Principal
+}
+
+/** A call of the admin API: `admin` is who administers. */
+export interface AdminCall extends Call {
+  readonly admin: AdminIdentity
 }
 
 /** One answer of a route, for the OpenAPI document. */

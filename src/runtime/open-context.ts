@@ -1,6 +1,5 @@
 import { createAdminAuthenticator } from '../auth/admin-token.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
-import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
 import { createAccounts } from '../gateway/accounts.ts'
@@ -11,13 +10,13 @@ import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
+import { createLiveConfig } from '../gateway/live-config.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
+import { createPinning } from '../gateway/pinned-context.ts'
 import { createProbes } from '../gateway/probe/probes.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
-import { createStoreTruth } from '../gateway/store-truth.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
-import type { TicketKey } from '../ledger/ticket.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createRareLog } from '../rare-log.ts'
 import { choosePresigner } from '../signing/choose-presigner.ts'
@@ -45,7 +44,7 @@ export async function openContext(
   const clock = overrides.clock ?? systemClock
   const stopwatch = overrides.clock ?? monotonicClock
   const log = overrides.log ?? openLog(config)
-  const truth = createStoreTruth(config, log)
+  const live = createLiveConfig({ config, secrets }, { hashing: nodeHashing, log })
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
   const ledgerTime = overrides.ledgerTime ?? new LedgerTime(clock)
@@ -70,20 +69,25 @@ export async function openContext(
   closing.defer(() => audit.close())
   const storeHealth =
     overrides.storeHealth ?? createStoreHealth({ clock, log, telemetry, stopwatch })
-  const ticketKeys = ticketKeysOf(secrets.ticketKey)
-  const [{ key: currentKey }] = ticketKeys
   const events = createEventQueue({
-    config: () => truth.config,
+    config: () => live.current,
     log,
     telemetry,
     settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
   })
   closing.defer(() => events.stop(0))
   const context: AppContext = {
-    storeTruth: truth,
-    // What a probe sees takes effect at once, so the configuration in force is asked for each time.
+    live,
+    storeTruth: live.storeTruth,
+    // What is replaced takes effect at once, so what is in force is asked for each time.
     get config() {
-      return truth.config
+      return live.current
+    },
+    get ticketKeys() {
+      return live.sealing.ticketKeys
+    },
+    get cursorKeys() {
+      return live.sealing.cursorKeys
     },
     clock,
     ledgerTime,
@@ -105,7 +109,7 @@ export async function openContext(
     audit,
     log,
     telemetry,
-    accounts: createAccounts(config, ledger, nodeHashing),
+    accounts: createAccounts(() => live.current, ledger, nodeHashing),
     localLimiter: createLocalLimiter(clock),
     completions: createCompletions(),
     probes: createProbes(),
@@ -113,19 +117,19 @@ export async function openContext(
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),
     accessLog: createRareLog(clock, ACCESS_LOG_MS),
-    ticketKeys,
-    cursorKey: nodeHashing.hmacSha256(currentKey, 'signet cursor'),
     authenticate: createAuthenticator({
       hashing: nodeHashing,
-      keys: config.keys,
-      peppers: secrets.pepper,
+      clock,
+      keys: () => live.current.keys,
+      peppers: () => live.secrets.pepper,
     }),
     authenticateAdmin: createAdminAuthenticator({
       hashing: nodeHashing,
-      tokens: secrets.adminToken,
+      tokens: () => live.secrets.adminToken,
     }),
     eventPorts: createEventPorts({ clock, fetch: (url, init) => fetch(url, init) }),
     lifecycle: { state: 'starting' },
+    pinned: createPinning(() => context),
     readMetrics,
     rawTargetOf,
     remoteAddressOf,
@@ -138,15 +142,6 @@ export async function openContext(
 export function openLog(config: Pick<Config, 'log'>): Logger {
   const { level } = config.log
   return createLogger({ write: (line) => process.stderr.write(line), clock: systemClock, level })
-}
-
-/** Ticket keys are derived from the secrets, so that any text makes a key of the right length. */
-function ticketKeysOf({ current, previous }: RotatingSecret): [TicketKey, ...TicketKey[]] {
-  const derive = ({ version, secret }: RotatingSecret['current']): TicketKey => ({
-    id: version,
-    key: nodeHashing.sha256(`signet ticket:${secret.reveal()}`),
-  })
-  return previous === undefined ? [derive(current)] : [derive(current), derive(previous)]
 }
 
 // Hono hands over no bindings at all where a request did not come over a socket.

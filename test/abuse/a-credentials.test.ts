@@ -1,10 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
-import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { checksumOf } from '../../src/auth/checksum.ts'
 import type { KeyRecord } from '../../src/auth/key-record.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
-import { pepper } from '../auth/auth-fixture.ts'
+import { authenticatorOf, pepper } from '../auth/auth-fixture.ts'
 import {
   CLOSE,
   HOST,
@@ -167,7 +166,7 @@ describe('API keys', () => {
       return undefined
     }
     const peppers = { current: pepper(1) }
-    replace(gateway, { authenticate: createAuthenticator({ hashing: nodeHashing, keys, peppers }) })
+    replace(gateway, { authenticate: authenticatorOf({ keys, peppers }) })
     const key = gateway.key()
     const mistyped = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`
     await expectStranger(await upload({ authorization: `Bearer ${mistyped}` }))
@@ -220,8 +219,7 @@ describe('API keys', () => {
       permissions: [],
       source: 'configuration' as const,
     })
-    const authenticate = createAuthenticator({
-      hashing: nodeHashing,
+    const authenticate = authenticatorOf({
       keys: new Map(['k1', 'k_1', 'k1_'].map((id) => [id, record(id)])),
       peppers: { current: pepper(1) },
     })

@@ -11,10 +11,10 @@ function authenticator(withPrevious: boolean) {
   const previous = { version: 1, secret: new Secret(PREVIOUS) }
   return createAdminAuthenticator({
     hashing: nodeHashing,
-    tokens: {
+    tokens: () => ({
       current: { version: 2, secret: new Secret(CURRENT) },
       ...(withPrevious && { previous }),
-    },
+    }),
   })
 }
 

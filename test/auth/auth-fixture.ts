@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
+import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import type { PresentedCredentials } from '../../src/auth/bearer.ts'
 import type { KeyRecord } from '../../src/auth/key-record.ts'
-import type { VersionedSecret } from '../../src/auth/rotating-secret.ts'
+import type { RotatingSecret, VersionedSecret } from '../../src/auth/rotating-secret.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Hashing } from '../../src/hashing.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
@@ -11,6 +12,20 @@ import { Secret } from '../../src/secret.ts'
 /** A pepper of a version. */
 export function pepper(version: number): VersionedSecret {
   return { version, secret: new Secret(`pepper of version ${version}, long enough for a test`) }
+}
+
+/** An authenticator whose keys and peppers stay as they are. */
+export function authenticatorOf({
+  keys,
+  peppers,
+  hashing = nodeHashing,
+}: {
+  readonly keys: ReadonlyMap<string, KeyRecord>
+  readonly peppers: RotatingSecret
+  readonly hashing?: Hashing
+}) {
+  const clock = { nowMs: () => 0 }
+  return createAuthenticator({ hashing, clock, keys: () => keys, peppers: () => peppers })
 }
 
 /** Bytes that look random and are the same every time. */

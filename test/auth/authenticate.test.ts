@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { createAuthenticator, MAX_VERIFIED_KEYS } from '../../src/auth/authenticate.ts'
+import { MAX_VERIFIED_KEYS } from '../../src/auth/authenticate.ts'
 import { checksumOf } from '../../src/auth/checksum.ts'
 import type { KeyRecord } from '../../src/auth/key-record.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
-import { authorization, countedHashing, keyAndRecord, pepper, refusalOf } from './auth-fixture.ts'
+import {
+  authenticatorOf,
+  authorization,
+  countedHashing,
+  keyAndRecord,
+  pepper,
+  refusalOf,
+} from './auth-fixture.ts'
 
 const { text, record } = keyAndRecord('k1')
 const keys = new Map([['k1', record]])
 
 function authenticator(hashing = nodeHashing, records: ReadonlyMap<string, KeyRecord> = keys) {
-  return createAuthenticator({ hashing, keys: records, peppers: { current: pepper(1) } })
+  return authenticatorOf({ hashing, keys: records, peppers: { current: pepper(1) } })
 }
 
 describe('authentication', () => {
@@ -169,15 +176,13 @@ describe('rotating the pepper', () => {
   const both = new Map([old, fresh].map((key) => [key.record.id, key.record]))
 
   it('keeps keys of the previous version until it is taken out', () => {
-    const during = createAuthenticator({
-      hashing: nodeHashing,
+    const during = authenticatorOf({
       keys: both,
       peppers: { current: pepper(2), previous: pepper(1) },
     })
     expect(during(authorization(`Bearer ${old.text}`)).keyId).toBe('old')
     expect(during(authorization(`Bearer ${fresh.text}`)).keyId).toBe('new')
-    const afterwards = createAuthenticator({
-      hashing: nodeHashing,
+    const afterwards = authenticatorOf({
       keys: both,
       peppers: { current: pepper(2) },
     })

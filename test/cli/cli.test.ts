@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { parseApiKey } from '../../src/auth/api-key.ts'
-import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo, ExitCode } from '../../src/cli/cli-io.ts'
 import { configJsonSchemaText } from '../../src/config/json-schema.ts'
 import { initRedis } from '../../src/runtime/init-redis.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
-import { bytesFrom } from '../auth/auth-fixture.ts'
+import { authenticatorOf, bytesFrom } from '../auth/auth-fixture.ts'
 import { CANARIES, configText } from '../config/config-fixture.ts'
 
 interface World {
@@ -182,8 +181,7 @@ describe('keys create', () => {
       permissions: [],
       source: 'configuration' as const,
     }
-    const authenticate = createAuthenticator({
-      hashing: nodeHashing,
+    const authenticate = authenticatorOf({
       keys: new Map([[id, record]]),
       peppers: { current: { version: pepper.version, secret: new Secret(pepper.text) } },
     })

@@ -1,19 +1,20 @@
 import { metrics, trace } from '@opentelemetry/api'
-import type { Config } from '../../src/config/config.ts'
+import type { Config, Secrets } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createAccounts } from '../../src/gateway/accounts.ts'
 import { createCompletions } from '../../src/gateway/completions.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
+import { createLiveConfig } from '../../src/gateway/live-config.ts'
 import { createLocalLimiter } from '../../src/gateway/local-limiter.ts'
 import { createProbes } from '../../src/gateway/probe/probes.ts'
-import { createStoreTruth } from '../../src/gateway/store-truth.ts'
 import { sweep } from '../../src/gateway/sweep.ts'
 import { withDenyCache } from '../../src/ledger/deny-cache.ts'
 import type { Ledger } from '../../src/ledger/port.ts'
 import type { Logger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { Secret } from '../../src/secret.ts'
 import { createNativePresigner } from '../../src/signing/native-presigner.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
@@ -27,7 +28,14 @@ import type { SeededRandom } from './seeded-random.ts'
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const silentTelemetry = createTelemetry(metrics.getMeter('none'), trace.getTracer('none'))
 const presigner = createNativePresigner(nodeHashing)
-const ticketKeys = [{ id: 1, key: nodeHashing.sha256('a ticket key for simulations') }]
+const secretOf = (name: string) => ({
+  current: { version: 1, secret: new Secret(`${name} of simulations`) },
+})
+const secrets: Secrets = {
+  pepper: secretOf('pepper'),
+  ticketKey: secretOf('ticket key'),
+  adminToken: secretOf('admin token'),
+}
 
 /** One process of the gateway: the real use cases on simulated ports, until it crashes. */
 export class SimulatedGateway {
@@ -58,9 +66,11 @@ export class SimulatedGateway {
     const clock = { nowMs: () => scheduler.nowMs + this.clockOffsetMs }
     const ledgerTime = new LedgerTime(clock)
     const ledger = withDenyCache(options.ledger, { clock, ledgerTime })
+    const live = createLiveConfig({ config, secrets }, { hashing: nodeHashing, log: silent })
     this.context = {
       config,
-      storeTruth: createStoreTruth(config, silent),
+      live,
+      storeTruth: live.storeTruth,
       clock,
       ledgerTime,
       hashing: nodeHashing,
@@ -85,7 +95,7 @@ export class SimulatedGateway {
       },
       log: silent,
       telemetry: { ...silentTelemetry, ledgerAlarmed: options.alarmed },
-      accounts: createAccounts(config, ledger, nodeHashing),
+      accounts: createAccounts(() => config, ledger, nodeHashing),
       localLimiter: createLocalLimiter(clock),
       completions: createCompletions(),
       probes: createProbes(),
@@ -93,8 +103,8 @@ export class SimulatedGateway {
       failOpenLog: createFailOpenLog({ clock, log: silent }),
       shadowLog: { tell() {} },
       accessLog: { tell() {} },
-      ticketKeys,
-      cursorKey: nodeHashing.sha256('a cursor key for simulations'),
+      ticketKeys: live.sealing.ticketKeys,
+      cursorKeys: live.sealing.cursorKeys,
     }
   }
 
