@@ -2,36 +2,44 @@ import { parseStoredHash } from '../auth/api-key.ts'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Permission } from '../auth/principal.ts'
 import { type RotatingSecret, secretOfVersion } from '../auth/rotating-secret.ts'
-import { isEssence } from '../policy/content-type.ts'
 import { fixedPrefix } from '../policy/key-space.ts'
-import { checkPrefix } from './build-bucket.ts'
+import { renderPermissions } from '../policy/render-permissions.ts'
+import { buildPermissions } from './build-permission.ts'
 import type { ConfiguredBucket } from './config.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
 import type { KeyInput } from './schema-tenants.ts'
-import { didYouMean } from './suggest.ts'
 
 /** What a key is held against. */
 export interface KeyScope {
   readonly buckets: ReadonlyMap<string, ConfiguredBucket>
   readonly bucketNames: ReadonlySet<string>
   readonly pepper: RotatingSecret | undefined
+  /** The tenant's rules, their variables in them; absent: no bound. */
+  readonly ceiling?: readonly Permission[] | undefined
   readonly report: Report
   readonly path: Path
 }
-
-type AllowInput = KeyInput['allow'][number]
 
 /** The record of an API key. */
 export function buildKey(tenant: string, input: KeyInput, scope: KeyScope): KeyRecord {
   const { id, user, hash } = input
   checkHash(hash, scope)
-  const permissions = input.allow.map((allow, index) => {
-    const at = { ...scope, path: [...scope.path, 'allow', index] }
-    warnIfUseless(allow, { tenant, user }, at)
-    return buildPermission(allow, at)
+  const owner = { tenant, user }
+  const at = { ...scope, path: [...scope.path, 'allow'] }
+  const permissions = renderPermissions(buildPermissions(input.allow, at), owner)
+  permissions.forEach((permission, index) => {
+    warnIfUseless(permission, owner, { ...at, path: [...at.path, index] })
   })
-  return { id, tenant, user, hashes: [{ hash }], permissions, source: 'configuration' }
+  const ceiling = scope.ceiling && renderPermissions(scope.ceiling, owner)
+  return {
+    id,
+    ...owner,
+    hashes: [{ hash }],
+    permissions,
+    ...(ceiling !== undefined && { ceiling }),
+    source: 'configuration',
+  }
 }
 
 function checkHash(hash: string, { pepper, path, report }: KeyScope): void {
@@ -47,46 +55,13 @@ function checkHash(hash: string, { pepper, path, report }: KeyScope): void {
   }
 }
 
-function buildPermission(allow: AllowInput, scope: KeyScope): Permission {
-  const { path, report, bucketNames } = scope
-  const { prefix = '', wholeBucket = false, maxSizeBytes, contentTypes } = allow
-  if (prefix === '' && !wholeBucket) {
-    report.problem(
-      [...path, 'prefix'],
-      allow.prefix === undefined
-        ? 'is required; for a whole bucket write "wholeBucket: true" instead'
-        : 'is empty: write "wholeBucket: true" if that is meant',
-    )
-  }
-  if (prefix !== '' && wholeBucket) {
-    report.problem([...path, 'wholeBucket'], 'goes with an empty prefix only')
-  }
-  checkPrefix(prefix, [...path, 'prefix'], report)
-  allow.buckets.forEach((name, index) => {
-    if (bucketNames.has(name)) return
-    const hint = didYouMean(name, bucketNames)
-    report.problem([...path, 'buckets', index], `names no bucket: ${quote(name)}${hint}`)
-  })
-  contentTypes?.forEach((type, index) => {
-    if (isEssence(type)) return
-    report.problem([...path, 'contentTypes', index], 'must be a content type in lower case')
-  })
-  return {
-    operations: new Set(allow.operations),
-    buckets: new Set(allow.buckets),
-    prefix,
-    ...(maxSizeBytes !== undefined && { maxSizeBytes }),
-    ...(contentTypes !== undefined && { contentTypes: new Set(contentTypes) }),
-  }
-}
-
 // Legal, but every single upload would be a 403, which is hard to find out later.
 function warnIfUseless(
-  { operations, buckets, prefix = '' }: AllowInput,
+  { operations, buckets, prefix }: Permission,
   owner: { tenant: string; user: string },
   { buckets: configured, path, report }: KeyScope,
 ): void {
-  if (!operations.includes('upload')) return
+  if (!operations.has('upload') && !operations.has('multipart')) return
   for (const name of buckets) {
     const keys = configured.get(name)?.keys
     if (keys === undefined) continue

@@ -3,6 +3,7 @@ import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
 import { buildKey } from './build-key.ts'
 import { checkNames, overridden } from './build-overrides.ts'
+import { buildPermissions } from './build-permission.ts'
 import { effectiveLimits, MAX_LIMITS } from './build-plan.ts'
 import { buildZones } from './build-zones.ts'
 import type { ConfiguredBucket, Tenant, User } from './config.ts'
@@ -34,6 +35,8 @@ export function buildTenant(
   const path: Path = ['tenants', id]
   const { plan, users } = buildUsers(input, path, scope)
   const zones = buildZones(input, path, report)
+  const allow = input.allow && buildPermissions(input.allow, { ...scope, path: [...path, 'allow'] })
+  const userPlans = userPlansOf(input, path, scope)
   const own: string[] = []
   input.keys.forEach((key, index) => {
     const at = [...path, 'keys', index]
@@ -42,10 +45,20 @@ export function buildTenant(
       const hint = didYouMean(key.user, users.keys())
       report.problem([...at, 'user'], `is no user of this tenant: ${quote(key.user)}${hint}`)
     }
-    keys.set(key.id, buildKey(id, key, { ...scope, path: at }))
+    keys.set(key.id, buildKey(id, key, { ...scope, path: at, ceiling: allow }))
     own.push(key.id)
   })
-  return { id, plan, timeZone: input.timeZone, zones, users, keys: own }
+  return {
+    id,
+    plan,
+    timeZone: input.timeZone,
+    zones,
+    users,
+    keys: own,
+    ...(allow !== undefined && { allow }),
+    ...(userPlans !== undefined && { userPlans }),
+    ...(input.suspended === true && { suspended: true }),
+  }
 }
 
 /** The plans of a tenant and of its users, with their overrides in them. */
@@ -71,11 +84,37 @@ function buildUsers(
     const visible = [...effectiveLimits({ user: chosen, tenant: plain })]
     if (chosen !== NO_LIMITS && plain !== NO_LIMITS) checkNames(user.overrides, visible, own)
     const base = chosen === plain ? plan : overridden(chosen, input.overrides, common)
-    users.set(id, { id, plan: overridden(base, user.overrides, own) })
+    users.set(id, {
+      id,
+      plan: overridden(base, user.overrides, own),
+      planName: user.plan ?? input.plan,
+      ...(user.suspended === true && { suspended: true }),
+    })
   }
   // Where a plan is not known, neither are its limits.
   if (allKnown) checkNames(input.overrides, known, common)
   return { plan, users }
+}
+
+/** The plans that users may have: those of the list, and always the tenant's own. */
+function userPlansOf(
+  input: TenantInput,
+  path: Path,
+  scope: TenantScope,
+): ReadonlySet<string> | undefined {
+  if (input.userPlans === undefined) return undefined
+  const plans = new Set([input.plan, ...input.userPlans])
+  input.userPlans.forEach((name, index) => {
+    planOf(name, [...path, 'userPlans', index], scope)
+  })
+  for (const [id, { plan }] of Object.entries(input.users)) {
+    if (plan === undefined || plans.has(plan)) continue
+    scope.report.problem(
+      [...path, 'users', id, 'plan'],
+      `is none of the tenant's userPlans: ${quote(plan)}`,
+    )
+  }
+  return plans
 }
 
 function planOf(name: string, path: Path, { plans, planNames, report }: TenantScope): Plan {

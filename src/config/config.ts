@@ -1,5 +1,6 @@
 import type { AdminIssuer, Issuer } from '../auth/jwt/issuer.ts'
 import type { KeyRecord } from '../auth/key-record.ts'
+import type { Permission } from '../auth/principal.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
 import type { Zone } from '../limits/windows.ts'
@@ -173,10 +174,23 @@ export interface Tenant {
   readonly users: ReadonlyMap<string, User>
   /** Ids of its keys; the records are in `Config.keys`. */
   readonly keys: readonly string[]
+  /**
+   * What its users may do at all, whatever their credentials allow; absent: no bound. Prefixes may hold
+   * `{tenant}` and `{user}`: `renderPermissions` makes one user's rules of them.
+   */
+  readonly allow?: readonly Permission[]
+  /** Names of the plans that its users may have, the tenant's own always among them; absent: any. */
+  readonly userPlans?: ReadonlySet<string>
+  /** Nobody may act for it. */
+  readonly suspended?: true
 }
 
 export interface User {
   readonly id: string
   /** Its own plan, or the tenant's; with the overrides of the tenant and its own in it. */
   readonly plan: Plan
+  /** Name of that plan. */
+  readonly planName: string
+  /** Nobody may act for this user. */
+  readonly suspended?: true
 }

@@ -1,9 +1,7 @@
 import type * as z from 'zod'
-import { OPERATIONS } from '../auth/principal.ts'
-import { wholeBucketSchema } from './schema-stores.ts'
+import { allowListSchema } from './schema-allow.ts'
 import {
-  anyText,
-  contentTypesSchema,
+  flag,
   idSchema,
   integer,
   list,
@@ -11,33 +9,17 @@ import {
   mapOf,
   members,
   nameSchema,
-  oneOf,
   text,
 } from './schema-values.ts'
 
-const allowSchema = members({
-  operations: list(oneOf(OPERATIONS), 1).describe('What may be done.'),
-  buckets: list(nameSchema, 1).describe('Names from buckets.'),
-  prefix: anyText(1024)
-    .optional()
-    .describe('What keys must start with, compared byte by byte; ends in "/".'),
-  wholeBucket: wholeBucketSchema,
-  maxSizeBytes: integer(0, MAX_AMOUNT)
-    .optional()
-    .describe("Largest object, in bytes. Default: the bucket's maximum."),
-  contentTypes: contentTypesSchema
-    .min(1, { error: 'must have at least 1 item' })
-    .optional()
-    .describe("Allowed content types. Default: the bucket's list."),
-})
-
-const keySchema = members({
+/** `tenants.*.keys[]`. */
+export const keySchema = members({
   id: text(64)
     .regex(/^[A-Za-z0-9]+$/, { error: 'must be letters and digits' })
     .describe('The id within the key; unique over all tenants.'),
   user: idSchema.describe('Who the key acts for: one of the users.'),
   hash: text(128).describe('What "signet keys create" printed.'),
-  allow: list(allowSchema, 1).describe('What the key may do; all else is refused.'),
+  allow: allowListSchema.describe('What the key may do; all else is refused.'),
 })
 
 const overridesSchema = mapOf(
@@ -56,8 +38,16 @@ const overridesSchema = mapOf(
   }),
 ).optional()
 
-/** `tenants.*`. */
-export const tenantSchema = members({
+/** `tenants.*.users.*`. */
+export const userSchema = members({
+  plan: nameSchema.optional().describe("A name from plans. Default: the tenant's."),
+  overrides: overridesSchema.describe(
+    'Other numbers for this user, by policy; before those of the tenant.',
+  ),
+  suspended: flag().optional().describe('Nobody may act for this user. Default false.'),
+})
+
+const tenantMembers = {
   plan: nameSchema.describe('A name from plans.'),
   timeZone: text(64)
     .default('UTC')
@@ -77,20 +67,29 @@ export const tenantSchema = members({
   overrides: overridesSchema.describe(
     'Other numbers for this tenant and its users than their plans have, by policy.',
   ),
-  users: mapOf(
-    idSchema,
-    members({
-      plan: nameSchema.optional().describe("A name from plans. Default: the tenant's."),
-      overrides: overridesSchema.describe(
-        'Other numbers for this user, by policy; before those of the tenant.',
-      ),
-    }),
-  )
-    .default({})
-    .describe('Users by id.'),
+  allow: allowListSchema
+    .optional()
+    .describe(
+      'What its users may do at all: one of these rules has to allow it as well as one of the credential. Default: no bound.',
+    ),
+  userPlans: list(nameSchema, 0)
+    .optional()
+    .describe("Plans that its users may have beside the tenant's own. Default: any."),
+  suspended: flag().optional().describe('Nobody may act for the tenant. Default false.'),
+}
+
+/** A tenant without its users and keys. */
+export const tenantSettingsSchema = members(tenantMembers)
+
+/** `tenants.*`. */
+export const tenantSchema = members({
+  ...tenantMembers,
+  users: mapOf(idSchema, userSchema).default({}).describe('Users by id.'),
   keys: list(keySchema, 0).default([]).describe('API keys.'),
 })
 
 export type TenantInput = z.output<typeof tenantSchema>
+export type TenantSettingsInput = z.output<typeof tenantSettingsSchema>
+export type UserInput = z.output<typeof userSchema>
 export type OverridesInput = TenantInput['overrides']
 export type KeyInput = z.output<typeof keySchema>

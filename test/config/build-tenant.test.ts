@@ -45,6 +45,68 @@ describe('a tenant', () => {
   })
 })
 
+describe('what a tenant may do', () => {
+  const rule = { operations: ['list'], buckets: ['media'], prefix: '{tenant}/{user}/' }
+
+  it('bounds each of its keys, in the key space of its user', async () => {
+    const { config } = await load({ 'tenants.acme.allow': [rule] })
+    expect(config.tenants.get('acme')?.allow).toMatchObject([{ prefix: '{tenant}/{user}/' }])
+    expect(config.keys.get('k1')?.ceiling).toMatchObject([{ prefix: 'acme/alice/' }])
+  })
+
+  it('is not bounded unless it says so', async () => {
+    const { config } = await load()
+    expect(config.tenants.get('acme')).not.toHaveProperty('allow')
+    expect(config.keys.get('k1')).not.toHaveProperty('ceiling')
+  })
+
+  it('is some rules, or not given at all', async () => {
+    await expectProblem(
+      { 'tenants.acme.allow': [] },
+      'tenants.acme.allow: must have at least 1 item',
+    )
+    await expectProblem(
+      { 'tenants.acme.allow': [{ ...rule, buckets: ['medai'] }] },
+      'tenants.acme.allow[0].buckets[0]: names no bucket: "medai", did you mean "media"?',
+    )
+  })
+
+  it('names the plans of its users, its own among them', async () => {
+    const plans = { standard: {}, free: {}, pro: {} }
+    const { config } = await load({
+      plans,
+      'tenants.acme.userPlans': ['free'],
+      'tenants.acme.users': { alice: {}, bob: { plan: 'free' } },
+    })
+    const { userPlans, users } = config.tenants.get('acme') ?? {}
+    expect(userPlans).toEqual(new Set(['standard', 'free']))
+    expect([users?.get('alice')?.planName, users?.get('bob')?.planName]).toEqual([
+      'standard',
+      'free',
+    ])
+    const users2 = { alice: { plan: 'pro' }, bob: { plan: 'standard' } }
+    await expectProblem(
+      { plans, 'tenants.acme.userPlans': ['free'], 'tenants.acme.users': users2 },
+      'tenants.acme.users.alice.plan: is none of the tenant\'s userPlans: "pro"',
+    )
+    await expectProblem(
+      { plans, 'tenants.acme.userPlans': ['fee'] },
+      'tenants.acme.userPlans[0]: names no plan: "fee", did you mean "free"?',
+    )
+  })
+
+  it('is nothing while it is suspended, and so is a user', async () => {
+    const { config } = await load({
+      'tenants.acme.suspended': true,
+      'tenants.acme.users': { alice: { suspended: true }, bob: { suspended: false } },
+    })
+    const acme = config.tenants.get('acme')
+    expect(acme?.suspended).toBe(true)
+    expect(acme?.users.get('alice')?.suspended).toBe(true)
+    expect(acme?.users.get('bob')).not.toHaveProperty('suspended')
+  })
+})
+
 describe('a key', () => {
   it.each(['k1', 'signet_k1_x', 'v1:short', '', `v0:${'A'.repeat(43)}`])(
     'is not stored as %j',
@@ -95,8 +157,58 @@ describe('a key', () => {
       'contentTypes[0]: must be a content type in lower case',
     ],
     [{ prefix: 'a/', deny: true }, 'deny: is unknown'],
+    [{ prefix: 'a/{date}/' }, 'prefix: can hold the variables {tenant} and {user} only'],
+    [{ prefix: 'a/{user/' }, 'prefix: can hold the variables {tenant} and {user} only'],
+    [{ prefix: 'a-{user}/' }, 'prefix: must have {tenant} and {user} alone between slashes'],
+    [{ prefix: 'a/{user}' }, 'prefix: must end in "/", or it would match its neighbours too'],
+    [
+      { prefix: 'a/', networks: ['10.0.0.0/33'] },
+      'networks[0]: must be an address or a network, like 10.0.0.0/8 or 2001:db8::/32',
+    ],
+    [
+      { prefix: 'a/', networks: ['::1', '10.0.0.1/8'] },
+      'networks[1]: must have no bits set behind the length of its prefix',
+    ],
+    [{ prefix: 'a/', networks: [] }, 'networks: must have at least 1 item'],
+    [
+      { prefix: 'a/', expiresInSecondsMax: 0 },
+      'expiresInSecondsMax: must be a whole number from 1 to 604800',
+    ],
   ])('may not be allowed %j', async (rule, problem) => {
     await expectProblem(allow(rule), `tenants.acme.keys[0].allow[0].${problem}`)
+  })
+
+  it('has rules of different names', async () => {
+    const named = (name: string) => ({
+      name,
+      operations: ['list'],
+      buckets: ['media'],
+      prefix: 'a/',
+    })
+    const rules = [named('own'), named('b'), named('own')]
+    await expectProblem(
+      { 'tenants.acme.keys': [{ ...KEY, allow: rules }] },
+      'tenants.acme.keys[0].allow[2].name: is there more than once: "own"',
+    )
+  })
+
+  it('may be bound to networks, a lifetime and the key space of its own user', async () => {
+    const rule = {
+      name: 'own',
+      prefix: '{tenant}/{user}/in/',
+      networks: ['10.0.0.0/8', '2001:db8::/32'],
+      expiresInSecondsMax: 60,
+    }
+    const { config, warnings } = await load(allow(rule))
+    expect(config.keys.get('k1')?.permissions).toEqual([
+      {
+        ...rule,
+        operations: new Set(['list']),
+        buckets: new Set(['media']),
+        prefix: 'acme/alice/in/',
+      },
+    ])
+    expect(warnings).toEqual([])
   })
 
   it('may be allowed a whole bucket, when that is written', async () => {

@@ -1,0 +1,50 @@
+import type * as z from 'zod'
+import { OPERATIONS } from '../auth/principal.ts'
+import { wholeBucketSchema } from './schema-stores.ts'
+import {
+  anyText,
+  contentTypesSchema,
+  expirySchema,
+  integer,
+  list,
+  MAX_AMOUNT,
+  members,
+  nameSchema,
+  oneOf,
+  text,
+} from './schema-values.ts'
+
+/** One allow rule: of a key, of a tenant, or of an issuer's tokens. */
+export const allowSchema = members({
+  name: nameSchema
+    .optional()
+    .describe('What dry runs and the audit log call the rule. Default: its place in the list.'),
+  operations: list(oneOf(OPERATIONS), 1).describe(
+    'What may be done; "upload" allows every form of upload, "multipart" alone those in parts.',
+  ),
+  buckets: list(nameSchema, 1).describe('Names from buckets.'),
+  prefix: anyText(1024)
+    .optional()
+    .describe(
+      'What keys must start with, compared byte by byte; ends in "/". {tenant} and {user} stand for who asks.',
+    ),
+  wholeBucket: wholeBucketSchema,
+  maxSizeBytes: integer(0, MAX_AMOUNT)
+    .optional()
+    .describe("Largest object, in bytes. Default: the bucket's maximum."),
+  contentTypes: contentTypesSchema
+    .min(1, { error: 'must have at least 1 item' })
+    .optional()
+    .describe("Allowed content types. Default: the bucket's list."),
+  expiresInSecondsMax: expirySchema
+    .optional()
+    .describe("Longest life of a grant, in seconds. Default: the bucket's maximum."),
+  networks: list(text(64), 1)
+    .optional()
+    .describe('Networks that requests must come from, like 10.0.0.0/8. Default: any.'),
+})
+
+/** `allow` of whatever has rules. */
+export const allowListSchema = list(allowSchema, 1)
+
+export type AllowInput = z.output<typeof allowSchema>
