@@ -34,7 +34,7 @@ export interface AdminPageRequest<Item> {
  * forged or of another list.
  */
 export function adminPage<Item>(
-  context: Pick<AppContext, 'hashing' | 'cursorKey'>,
+  context: Pick<AppContext, 'hashing' | 'cursorKeys'>,
   { scope, limit, cursor, items, nameOf }: AdminPageRequest<Item>,
 ): { readonly items: readonly Item[]; readonly nextCursor?: string } {
   const list = ['admin', ...scope]
