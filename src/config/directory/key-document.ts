@@ -1,0 +1,96 @@
+import * as z from 'zod'
+import { isKeyId, parseStoredHash } from '../../auth/api-key.ts'
+import { allowListSchema } from '../schema-allow.ts'
+import { idSchema, integer, list, members, text } from '../schema-values.ts'
+
+/** Secrets of one key that may work at the same time: the newest, and those that are being replaced. */
+export const MAX_LIVE_SECRETS = 4
+
+/** Rules of one key. */
+export const MAX_ALLOW_RULES = 100
+
+/** What a person calls a key: one line. */
+export const keyLabelSchema = z
+  .string({ error: 'must be text' })
+  .regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u, {
+    error: 'must be 1 to 128 characters without controls',
+  })
+
+/** An id that a key may carry. */
+export const keyIdSchema = z
+  .string({ error: 'must be text' })
+  .refine(isKeyId, { error: 'must be 1 to 64 letters and digits' })
+
+/** The rules of a key, as they stand in the configuration. */
+export const keyAllowSchema = allowListSchema.max(MAX_ALLOW_RULES, {
+  error: `must have at most ${MAX_ALLOW_RULES} items`,
+})
+
+const momentSchema = integer(0, 8_640_000_000_000_000)
+
+const secretSchema = members({
+  hash: text(128).refine((hash) => parseStoredHash(hash) !== undefined, {
+    error: 'must be a stored hash',
+  }),
+  last4: z.string({ error: 'must be text' }).regex(/^[0-9A-Za-z]{4}$/, {
+    error: 'must be 4 letters and digits',
+  }),
+  createdAtMs: momentSchema,
+  expiresAtMs: momentSchema.optional(),
+})
+
+// Strict: a member that this version does not know may be what narrows the key.
+const keyDocumentSchema = members({
+  id: keyIdSchema,
+  tenant: idSchema,
+  user: idSchema,
+  label: keyLabelSchema.optional(),
+  allow: keyAllowSchema,
+  hashes: list(secretSchema, 0).max(MAX_LIVE_SECRETS, {
+    error: `must have at most ${MAX_LIVE_SECRETS} items`,
+  }),
+  createdAtMs: momentSchema,
+  expiresAtMs: momentSchema.optional(),
+  revokedAtMs: momentSchema.optional(),
+}).refine(({ hashes, revokedAtMs }) => (hashes.length === 0) === (revokedAtMs !== undefined), {
+  error: 'must have a hash, or be revoked',
+  path: ['hashes'],
+})
+
+/**
+ * An API key that was made by the admin API, as the directory keeps it. Its secrets are newest first; a
+ * revoked key has none, and stays, so that its id never stands for another one. Moments are in
+ * milliseconds.
+ */
+export type KeyDocument = Readonly<z.output<typeof keyDocumentSchema>>
+
+/** One secret of a key: nothing in it lets anybody make the secret again. */
+export type StoredSecret = KeyDocument['hashes'][number]
+
+/** The document's name in the state store. Key ids are letters and digits. */
+export function keyDocumentName(id: string): string {
+  return `directory/key/${id}`
+}
+
+/** The text that the state store keeps of a key. */
+export function writeKeyDocument(document: KeyDocument): string {
+  return JSON.stringify(document)
+}
+
+/**
+ * A key from what the state store has, JSON that has been parsed: the document, or what is wrong with it
+ * in one clause without any value of it.
+ */
+export function readKeyDocument(
+  value: unknown,
+): { readonly key: KeyDocument } | { readonly problem: string } {
+  const result = keyDocumentSchema.safeParse(value)
+  if (result.success) return { key: result.data }
+  const [issue] = result.error.issues
+  const path = issue?.path.map(String).join('.') ?? ''
+  const unknown = issue?.code === 'unrecognized_keys'
+  const message = unknown ? 'has a member that is unknown here' : issue?.message
+  return {
+    problem: `${path === '' ? 'the key' : `"${path}"`} ${message ?? 'is not as it must be'}`,
+  }
+}
