@@ -1,14 +1,7 @@
 import { equalDigests, type Hashing } from '../hashing.ts'
 import { bearerToken, type PresentedCredentials, unauthenticated } from './bearer.ts'
+import type { AdminIdentity } from './identity.ts'
 import type { RotatingSecret } from './rotating-secret.ts'
-
-/** Who administers. */
-export interface AdminIdentity {
-  /** "token", or issuer and subject: `corp:alice`. For audit. */
-  readonly name: string
-  /** An operator may do everything, a viewer only look. */
-  readonly role: 'operator' | 'viewer'
-}
 
 /**
  * Tells who administers; throws `Unauthenticated` for whoever may not, and `AmbiguousCredentials` for

@@ -4,7 +4,7 @@ import type { Plan } from '../limits/plan.ts'
 import { buildKey } from './build-key.ts'
 import { checkNames, overridden } from './build-overrides.ts'
 import { buildPermissions } from './build-permission.ts'
-import { effectiveLimits, MAX_LIMITS } from './build-plan.ts'
+import { buildUser, NO_LIMITS, planOf } from './build-user.ts'
 import { buildZones } from './build-zones.ts'
 import type { ConfiguredBucket, Tenant, User } from './config.ts'
 import { type Path, quote } from './problem.ts'
@@ -22,8 +22,6 @@ export interface TenantScope {
   readonly pepper: RotatingSecret | undefined
   readonly report: Report
 }
-
-const NO_LIMITS: Plan = { name: '', rates: [], quotas: [] }
 
 /** A tenant; its keys go to `keys`, which holds those of all tenants. */
 export function buildTenant(
@@ -51,6 +49,8 @@ export function buildTenant(
   return {
     id,
     plan,
+    planName: input.plan,
+    ...(input.overrides !== undefined && { overrides: input.overrides }),
     timeZone: input.timeZone,
     zones,
     users,
@@ -61,7 +61,7 @@ export function buildTenant(
   }
 }
 
-/** The plans of a tenant and of its users, with their overrides in them. */
+/** The plan of a tenant and its users, with their overrides in them. */
 function buildUsers(
   input: TenantInput,
   path: Path,
@@ -71,25 +71,16 @@ function buildUsers(
   const common = { path: [...path, 'overrides'], report }
   const plain = planOf(input.plan, [...path, 'plan'], scope)
   const plan = overridden(plain, input.overrides, common)
+  const tenant = { planName: input.plan, plan, overrides: input.overrides }
   const users = new Map<string, User>()
   const known = [...plain.rates, ...plain.quotas]
   let allKnown = plain !== NO_LIMITS
   for (const [id, user] of Object.entries(input.users)) {
-    const at = [...path, 'users', id]
-    const chosen = user.plan === undefined ? plain : planOf(user.plan, [...at, 'plan'], scope)
-    if (chosen !== plain) checkPlans({ user: chosen, tenant: plain }, [...at, 'plan'], report)
-    known.push(...[...chosen.rates, ...chosen.quotas].filter(({ per }) => per === 'user'))
-    if (chosen === NO_LIMITS) allKnown = false
-    const own = { path: [...at, 'overrides'], report, onlyUser: true }
-    const visible = [...effectiveLimits({ user: chosen, tenant: plain })]
-    if (chosen !== NO_LIMITS && plain !== NO_LIMITS) checkNames(user.overrides, visible, own)
-    const base = chosen === plain ? plan : overridden(chosen, input.overrides, common)
-    users.set(id, {
-      id,
-      plan: overridden(base, user.overrides, own),
-      planName: user.plan ?? input.plan,
-      ...(user.suspended === true && { suspended: true }),
-    })
+    users.set(id, buildUser(id, user, { tenant, path, scope }))
+    const chosen = scope.plans.get(user.plan ?? input.plan)
+    if (chosen === undefined) allKnown = false
+    const limits = [...(chosen?.rates ?? []), ...(chosen?.quotas ?? [])]
+    known.push(...limits.filter(({ per }) => per === 'user'))
   }
   // Where a plan is not known, neither are its limits.
   if (allKnown) checkNames(input.overrides, known, common)
@@ -115,24 +106,4 @@ function userPlansOf(
     )
   }
   return plans
-}
-
-function planOf(name: string, path: Path, { plans, planNames, report }: TenantScope): Plan {
-  if (!planNames.has(name)) {
-    report.problem(path, `names no plan: ${quote(name)}${didYouMean(name, planNames)}`)
-  }
-  return plans.get(name) ?? NO_LIMITS
-}
-
-// One decision looks at the user's limits of the one plan and at the tenant's of the other.
-function checkPlans(plans: { user: Plan; tenant: Plan }, path: Path, report: Report): void {
-  const limits = effectiveLimits(plans)
-  if (limits.length > MAX_LIMITS) {
-    report.problem(path, `makes more than ${MAX_LIMITS} limits together with the tenant's plan`)
-  }
-  const policies = limits.map(({ policy }) => policy)
-  const doubled = policies.find((policy, index) => policies.indexOf(policy) !== index)
-  if (doubled !== undefined) {
-    report.problem(path, `has a user's policy ${quote(doubled)}, as has the tenant's plan`)
-  }
 }

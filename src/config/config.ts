@@ -9,6 +9,7 @@ import type { Secret } from '../secret.ts'
 import type { PresignerName } from '../signing/choose-presigner.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import type { Store } from '../stores/store.ts'
+import type { OverridesInput } from './schema-tenants.ts'
 
 /** All that an operator has set, checked and frozen. Secrets of Signet's own are in `Secrets`. */
 export interface Config {
@@ -167,6 +168,10 @@ export interface Tenant {
   readonly id: string
   /** With the tenant's overrides in it. */
   readonly plan: Plan
+  /** Name of that plan. */
+  readonly planName: string
+  /** What makes this plan another one; for plans of its users, too. */
+  readonly overrides?: NonNullable<OverridesInput>
   /** IANA name; days and months of its quotas begin there. Default `UTC`. */
   readonly timeZone: string
   /** The same, with the zones that came before it. */

@@ -18,7 +18,7 @@ export interface Account {
 
 /** Finds accounts; the answers are kept, so that the hot path neither hashes nor compiles. */
 export interface Accounts {
-  /** Throws `AccessDenied` for a tenant or user that is not configured. */
+  /** Throws `AccessDenied` for a tenant that is not there. A user who is not known has its tenant's plan. */
   of(tenant: string, user: string): Account
 }
 
@@ -38,10 +38,11 @@ export function createAccounts(
 
   function open(tenantId: string, userId: string): Account {
     const tenant = tenants.get(tenantId)
-    const user = tenant?.users.get(userId)
-    if (tenant === undefined || user === undefined) {
-      throw new GatewayError('AccessDenied', 'Cannot act for this user: it is not configured')
+    if (tenant === undefined) {
+      throw new GatewayError('AccessDenied', 'Cannot act for this user: its tenant is not there')
     }
+    // Whoever is not known has come with a verified credential, and gets what the tenant's users get.
+    const { plan } = tenant.users.get(userId) ?? tenant
     let subjects: Account['subjects'] | undefined
     return {
       tenant: tenantId,
@@ -56,7 +57,7 @@ export function createAccounts(
         return subjects
       },
       limits: compileLimits({
-        user: user.plan,
+        user: plan,
         tenant: tenant.plan,
         timeZone: tenant.zones,
         hashing,

@@ -14,6 +14,8 @@ import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
 import type { Completions } from './completions.ts'
+import type { Directory } from './directory/directory.ts'
+import type { Sightings } from './directory/sightings.ts'
 import type { EventQueue } from './events/queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { LedgerTime } from './ledger-time.ts'
@@ -29,6 +31,10 @@ export interface GatewayContext {
    * each time; within one request it stays as it was at the beginning.
    */
   readonly config: Config
+  /** Tenants, users, plans and keys that operators keep by the admin API. */
+  readonly directory: Directory
+  /** Told of users whose tokens were verified. */
+  readonly sightings: Sightings
   /** Where the settings in force come from, and what replaces them. */
   readonly live: LiveConfig
   /** Takes what a probe has seen. */

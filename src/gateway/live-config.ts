@@ -1,11 +1,9 @@
 import type { Config, Secrets } from '../config/config.ts'
+import type { Identities } from '../config/directory/overlay.ts'
 import type { Hashing } from '../hashing.ts'
 import type { TicketKey } from '../ledger/ticket.ts'
 import type { Logger } from '../log.ts'
 import { createStoreTruth, type StoreTruth } from './store-truth.ts'
-
-/** Who is known: what a file and the directory name. */
-export type Identities = Pick<Config, 'plans' | 'tenants' | 'keys'>
 
 /** What was read from a configuration file and the secrets that it names. */
 export interface FileSettings {

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import type { AdminIdentity } from '../auth/admin-token.ts'
+import type { AdminIdentity } from '../auth/identity.ts'
 import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'

@@ -1,6 +1,7 @@
 import type { Hono, MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { auditRefusal } from '../gateway/audit-events.ts'
+import { assertMayAct } from '../gateway/may-act.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
 import { DIAGNOSIS_ROUTES } from './diagnosis-routes.ts'
@@ -56,6 +57,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
         ? principal.then((known) => ({ principal: known }))
         : { principal }
     },
+    check: ({ config }, { principal }) => assertMayAct(config, principal),
     onRefusal: (http, { principal }, error) => {
       const requestId = http.get('requestId')
       auditRefusal(context, 'request.refused', { principal, requestId }, error)

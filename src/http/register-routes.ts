@@ -19,10 +19,13 @@ export function registerRoutes<C extends Call>(
   {
     routes,
     admit,
+    check,
     onRefusal,
   }: {
     routes: readonly Route<C>[]
     admit: (http: HttpContext, route: Route<C>) => Admitted<C> | Promise<Admitted<C>>
+    /** Throws for a caller that is known and may do nothing; asked before the body is read. */
+    check?: (context: AppContext, caller: Admitted<C>) => void
     /** Told of every error after `admit`, before it is answered. */
     onRefusal?: (http: HttpContext, caller: Admitted<C>, error: unknown) => void
   },
@@ -34,6 +37,7 @@ export function registerRoutes<C extends Call>(
       const admitted = admit(http, route)
       const caller = admitted instanceof Promise ? await admitted : admitted
       try {
+        check?.(pinned, caller)
         const call = await readCall(pinned, http, route)
         return await context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
           route.handle({ ...call, ...caller } as C),

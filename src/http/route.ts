@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type * as z from 'zod'
-import type { AdminIdentity } from '../auth/admin-token.ts'
+import type { AdminIdentity } from '../auth/identity.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { AppContext } from './app-context.ts'

@@ -2,9 +2,12 @@ import { createAdminAuthenticator } from '../auth/admin-token.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import { monotonicClock, systemClock } from '../clock.ts'
 import type { Config, Secrets } from '../config/config.ts'
+import { createDirectoryOverlay } from '../config/directory/overlay.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { ACCESS_LOG_MS } from '../gateway/altered-object.ts'
 import { createCompletions } from '../gateway/completions.ts'
+import { createDirectory } from '../gateway/directory/directory.ts'
+import { createSightings } from '../gateway/directory/sightings.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
 import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
@@ -44,7 +47,11 @@ export async function openContext(
   const clock = overrides.clock ?? systemClock
   const stopwatch = overrides.clock ?? monotonicClock
   const log = overrides.log ?? openLog(config)
-  const live = createLiveConfig({ config, secrets }, { hashing: nodeHashing, log })
+  const overlay = createDirectoryOverlay({ hashing: nodeHashing })
+  const live = createLiveConfig(
+    { config, secrets },
+    { hashing: nodeHashing, log, identitiesOver: overlay.over },
+  )
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
   const ledgerTime = overrides.ledgerTime ?? new LedgerTime(clock)
@@ -65,6 +72,17 @@ export async function openContext(
   closing.defer(() => ledger.close())
   const state = overrides.state ?? (await openState(config))
   closing.defer(() => state.close())
+  const directory = createDirectory({
+    state,
+    overlay,
+    stopwatch,
+    alone: config.state.kind === 'memory',
+    onChange: () => live.refreshIdentities(),
+  })
+  // Without it the gateway serves whom the file names; all others are told to come again.
+  await directory.sync().catch((error: unknown) => log.error('directory.silent', { error }))
+  const sightings = createSightings({ directory, live, clock, log })
+  closing.defer(() => sightings.settled())
   const audit = overrides.audit ?? (await openAudit(config.audit, log))
   closing.defer(() => audit.close())
   const storeHealth =
@@ -78,6 +96,8 @@ export async function openContext(
   closing.defer(() => events.stop(0))
   const context: AppContext = {
     live,
+    directory,
+    sightings,
     storeTruth: live.storeTruth,
     // What is replaced takes effect at once, so what is in force is asked for each time.
     get config() {
@@ -122,6 +142,7 @@ export async function openContext(
       clock,
       keys: () => live.current.keys,
       peppers: () => live.secrets.pepper,
+      staleMs: directory.staleMs,
     }),
     authenticateAdmin: createAdminAuthenticator({
       hashing: nodeHashing,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
+import { startDirectory } from '../gateway/directory/start-directory.ts'
 import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
 import { startClockWatch } from '../gateway/start-clock-watch.ts'
@@ -44,6 +45,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   await using closing = new AsyncDisposableStack()
   const context = await open(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
+  closing.defer(startDirectory(context))
   const truth = keepStoreTruth(context)
   closing.defer(() => truth.stop(signals.second))
   await truth.settled

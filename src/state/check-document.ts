@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { MAX_DOCUMENT_BYTES, MAX_DOCUMENTS } from './port.ts'
 
-const NAME = /^[a-zA-Z0-9._:/-]{1,512}$/
+const NAME = /^[a-zA-Z0-9._:/-]{1,4096}$/
 const KIND = /^[a-zA-Z0-9._:-]{1,512}$/
 
 /** The kind of a document: its name up to the first `/`. */

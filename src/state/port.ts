@@ -1,6 +1,6 @@
 /** A document of the state store. */
 export interface StateDocument {
-  /** 1 to 512 characters of `a-z A-Z 0-9 . _ : / -`; what stands before the first `/` is its kind. */
+  /** 1 to 4,096 characters of `a-z A-Z 0-9 . _ : / -`; what stands before the first `/` is its kind. */
   readonly name: string
   /** 1 when it was made, and one more with every change. */
   readonly version: number

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { adminPage } from '../../src/http/admin-page.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 
-const CONTEXT = { hashing: nodeHashing, cursorKey: new Uint8Array(32).fill(7) }
+const CONTEXT = { hashing: nodeHashing, cursorKeys: [new Uint8Array(32).fill(7)] }
 
 function page(names: readonly string[], more: { cursor?: string; limit?: number; scope?: string }) {
   const { cursor, limit = 2, scope = 'tenants' } = more

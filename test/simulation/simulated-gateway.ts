@@ -1,9 +1,11 @@
 import { metrics, trace } from '@opentelemetry/api'
 import type { Config, Secrets } from '../../src/config/config.ts'
+import { createDirectoryOverlay } from '../../src/config/directory/overlay.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createAccounts } from '../../src/gateway/accounts.ts'
 import { createCompletions } from '../../src/gateway/completions.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
+import { createDirectory } from '../../src/gateway/directory/directory.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { createLiveConfig } from '../../src/gateway/live-config.ts'
@@ -66,17 +68,26 @@ export class SimulatedGateway {
     const clock = { nowMs: () => scheduler.nowMs + this.clockOffsetMs }
     const ledgerTime = new LedgerTime(clock)
     const ledger = withDenyCache(options.ledger, { clock, ledgerTime })
+    const state = openMemoryState()
     const live = createLiveConfig({ config, secrets }, { hashing: nodeHashing, log: silent })
     this.context = {
       config,
       live,
+      directory: createDirectory({
+        state,
+        overlay: createDirectoryOverlay({ hashing: nodeHashing }),
+        stopwatch: clock,
+        alone: true,
+        onChange() {},
+      }),
+      sightings: { note() {}, async settled() {} },
       storeTruth: live.storeTruth,
       clock,
       ledgerTime,
       hashing: nodeHashing,
       random: (length) => random.bytes(length),
       ledger,
-      state: openMemoryState(),
+      state,
       presigner,
       storeClient,
       storeHealth: createStoreHealth({ clock, log: silent }),
