@@ -1,6 +1,13 @@
 import { GatewayError } from '../errors.ts'
+import { hasReplicas } from '../ledger/redis/batcher.ts'
 import { isMoved } from '../ledger/redis/not-executed.ts'
-import type { ConnectLink, LinkTarget, RedisLink, RedisResult } from '../ledger/redis/redis-link.ts'
+import type {
+  ConnectLink,
+  LinkTarget,
+  RedisCommand,
+  RedisLink,
+  RedisResult,
+} from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
 import { SIDE_TIMEOUT_MS } from '../ledger/redis/side-link.ts'
 import type { StateServer } from '../state/redis.ts'
@@ -14,6 +21,7 @@ interface Reached {
 /**
  * The master of a partition, over a connection of its own that is made at the first command. Commands
  * are sent once; only one that another master should have had, and which has not run, goes to that one.
+ * Changes wait for the replicas of the settings, as decisions of the ledger do.
  */
 export function openPartitionServer(
   partition: number,
@@ -78,26 +86,36 @@ export function openPartitionServer(
     }
   }
 
-  async function sendOnce(name: string, args: readonly (string | number)[]) {
+  async function sendOnce(command: RedisCommand, replicas: number) {
     if (closed) throw noState('the connection is closed')
     home ??= reach()
     const own = home
     const link = await ready(own)
-    const [result = SILENCE] = await link.send([{ name, args }])
-    if (result.kind === 'reply') return result
+    const waiting = { name: 'WAIT', args: [replicas, settings.waitTimeoutMs] }
+    const [result = SILENCE, waited] = await link.send([
+      command,
+      ...(replicas > 0 ? [waiting] : []),
+    ])
+    if (result.kind === 'reply') {
+      if (replicas === 0 || hasReplicas(waited, replicas)) return result
+      throw noState('fewer replicas have it than a change must wait for')
+    }
     if (isCluster && result.kind !== 'error') await forget(own)
     if (!isMoved(result)) throw noState(result.message)
     await forget(own)
     return result
   }
 
+  async function send(command: RedisCommand, replicas: number): Promise<unknown> {
+    const first = await sendOnce(command, replicas)
+    const result = first.kind === 'reply' ? first : await sendOnce(command, replicas)
+    if (result.kind === 'reply') return result.reply
+    throw noState(result.message)
+  }
+
   return {
-    async run(name, args) {
-      const first = await sendOnce(name, args)
-      const result = first.kind === 'reply' ? first : await sendOnce(name, args)
-      if (result.kind === 'reply') return result.reply
-      throw noState(result.message)
-    },
+    run: (name, args) => send({ name, args }, 0),
+    change: (name, args) => send({ name, args }, settings.replicas),
     async close() {
       closed = true
       if (home !== undefined) await forget(home)

@@ -13,6 +13,8 @@ import { CHANGE_LUA, CHANGES_LUA, LIST_LUA } from './state-lua.ts'
 export interface StateServer {
   /** Runs a command once, and answers its reply. Throws `LedgerUnavailable` for all else. */
   run(name: string, args: readonly (string | number)[]): Promise<unknown>
+  /** The same for what changes something, answered once as many replicas have it as are asked for. */
+  change(name: string, args: readonly (string | number)[]): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -24,7 +26,7 @@ export interface StateServer {
 export function openRedisState(server: StateServer, { tag }: { readonly tag: string }): StateStore {
   const keysOf = (kind: string) => stateKeys(tag, kind)
   const change = async (name: string, ...args: readonly (string | number)[]) =>
-    Number(await server.run('EVAL', [CHANGE_LUA, 3, ...keysOf(kindOf(name)), name, ...args]))
+    Number(await server.change('EVAL', [CHANGE_LUA, 3, ...keysOf(kindOf(name)), name, ...args]))
   return {
     async get(name) {
       checkName(name)

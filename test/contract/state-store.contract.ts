@@ -127,6 +127,9 @@ export function stateStoreContract(name: string, open: () => Promise<StateUnderT
           changes: [{ name: 'run' }, { name: 'run/a' }],
           last: 4,
         })
+        expect(await one.changes({ kind: 'run', after: 3, limit: 10 })).toMatchObject({
+          changes: [{ name: 'run/a' }],
+        })
         const none = { changes: [], last: 4 }
         expect(await one.changes({ kind: 'run', after: 4, limit: 10 })).toEqual(none)
         expect(await one.changes({ kind: 'run', after: 5, limit: 10 })).toEqual(none)

@@ -158,6 +158,7 @@ const NO_RESULT: RedisResult = { kind: 'unanswered', message: 'no result' }
 const OVERDUE: RedisResult = { kind: 'unsent', message: 'too many decisions are waiting' }
 const SILENT = 'the server does not answer'
 
-function hasReplicas(result: RedisResult | undefined, replicas: number): boolean {
+/** Whether a `WAIT` was answered, and by as many replicas. */
+export function hasReplicas(result: RedisResult | undefined, replicas: number): boolean {
   return result?.kind === 'reply' && Number(result.reply) >= replicas
 }
