@@ -44,12 +44,37 @@ export async function listUploads(
   context: GatewayContext,
   { principal, status, limit, cursor }: ListUploadsRequest,
 ): Promise<UploadPage> {
-  const account = context.accounts.of(principal.tenant, principal.user)
-  const scope = ['uploads', principal.tenant, principal.user, status]
+  const { tenant, user } = principal
+  const scope = ['uploads', tenant, user, status]
   const after = cursor === undefined ? undefined : openCursor(context, scope, cursor)
+  const { uploads, last } = await uploadsOfUser(context, { tenant, user, status, limit, after })
+  return { uploads, ...(last !== undefined && { nextCursor: sealCursor(context, scope, last) }) }
+}
+
+/** Which uploads of whom. */
+export interface UploadsOfUser {
+  readonly tenant: string
+  readonly user: string
+  readonly status: UploadStatus
+  /** 1 to 1,000. */
+  readonly limit: number
+  /** Only ids after this one. */
+  readonly after?: string | undefined
+}
+
+/**
+ * Uploads of one user, in the order of their ids. `looked`: how many reservations of the limit there were,
+ * of this status or not; `last`: the last of them when there are more. Throws `AccessDenied` for a user
+ * that there is none of.
+ */
+export async function uploadsOfUser(
+  context: Pick<GatewayContext, 'accounts' | 'ledger'>,
+  { tenant, user, status, limit, after }: UploadsOfUser,
+): Promise<{ uploads: readonly UploadView[]; looked: number; last?: string }> {
+  const { partition, subjects } = context.accounts.of(tenant, user)
   const reservations = await context.ledger.list({
-    partition: account.partition,
-    owner: account.subjects.user,
+    partition,
+    owner: subjects.user,
     states: STATES[status],
     ridPrefix: 'up_',
     ...(after !== undefined && { after }),
@@ -63,5 +88,5 @@ export async function listUploads(
     return shown ? [uploadView(reservation, note)] : []
   })
   const more = reservations.length > limit && last !== undefined
-  return { uploads, ...(more && { nextCursor: sealCursor(context, scope, last.rid) }) }
+  return { uploads, looked: page.length, ...(more && { last: last.rid }) }
 }

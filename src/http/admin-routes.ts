@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
+import { ADMIN_UPLOAD_ROUTES } from './admin-upload-routes.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { RECONCILE_ROUTES } from './reconcile-routes.ts'
@@ -120,6 +121,7 @@ export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   tenants,
   usage,
   sweepNow,
+  ...ADMIN_UPLOAD_ROUTES,
   ...LEDGER_ROUTES,
   ...CORS_ROUTES,
   ...RECONCILE_ROUTES,
