@@ -45,6 +45,7 @@ export const ERRORS = {
   InternalError: { status: 500, title: 'Internal error' },
   LedgerUnavailable: { status: 503, retryAfterSeconds: 2, title: 'Ledger unavailable' },
   AuthUnavailable: { status: 503, retryAfterSeconds: 2, title: 'Authentication unavailable' },
+  AuditUnavailable: { status: 503, retryAfterSeconds: 5, title: 'Audit log unavailable' },
   StoreUnavailable: { status: 503, retryAfterSeconds: 5, title: 'Store unavailable' },
   Overloaded: { status: 503, retryAfterSeconds: 1, title: 'Overloaded' },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,30 +1,36 @@
+/** All that is recorded, by name: `<what>.<what became of it>`. Add freely, never rename. */
+export const AUDIT_KINDS = [
+  'upload.granted',
+  'upload.parts_granted',
+  'upload.refused',
+  'upload.settled',
+  'upload.aborted',
+  'upload.expired',
+  'upload.rejected',
+  'download.granted',
+  'download.refused',
+  'object.deleted',
+  'object.gone',
+  'object.listed',
+  'request.refused',
+  'usage.adjustment_requested',
+  'usage.adjusted',
+  'usage.adjustment_refused',
+  'ledger.repaired',
+  'store.cors_changed',
+  'ledger.reconciled',
+  'admin.change_requested',
+  'admin.changed',
+  'admin.refused',
+  'config.reloaded',
+  'config.refused',
+] as const
+
+export type AuditKind = (typeof AUDIT_KINDS)[number]
+
 /** One thing that happened, who did it and how it was decided. Never a grant, never a secret. */
 export interface AuditEvent {
-  readonly event:
-    | 'upload.granted'
-    | 'upload.parts_granted'
-    | 'upload.refused'
-    | 'upload.settled'
-    | 'upload.aborted'
-    | 'upload.expired'
-    | 'upload.rejected'
-    | 'download.granted'
-    | 'download.refused'
-    | 'object.deleted'
-    | 'object.gone'
-    | 'object.listed'
-    | 'request.refused'
-    | 'usage.adjustment_requested'
-    | 'usage.adjusted'
-    | 'usage.adjustment_refused'
-    | 'ledger.repaired'
-    | 'store.cors_changed'
-    | 'ledger.reconciled'
-    | 'admin.change_requested'
-    | 'admin.changed'
-    | 'admin.refused'
-    | 'config.reloaded'
-    | 'config.refused'
+  readonly event: AuditKind
   readonly at: string
   readonly requestId?: string
   readonly tenant?: string
@@ -69,12 +75,50 @@ export interface AuditEvent {
   readonly reconciled?: Readonly<Record<string, string | number>>
 }
 
-/** Where audit events go. */
+/** Events of one page, at most. */
+export const MAX_AUDIT_PAGE = 1_000
+
+/** Which events, newest first. A member that is absent leaves out none; all others have to match. */
+export interface AuditQuery {
+  readonly tenant?: string
+  readonly user?: string
+  /** Gateway bucket name. */
+  readonly bucket?: string
+  readonly event?: AuditKind
+  /** Events of this moment and later, in milliseconds; `at` has whole seconds. */
+  readonly sinceMs?: number
+  /** Events before this moment, in milliseconds. */
+  readonly untilMs?: number
+  /** 1 to `MAX_AUDIT_PAGE`. */
+  readonly limit: number
+  /** Where the page before ended: its `next`. */
+  readonly after?: string
+}
+
+/**
+ * One page. It may have fewer events than the limit, even none, and still a `next`: a call looks at so many
+ * records and no more.
+ */
+export interface AuditPage {
+  readonly events: readonly AuditEvent[]
+  /** Where the next page begins, 1 to 64 characters; absent on the last one. */
+  readonly next?: string
+}
+
+/** Where audit events go, and are found again. */
 export interface Audit {
   /**
-   * Resolves once the event is recorded; rejects with `Overloaded` when the bounded buffer is full
-   * or the sink fails. An allow that cannot be recorded is not given.
+   * Resolves once the event is recorded, or waits in the bounded buffer while the sink fails; rejects with
+   * `Overloaded` when that is full. An allow that cannot be recorded is not given. Where nobody knows
+   * whether the sink took an event it is written again, so one may be there twice.
    */
   append(event: AuditEvent): Promise<void>
+  /**
+   * Events that have been recorded, newest first: by `at`, or in the order of recording where several
+   * gateways share a log that cannot sort. What waits in a buffer is not among them. Throws
+   * `InvalidRequest` for an `after` that is none of this log, `NoSuchRoute` for a log that cannot be
+   * read again, `AuditUnavailable` when there is no answer.
+   */
+  query(query: AuditQuery): Promise<AuditPage>
   close(): Promise<void>
 }

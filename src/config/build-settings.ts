@@ -1,5 +1,5 @@
 import { isLoopbackHost, parseListenAddress, parseOrigin } from './address.ts'
-import type { AuditSetting, Environment, ListenAddress, ServerSettings } from './config.ts'
+import type { Environment, ListenAddress, ServerSettings } from './config.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import type { ServerInput } from './schema-server.ts'
@@ -34,17 +34,6 @@ export function buildServer(
       ),
     },
   }
-}
-
-/** `audit`. */
-export function buildAudit(
-  { file }: { readonly file: string },
-  { environment, report }: { environment: Environment; report: Report },
-): AuditSetting {
-  if (file === 'stdout') return { kind: 'stdout' }
-  if (file !== 'none') return { kind: 'file', path: file }
-  if (environment === 'production') report.warn(['audit', 'file'], 'keeps no record of decisions')
-  return { kind: 'none' }
 }
 
 function listenAddress(text: string, path: Path, report: Report): ListenAddress {

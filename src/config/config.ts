@@ -154,11 +154,23 @@ export interface LedgerSettings {
   readonly whenAway: { readonly requests: 'open' | 'closed' }
 }
 
-/** Where audit events go, one JSON object a line. A relative path hangs on the working directory. */
+/** Where audit events go. A relative path hangs on the working directory. */
 export type AuditSetting =
-  | { readonly kind: 'file'; readonly path: string }
+  /** One JSON object a line. */
+  | {
+      readonly kind: 'file'
+      readonly path: string
+      /** Size at which a new file begins, in bytes. Absent: never. */
+      readonly maxFileBytes?: number
+      /** Full files that are kept. Absent: all. */
+      readonly keepFiles?: number
+    }
   | { readonly kind: 'stdout' }
   | { readonly kind: 'none' }
+  /** A database of its own; `keepDays` absent: events are kept for good. */
+  | { readonly kind: 'sqlite'; readonly path: string; readonly keepDays?: number }
+  /** A stream beside the ledger, capped at so many events. */
+  | { readonly kind: 'redis'; readonly maxEvents: number }
 
 /** A bucket as configured. */
 export type ConfiguredBucket = Bucket

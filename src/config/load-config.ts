@@ -1,12 +1,13 @@
 import type * as z from 'zod'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Hashing } from '../hashing.ts'
+import { buildAudit } from './build-audit.ts'
 import { buildBucket } from './build-bucket.ts'
 import { checkEventTransport } from './build-events.ts'
 import { buildLedger, buildState } from './build-ledger.ts'
 import { buildPlan, type LimitIds } from './build-plan.ts'
 import { buildSecrets } from './build-secrets.ts'
-import { buildAudit, buildServer } from './build-settings.ts'
+import { buildServer } from './build-settings.ts'
 import { buildStore } from './build-store.ts'
 import { buildTenant } from './build-tenant.ts'
 import { checkTogether } from './check-together.ts'
@@ -115,7 +116,7 @@ function build(
       state &&
       ledgerInput &&
       buildLedger(state, ledgerInput, { buckets: buckets.built.values(), report }),
-    audit: audit && buildAudit(audit, common),
+    audit: audit && buildAudit(audit, { ...common, state }),
   }
   if (environment === 'production') {
     checkEventTransport(stores.built.values(), { publicUrl: server?.publicUrl, report })

@@ -58,13 +58,6 @@ export const signingSchema = members({
     ),
 }).prefault({})
 
-/** `audit`. */
-export const auditSchema = members({
-  file: text(4096)
-    .default('./data/audit.jsonl')
-    .describe('Where audit events go, one JSON object a line: a path, "stdout" or "none".'),
-}).prefault({})
-
 const rotatingSchema = z.union([
   secretSchema,
   members({

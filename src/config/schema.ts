@@ -1,14 +1,9 @@
 import type * as z from 'zod'
+import { auditSchema } from './schema-audit.ts'
 import { bucketSchema } from './schema-buckets.ts'
 import { ledgerSchema } from './schema-ledger.ts'
 import { planSchema } from './schema-plans.ts'
-import {
-  auditSchema,
-  logSchema,
-  secretsSchema,
-  serverSchema,
-  signingSchema,
-} from './schema-server.ts'
+import { logSchema, secretsSchema, serverSchema, signingSchema } from './schema-server.ts'
 import { storeSchema } from './schema-stores.ts'
 import { tenantSchema } from './schema-tenants.ts'
 import { idSchema, mapOf, members, nameSchema, oneOf, text } from './schema-values.ts'

@@ -1,39 +1,99 @@
-import { mkdirSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import type { EventBufferOptions } from '../audit/event-buffer.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
 import type { Audit } from '../audit/port.ts'
-import type { AuditSetting } from '../config/config.ts'
+import { openRedisAudit } from '../audit/redis.ts'
+import { openSqliteAudit } from '../audit/sqlite.ts'
+import { createCircuitBreaker } from '../circuit-breaker.ts'
+import { type Clock, monotonicClock, systemClock } from '../clock.ts'
+import type { AuditSetting, Config } from '../config/config.ts'
+import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import type { Logger } from '../log.ts'
+import { openAuditFiles } from './audit-files.ts'
+import { ioredisConnector } from './ioredis-link.ts'
+import { openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
+import { openPartitionServer } from './partition-server.ts'
 
-/** Opens the configured audit log. A file is appended to; its folder is made. */
-export async function openAudit(setting: AuditSetting, log: Logger): Promise<Audit> {
-  const onState = (state: 'failing' | 'working', error?: unknown) =>
-    state === 'failing' ? log.error('audit.failing', { error }) : log.info('audit.working')
-  if (setting.kind === 'none') return createJsonLinesAudit({ write: async () => {}, onState })
-  if (setting.kind === 'stdout') return createJsonLinesAudit({ write: writeStdout, onState })
-  mkdirSync(dirname(setting.path), { recursive: true, mode: 0o700 })
-  const file = await open(setting.path, 'a', 0o600)
-  return closingWith(createJsonLinesAudit({ write: (text) => append(file, text), onState }), file)
+/** What opening an audit log needs beside its own setting. */
+export interface AuditPorts {
+  readonly log: Logger
+  /** Where the ledger lives, and how it is reached; a log on Redis is there too. */
+  readonly config?: Pick<Config, 'state' | 'ledger'>
+  /** Default: the machine's. */
+  readonly clock?: Clock
 }
 
-// `appendFile` repeats short writes; a full disk rejects, and the lines stay in the buffer.
-async function append(file: FileHandle, text: string): Promise<void> {
-  await file.appendFile(text)
+/** Beside what the ledger is as a whole. */
+const HOME_PARTITION = 0
+
+type Told = Pick<EventBufferOptions, 'onState' | 'onLost'>
+
+/**
+ * Opens the configured audit log, and makes its file and folder. On Redis nothing is asked of a server
+ * before the first event. Throws for a file that cannot be used.
+ */
+export async function openAudit(setting: AuditSetting, ports: AuditPorts): Promise<Audit> {
+  const { log, clock = systemClock } = ports
+  const told: Told = {
+    onState: (state, error) =>
+      state === 'failing' ? log.error('audit.failing', { error }) : log.info('audit.working'),
+    onLost: (count) => log.error('audit.lost_at_end', { count }),
+  }
+  switch (setting.kind) {
+    case 'none':
+      return createJsonLinesAudit({ write: async () => {}, lines: 'nowhere', ...told })
+    case 'stdout':
+      return createJsonLinesAudit({ write: writeStdout, lines: 'standard output', ...told })
+    case 'file':
+      return openFile(setting, told)
+    case 'sqlite': {
+      const { path, keepDays } = setting
+      const schedule = (run: () => void) => void setImmediate(run)
+      return openSqliteAudit({ database: openDatabase(path), clock, schedule, keepDays, ...told })
+    }
+    case 'redis':
+      return openOnRedis(setting, ports, told)
+  }
+}
+
+async function openFile(
+  { path, maxFileBytes, keepFiles }: Extract<AuditSetting, { kind: 'file' }>,
+  told: Told,
+): Promise<Audit> {
+  const files = await openAuditFiles({ path, maxFileBytes, keepFiles })
+  const audit = createJsonLinesAudit({
+    write: (text) => files.append(text),
+    lines: files.lines ?? 'a path that is no file',
+    ...told,
+  })
+  return {
+    ...audit,
+    async close() {
+      await audit.close()
+      await files.close()
+    },
+  }
+}
+
+function openOnRedis(
+  { maxEvents }: Extract<AuditSetting, { kind: 'redis' }>,
+  { config }: AuditPorts,
+  told: Told,
+): Audit {
+  if (config?.state.kind !== 'redis') throw new Error('Cannot open the audit log: no Redis')
+  const { state, ledger } = config
+  const server = openPartitionServer(HOME_PARTITION, {
+    settings: redisSettings(state, ledger),
+    connect: ioredisConnector(redisAccess(state, ledger)),
+    timeoutMs: ledger.commandTimeoutMs,
+  })
+  // One failure opens it: what waits is in the buffer, and nobody gains by waiting for a server as well.
+  const breaker = createCircuitBreaker({ clock: monotonicClock, failuresToOpen: 1 })
+  const tag = PARTITION_TAGS[HOME_PARTITION] ?? ''
+  return openRedisAudit({ server, breaker, tag, maxEvents, ...told })
 }
 
 function writeStdout(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))
   })
-}
-
-function closingWith(audit: Audit, file: FileHandle): Audit {
-  return {
-    append: (event) => audit.append(event),
-    async close() {
-      await audit.close()
-      await file.close()
-    },
-  }
 }

@@ -83,7 +83,7 @@ export async function openContext(
   await directory.sync().catch((error: unknown) => log.error('directory.silent', { error }))
   const sightings = createSightings({ directory, live, clock, log })
   closing.defer(() => sightings.settled())
-  const audit = overrides.audit ?? (await openAudit(config.audit, log))
+  const audit = overrides.audit ?? (await openAudit(config.audit, { log, config, clock }))
   closing.defer(() => audit.close())
   const storeHealth =
     overrides.storeHealth ?? createStoreHealth({ clock, log, telemetry, stopwatch })

@@ -25,7 +25,16 @@ interface Reached {
  */
 export function openPartitionServer(
   partition: number,
-  { settings, connect }: { readonly settings: RedisLedgerSettings; readonly connect: ConnectLink },
+  {
+    settings,
+    connect,
+    timeoutMs = SIDE_TIMEOUT_MS,
+  }: {
+    readonly settings: RedisLedgerSettings
+    readonly connect: ConnectLink
+    /** For one command, and as long again for the connection. Default: 5,000. */
+    readonly timeoutMs?: number
+  },
 ): StateServer {
   const isCluster = settings.topology === 'cluster'
   let home: Promise<Reached> | undefined
@@ -33,7 +42,7 @@ export function openPartitionServer(
 
   function open(target: LinkTarget): RedisLink {
     const events = { onReady: () => {}, onLost: () => {} }
-    return connect(target, events, { timeoutMs: SIDE_TIMEOUT_MS })
+    return connect(target, events, { timeoutMs })
   }
 
   /** Connects to the master that the nodes of a cluster name, over connections for that alone. */
@@ -78,7 +87,7 @@ export function openPartitionServer(
   async function ready(own: Promise<Reached>): Promise<RedisLink> {
     try {
       const { link, target } = await own
-      await untilReady(link, target)
+      await untilReady(link, target, timeoutMs)
       return link
     } catch (cause) {
       if (isCluster) await forget(own)

@@ -17,14 +17,18 @@ const STEP_MS = 20
 export type Reach = (target: LinkTarget) => Promise<RedisLink>
 
 /** Waits for a server that may still come up, not for one that has said no: `LedgerUnavailable`. */
-export async function untilReady(link: RedisLink, target: LinkTarget): Promise<void> {
+export async function untilReady(
+  link: RedisLink,
+  target: LinkTarget,
+  connectMs = CONNECT_MS,
+): Promise<void> {
   const startMs = performance.now()
   let refusedAtMs: number | undefined
   while (!link.ready) {
     const nowMs = performance.now()
     const { trouble } = link
     if (trouble !== undefined) refusedAtMs ??= nowMs
-    const isOver = nowMs - startMs > CONNECT_MS || nowMs - (refusedAtMs ?? nowMs) > REFUSED_MS
+    const isOver = nowMs - startMs > connectMs || nowMs - (refusedAtMs ?? nowMs) > REFUSED_MS
     if (trouble?.kind === 'rejected' || isOver) {
       const why = trouble?.message ?? 'it does not answer'
       throw new GatewayError('LedgerUnavailable', `Cannot reach ${nameOf(target)}: ${why}`)

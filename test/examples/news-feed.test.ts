@@ -70,7 +70,7 @@ async function openFeed(ceph: SharedCeph, clock: TestClock) {
   const context = await openContext(config, secrets, closing, {
     clock,
     ledger: openMemoryLedger({ clock }),
-    audit: { append: async () => {}, close: async () => {} },
+    audit: { append: async () => {}, query: async () => ({ events: [] }), close: async () => {} },
     log: createLogger({ write: () => {}, clock }),
   })
   const truth = keepStoreTruth(context, { startWaitMs: 30_000 })

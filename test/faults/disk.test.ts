@@ -125,7 +125,7 @@ describe('the audit log’s disk', () => {
   it('R23 is full from the start: the gateway runs, says so once, and closes', async () => {
     const lines: string[] = []
     const log = createLogger({ write: (line) => lines.push(line), clock: new TestClock() })
-    const audit = await openAudit({ kind: 'file', path: '/dev/full' }, log)
+    const audit = await openAudit({ kind: 'file', path: '/dev/full' }, { log })
     const event: AuditEvent = { event: 'upload.granted', at: '2026-01-15T12:00:00Z' }
     await Promise.all([1, 2, 3].map(() => audit.append(event)))
     await audit.append(event)

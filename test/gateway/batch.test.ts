@@ -270,6 +270,7 @@ describe('batches of uploads', () => {
           async append({ event }) {
             if (failing && event === 'upload.granted') throw new Error('disk full')
           },
+          query: async () => ({ events: [] }),
           async close() {},
         },
       },

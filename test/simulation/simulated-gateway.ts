@@ -93,6 +93,7 @@ export class SimulatedGateway {
       storeHealth: createStoreHealth({ clock, log: silent }),
       send: () => Promise.reject(new Error('nobody probes here')),
       audit: {
+        query: async () => ({ events: [] }),
         append: () =>
           new Promise((resolve, reject) => {
             const fails = random.chance(faults().auditFails)

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { readPage } from '../../src/audit/read-back.ts'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { AppContext } from '../../src/http/app-context.ts'
@@ -154,6 +155,11 @@ export async function openTestGateway(options: TestGatewayOptions = {}): Promise
     audit: {
       async append(event) {
         audited.push({ ...event })
+      },
+      async query(query) {
+        const texts = audited.map((event) => JSON.stringify(event)).reverse()
+        const records = texts.map((text) => ({ position: '', text }))
+        return readPage(query, { readBack: async () => ({ records }), maxStretches: 1 })
       },
       async close() {},
     },

@@ -1,0 +1,123 @@
+import { GatewayError } from '../errors.ts'
+import type { AuditEvent } from './port.ts'
+
+export interface EventBufferOptions {
+  /** Records events in their order; rejects when the sink is full or gone. One call at a time. */
+  readonly write: (events: readonly AuditEvent[]) => Promise<void>
+  /** Told once when the sink starts to fail, and once when it works again. */
+  readonly onState?: ((state: 'failing' | 'working', error?: unknown) => void) | undefined
+  /** Told at the end how many events no sink has taken. */
+  readonly onLost?: ((count: number) => void) | undefined
+  /** Events kept while the sink fails, 0 to 100,000. Default 10,000; then appends are refused. */
+  readonly maxBuffered?: number | undefined
+  /** Until a failing sink is tried again when nobody appends, in milliseconds. Default 1,000. */
+  readonly retryMs?: number | undefined
+  /** Waited for before a write, so that more events share it. Default: nothing. */
+  readonly gather?: (() => Promise<void>) | undefined
+}
+
+/** The writing half of an audit log. */
+export interface EventBuffer {
+  append(event: AuditEvent): Promise<void>
+  /** Resolves when all that was appended before has been tried once. */
+  flush(): Promise<void>
+  /** Tries what waits for the last time. */
+  close(): Promise<void>
+}
+
+/** Events of one write, at most. */
+const MAX_BATCH = 1_000
+const MAX_BUFFERED = 10_000
+const RETRY_MS = 1_000
+
+/**
+ * What all sinks have in common. Events of one moment share a write, and are recorded when it is done. While
+ * the sink fails they wait in a bounded buffer, count as recorded, and keep nobody waiting; when it is full,
+ * `append` rejects with `Overloaded`.
+ */
+export function createEventBuffer(options: EventBufferOptions): EventBuffer {
+  const { write, onState, onLost, gather } = options
+  const { maxBuffered = MAX_BUFFERED, retryMs = RETRY_MS } = options
+  let waiting: AuditEvent[] = []
+  /** Events of the write under way: they count as buffered until the sink has them. */
+  let writing = 0
+  let failing = false
+  let closed = false
+  let running: Promise<void> | undefined
+  let following: Promise<void> | undefined
+  let retry: ReturnType<typeof setTimeout> | undefined
+
+  /** Writes what is there when it begins, oldest first; ends with the first write that fails. */
+  async function writeAll(): Promise<void> {
+    await gather?.()
+    let left = waiting.length
+    while (left > 0 && (await writeBatch())) left -= MAX_BATCH
+    if (failing) tryAgainLater()
+  }
+
+  async function writeBatch(): Promise<boolean> {
+    const batch = waiting.slice(0, MAX_BATCH)
+    waiting = waiting.slice(MAX_BATCH)
+    writing = batch.length
+    try {
+      await write(batch)
+      if (failing) onState?.('working')
+      failing = false
+    } catch (error) {
+      waiting = batch.concat(waiting)
+      if (!failing) onState?.('failing', error)
+      failing = true
+    } finally {
+      writing = 0
+    }
+    return !failing
+  }
+
+  function tryAgainLater(): void {
+    if (closed || retry !== undefined || waiting.length === 0) return
+    retry = setTimeout(() => {
+      retry = undefined
+      void nextWrite()
+    }, retryMs)
+  }
+
+  /** The write after the one under way: it takes all that is there when it begins. */
+  function nextWrite(): Promise<void> {
+    following ??= (running ?? Promise.resolve()).then(() => {
+      running = following
+      following = undefined
+      return writeAll()
+    })
+    return following
+  }
+
+  // Without a buffer every event tries the sink, or nobody would notice that it works again.
+  const isFull = () => failing && maxBuffered > 0 && waiting.length + writing >= maxBuffered
+
+  return {
+    async append(event) {
+      if (isFull()) {
+        await nextWrite()
+        if (isFull()) {
+          throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is full')
+        }
+      }
+      waiting.push(event)
+      const written = nextWrite()
+      // It counts as recorded: a sink that does not answer must not be waited for each time.
+      if (failing && maxBuffered > 0) return
+      await written
+      if (failing && maxBuffered === 0) {
+        waiting = []
+        throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is failing')
+      }
+    },
+    flush: nextWrite,
+    async close() {
+      closed = true
+      clearTimeout(retry)
+      await nextWrite()
+      if (waiting.length > 0) onLost?.(waiting.length)
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import type { AuditSetting, Environment, StateSetting } from './config.ts'
+import type { Report } from './report.ts'
+import type { AuditInput } from './schema-audit.ts'
+
+const DEFAULT_FILE = './data/audit.jsonl'
+const PLACES = ['file', 'sqlite', 'redis'] as const
+
+/** `audit`, for a ledger that lives in `state`. Reports two places for one log, and what has no meaning there. */
+export function buildAudit(
+  input: AuditInput,
+  {
+    environment,
+    state,
+    report,
+  }: { environment: Environment; state: StateSetting | undefined; report: Report },
+): AuditSetting {
+  const [place = 'file', ...others] = PLACES.filter((name) => input[name] !== undefined)
+  for (const other of others) {
+    report.problem(['audit', other], `must be left out: the events go to "${place}"`)
+  }
+  const setting = settingOf(input, place)
+  reportStrays(input, setting, report)
+  if (setting.kind === 'none' && environment === 'production') {
+    report.warn(['audit', 'file'], 'keeps no record of decisions')
+  }
+  if (setting.kind === 'redis' && state !== undefined && state.kind !== 'redis') {
+    report.problem(['audit', 'redis'], 'needs a "state" on Redis')
+  }
+  if (setting.kind === 'sqlite' && state?.kind === 'sqlite' && state.path === setting.path) {
+    report.problem(['audit', 'sqlite'], 'must be another file than "state"')
+  }
+  return setting
+}
+
+function settingOf(input: AuditInput, place: (typeof PLACES)[number]): AuditSetting {
+  const { file = DEFAULT_FILE, maxFileBytes, keepFiles, sqlite, keepDays, redis } = input
+  if (place === 'redis' && redis !== undefined) return { kind: 'redis', ...redis }
+  if (place === 'sqlite' && sqlite !== undefined) {
+    return { kind: 'sqlite', path: sqlite, ...(keepDays !== undefined && { keepDays }) }
+  }
+  if (file === 'stdout' || file === 'none') return { kind: file }
+  return {
+    kind: 'file',
+    path: file,
+    ...(maxFileBytes !== undefined && { maxFileBytes }),
+    ...(keepFiles !== undefined && { keepFiles }),
+  }
+}
+
+function reportStrays(input: AuditInput, { kind }: AuditSetting, report: Report): void {
+  for (const name of ['maxFileBytes', 'keepFiles'] as const) {
+    if (input[name] === undefined || kind === 'file') continue
+    report.problem(['audit', name], 'has a meaning for a file alone')
+  }
+  if (kind === 'file' && input.keepFiles !== undefined && input.maxFileBytes === undefined) {
+    report.problem(['audit', 'keepFiles'], 'needs "maxFileBytes": no file is put aside without it')
+  }
+  if (input.keepDays !== undefined && kind !== 'sqlite') {
+    report.problem(['audit', 'keepDays'], 'has a meaning for "sqlite" alone')
+  }
+}

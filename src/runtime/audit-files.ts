@@ -1,0 +1,159 @@
+import { mkdirSync, readdirSync, type Stats } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { AuditFile, AuditLines } from '../audit/lines-back.ts'
+
+/** Files that lines are appended to, one after the other. */
+export interface AuditFiles {
+  /** Rejects when the disk is full or the file gone; what was written of the text may be there then. */
+  append(text: string): Promise<void>
+  /** For reading; absent where the path is no regular file, such as a pipe. */
+  readonly lines?: AuditLines
+  close(): Promise<void>
+}
+
+export interface AuditFilesOptions {
+  /** The file that is written; full ones are called `<path>.1`, `<path>.2` and so on, oldest first. */
+  readonly path: string
+  /** Size that a file does not grow past, in bytes, unless one write is larger. Default: no bound. */
+  readonly maxFileBytes?: number | undefined
+  /** Full files that are kept, 1 and up. Default: all. */
+  readonly keepFiles?: number | undefined
+}
+
+/**
+ * Opens the file, appends to what is there and makes its folder. One gateway has it for itself: another
+ * one that renames it is not noticed. Throws when it cannot be opened.
+ */
+export async function openAuditFiles({
+  path,
+  maxFileBytes = Infinity,
+  keepFiles = Infinity,
+}: AuditFilesOptions): Promise<AuditFiles> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  let file = await open(path, 'a', 0o600)
+  const opened = await file.stat()
+  let sizeBytes = opened.size
+  let number = (fullFiles(path)[0] ?? 0) + 1
+  /** After a failed write half a line may be there: the next one begins on a line of its own. */
+  let torn = await endsTorn(path, opened)
+
+  async function rotate(): Promise<void> {
+    // Nothing is written over, even where another gateway has the same file.
+    number = Math.max(number, (fullFiles(path)[0] ?? 0) + 1)
+    await rename(path, pathOf(path, number)).catch(unlessMissing)
+    const next = await open(path, 'a', 0o600)
+    await file.close()
+    file = next
+    number += 1
+    sizeBytes = 0
+    torn = false
+    const kept = fullFiles(path).slice(keepFiles)
+    await Promise.all(kept.map((old) => rm(pathOf(path, old), { force: true })))
+  }
+
+  /** The file that is written, unless it has become a full one meanwhile. */
+  async function openCurrent(wanted: number): Promise<FileHandle | undefined> {
+    if (wanted !== number) return undefined
+    const own = file.stat()
+    const source = await openToRead(path)
+    if (source === undefined || (await source.stat()).ino === (await own).ino) return source
+    await source.close()
+    return undefined
+  }
+
+  const lines: AuditLines = {
+    async files() {
+      const current = { number, sizeBytes: (await file.stat()).size }
+      const full = fullFiles(path).filter((each) => each < current.number)
+      const sized = full.map(
+        async (each): Promise<AuditFile> => ({
+          number: each,
+          sizeBytes: await sizeOf(pathOf(path, each)),
+        }),
+      )
+      return [current, ...(await Promise.all(sized))]
+    },
+    async read(wanted, from, to) {
+      const source = (await openCurrent(wanted)) ?? (await openToRead(pathOf(path, wanted)))
+      if (source === undefined) return undefined
+      try {
+        const { buffer, bytesRead } = await source.read(
+          new Uint8Array(to - from),
+          0,
+          to - from,
+          from,
+        )
+        return buffer.subarray(0, bytesRead)
+      } finally {
+        await source.close()
+      }
+    },
+  }
+
+  return {
+    async append(text) {
+      const bytes = Buffer.byteLength(text)
+      if (sizeBytes > 0 && sizeBytes + bytes > maxFileBytes) await rotate()
+      try {
+        // `appendFile` repeats short writes.
+        await file.appendFile(torn ? `\n${text}` : text)
+        torn = false
+        sizeBytes += bytes
+      } catch (error) {
+        torn = true
+        throw error
+      }
+    },
+    ...(opened.isFile() && { lines }),
+    close: () => file.close(),
+  }
+}
+
+/** Numbers of the full files, newest first. */
+function fullFiles(path: string): number[] {
+  const prefix = `${basename(path)}.`
+  return readdirSync(dirname(path))
+    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,14}$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .sort((a, b) => b - a)
+}
+
+function pathOf(path: string, number: number): string {
+  return join(dirname(path), `${basename(path)}.${number}`)
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch {
+    return 0
+  }
+}
+
+async function openToRead(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    return unlessMissing(error)
+  }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+  throw error
+}
+
+/** Whether a file that another process left ends in the middle of a line. */
+async function endsTorn(path: string, opened: Stats): Promise<boolean> {
+  const { size } = opened
+  if (size === 0 || !opened.isFile()) return false
+  const source = await openToRead(path)
+  if (source === undefined) return false
+  try {
+    const { buffer } = await source.read(new Uint8Array(1), 0, 1, size - 1)
+    return buffer[0] !== 10
+  } finally {
+    await source.close()
+  }
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Audit } from '../../src/audit/port.ts'
+import { openRedisAudit } from '../../src/audit/redis.ts'
+import { createCircuitBreaker } from '../../src/circuit-breaker.ts'
+import { monotonicClock } from '../../src/clock.ts'
+import { ioredisConnector } from '../../src/runtime/ioredis-link.ts'
+import { redisAccess, redisSettings } from '../../src/runtime/open-ledger.ts'
+import { openPartitionServer } from '../../src/runtime/partition-server.ts'
+import { load } from '../config/config-fixture.ts'
+import { auditContract, eventAt, pagesOf } from '../contract/audit.contract.ts'
+import { openRedisServer, type RedisServer } from '../support/redis/redis-server.ts'
+import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+
+const STREAM = 'a:{021}'
+
+async function opened(url: string, options: Partial<{ maxBuffered: number; maxEvents: number }>) {
+  const { config } = await load({ state: url, 'audit.redis': {}, ledger: { durability: 'async' } })
+  const { state, ledger } = config
+  if (state.kind !== 'redis') throw new Error('no Redis')
+  const server = openPartitionServer(0, {
+    settings: redisSettings(state, ledger),
+    connect: ioredisConnector(redisAccess(state, ledger)),
+    timeoutMs: 2_000,
+  })
+  const breaker = createCircuitBreaker({
+    clock: monotonicClock,
+    failuresToOpen: 1,
+    trialEveryMs: 20,
+  })
+  return openRedisAudit({
+    server,
+    breaker,
+    tag: '021',
+    maxEvents: 100_000,
+    retryMs: 5,
+    ...options,
+  })
+}
+
+describeOnRedis('an audit log on a real Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await openRedisServer()
+  })
+  afterAll(() => server.close())
+
+  auditContract('Redis', async ({ maxBuffered }) => {
+    await server.command('DEL', STREAM)
+    const audit = await opened(server.url, { maxBuffered })
+    const other = await opened(server.url, {})
+    return {
+      audit,
+      other,
+      async fail() {
+        await server.command('CONFIG', 'SET', 'maxmemory', '1')
+      },
+      async heal() {
+        await server.command('CONFIG', 'SET', 'maxmemory', '0')
+      },
+      async close() {
+        await audit.close()
+        await other.close()
+      },
+    }
+  })
+
+  async function within(maxEvents: number, use: (audit: Audit) => Promise<void>): Promise<void> {
+    await server.command('DEL', STREAM)
+    const audit = await opened(server.url, { maxEvents })
+    try {
+      await use(audit)
+    } finally {
+      await audit.close()
+    }
+  }
+
+  it('keeps as many events as it was told to, and some hundred more at most', () =>
+    within(1_000, async (audit) => {
+      await Promise.all(
+        Array.from({ length: 2_500 }, (_, parts) => audit.append(eventAt(0, { parts }))),
+      )
+      const length = Number(await server.command('XLEN', STREAM))
+      expect(length).toBeGreaterThanOrEqual(1_000)
+      expect(length).toBeLessThan(1_300)
+      const pages = await pagesOf(audit, { limit: 300 })
+      const parts = pages.flatMap((page) => page.map(({ parts: n }) => n))
+      expect(parts).toEqual(Array.from({ length }, (_, index) => 2_499 - index))
+    }))
+
+  it('passes over an entry that holds no event', () =>
+    within(1_000, async (audit) => {
+      await audit.append(eventAt(0, {}))
+      await server.command('XADD', STREAM, '*', 'event', '{"event":')
+      await server.command('XADD', STREAM, '*', 'other', 'x')
+      expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(0, {})] })
+    }))
+
+  it('503: tells no address while the server is away, buffers, and finds back', async () => {
+    const own = await openRedisServer()
+    const audit = await opened(own.url, { maxBuffered: 2 })
+    await audit.append(eventAt(0, {}))
+    await own.kill()
+    await expect(audit.query({ limit: 1 })).rejects.toMatchObject({
+      code: 'AuditUnavailable',
+      message: 'Cannot query the audit log: no answer',
+    })
+    await audit.append(eventAt(1, {}))
+    await audit.append(eventAt(2, {}))
+    await expect(audit.append(eventAt(3, {}))).rejects.toMatchObject({ code: 'Overloaded' })
+    await audit.close()
+    await own.close()
+  })
+})

@@ -1,0 +1,122 @@
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it } from 'vitest'
+import { openSqliteAudit, type SqliteAuditOptions } from '../../src/audit/sqlite.ts'
+import { auditContract, eventAt, momentAt, pagesOf } from '../contract/audit.contract.ts'
+import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
+import { TestClock } from '../support/test-clock.ts'
+
+const schedule = (run: () => void) => void setImmediate(run)
+const RETRY_MS = 5
+
+function openOn(database: DatabaseSync, changes: Partial<SqliteAuditOptions> = {}) {
+  return openSqliteAudit({ database, clock: new TestClock(), schedule, ...changes })
+}
+
+auditContract('SQLite', async ({ maxBuffered }) => {
+  const directory = await openTemporaryDirectory()
+  const path = `${directory.path}/audit.db`
+  const database = new DatabaseSync(path)
+  const audit = openOn(database, { maxBuffered, retryMs: RETRY_MS })
+  const other = openOn(new DatabaseSync(path))
+  return {
+    audit,
+    other,
+    fail: async () => database.exec('PRAGMA query_only = 1'),
+    heal: async () => database.exec('PRAGMA query_only = 0'),
+    async close() {
+      await audit.close()
+      await other.close()
+      await directory.close()
+    },
+  }
+})
+
+describe('an audit log in SQLite', () => {
+  it('lets go of events that are older than they are kept, and of no other', async () => {
+    const clock = new TestClock(momentAt(0))
+    const audit = openOn(new DatabaseSync(':memory:'), { clock, keepDays: 1 })
+    for (const second of [0, 1, 2]) await audit.append(eventAt(second, {}))
+    clock.advance(86_400_000 + 1_000)
+    await audit.append(eventAt(86_401, {}))
+    const { events } = await audit.query({ limit: 10 })
+    expect(events).toEqual([86_401, 2, 1].map((second) => eventAt(second, {})))
+    await audit.close()
+  })
+
+  it('removes old events faster than new ones come', async () => {
+    const clock = new TestClock(momentAt(0))
+    const database = new DatabaseSync(':memory:')
+    const audit = openOn(database, { clock, keepDays: 1 })
+    const many = (second: number, count: number) =>
+      Promise.all(Array.from({ length: count }, () => audit.append(eventAt(second, {}))))
+    await many(0, 100)
+    clock.advance(10 * 86_400_000)
+    const counts: unknown[] = []
+    for (let turn = 0; turn < 3; turn += 1) {
+      await many(864_000, 20)
+      const row = database.prepare('SELECT count(*) AS n FROM audit_event WHERE at_ms < ?')
+      counts.push(row.get(momentAt(1))?.n)
+    }
+    expect(counts).toEqual([50, 0, 0])
+    await audit.close()
+  })
+
+  it('keeps events for good unless told otherwise', async () => {
+    const clock = new TestClock(momentAt(0))
+    const audit = openOn(new DatabaseSync(':memory:'), { clock })
+    await audit.append(eventAt(0, {}))
+    clock.advance(10_000 * 86_400_000)
+    await audit.append(eventAt(1, {}))
+    expect((await audit.query({ limit: 10 })).events).toHaveLength(2)
+    await audit.close()
+  })
+
+  it('looks at so many rows of others and no more, and goes on where it was', async () => {
+    const database = new DatabaseSync(':memory:')
+    const audit = openOn(database)
+    await audit.append(eventAt(0, { bucket: 'rare' }))
+    database.exec(`
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+      INSERT INTO audit_event (at_ms, event)
+        SELECT ${momentAt(1)}, json_object('event', 'upload.granted', 'at', '${eventAt(1, {}).at}')
+        FROM n
+    `)
+    const pages = await pagesOf(audit, { bucket: 'rare', limit: 10 })
+    expect(pages.map(({ length }) => length)).toEqual([0, 1])
+    await audit.close()
+  })
+
+  it('passes over a row that holds no event', async () => {
+    const database = new DatabaseSync(':memory:')
+    const audit = openOn(database)
+    await audit.append(eventAt(0, {}))
+    for (const text of ['', '{', 'null', '[]', '{"event":1,"at":"x"}']) {
+      database
+        .prepare('INSERT INTO audit_event (at_ms, event) VALUES (?, ?)')
+        .run(momentAt(1), text)
+    }
+    await audit.append(eventAt(2, {}))
+    expect((await audit.query({ limit: 10 })).events).toEqual([eventAt(2, {}), eventAt(0, {})])
+    await audit.close()
+  })
+
+  it('opens no database of something else, and leaves it as it is', () => {
+    const database = new DatabaseSync(':memory:')
+    database.exec('CREATE TABLE other (x)')
+    expect(() => openOn(database)).toThrow(
+      expect.objectContaining({ code: 'AuditUnavailable' }) as Error,
+    )
+    const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()
+    expect(tables?.n).toBe(1)
+  })
+
+  it('503: says of a file that is gone only that there is no answer', async () => {
+    const database = new DatabaseSync(':memory:')
+    const audit = openOn(database)
+    database.close()
+    await expect(audit.query({ limit: 1 })).rejects.toMatchObject({
+      code: 'AuditUnavailable',
+      message: 'Cannot query the audit log: no answer',
+    })
+  })
+})

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { expectProblem, load, warningsOf } from './config-fixture.ts'
+
+const ON_REDIS = { state: 'redis://127.0.0.1:6379' }
+
+async function settingOf(audit: Record<string, unknown> | undefined, others = {}) {
+  const { config } = await load({ ...(audit !== undefined && { audit }), ...others })
+  return config.audit
+}
+
+describe('the audit log', () => {
+  it('is a file unless told otherwise, which never ends', async () => {
+    const usual = { kind: 'file', path: './data/audit.jsonl' }
+    expect(await settingOf(undefined)).toStrictEqual(usual)
+    expect(await settingOf({})).toStrictEqual(usual)
+    expect(await settingOf({ maxFileBytes: 1_048_576 })).toStrictEqual({
+      ...usual,
+      maxFileBytes: 1_048_576,
+    })
+  })
+
+  it('may be a file, standard output or nothing, as ever', async () => {
+    expect(await settingOf({ file: '/a.jsonl' })).toStrictEqual({ kind: 'file', path: '/a.jsonl' })
+    expect(await settingOf({ file: 'stdout' })).toStrictEqual({ kind: 'stdout' })
+    expect(await settingOf({ file: 'none' })).toStrictEqual({ kind: 'none' })
+  })
+
+  it('may be files of a size, some of which are kept', async () => {
+    const bounds = { maxFileBytes: 104_857_600, keepFiles: 10 }
+    const setting = { kind: 'file', path: '/a.jsonl', ...bounds }
+    expect(await settingOf({ file: '/a.jsonl', ...bounds })).toStrictEqual(setting)
+  })
+
+  it('may be an SQLite database of its own', async () => {
+    expect(await settingOf({ sqlite: '/a.db' })).toStrictEqual({ kind: 'sqlite', path: '/a.db' })
+    const kept = { kind: 'sqlite', path: '/a.db', keepDays: 90 }
+    expect(await settingOf({ sqlite: '/a.db', keepDays: 90 })).toStrictEqual(kept)
+  })
+
+  it('may be a capped stream beside a ledger on Redis', async () => {
+    const usual = { kind: 'redis', maxEvents: 100_000 }
+    expect(await settingOf({ redis: {} }, ON_REDIS)).toStrictEqual(usual)
+    const setting = { kind: 'redis', maxEvents: 1_000 }
+    expect(await settingOf({ redis: { maxEvents: 1_000 } }, ON_REDIS)).toStrictEqual(setting)
+  })
+
+  it.each([
+    [{ file: 'none', sqlite: '/a.db' }, 'audit.sqlite: must be left out: the events go to "file"'],
+    [{ redis: {} }, 'audit.redis: needs a "state" on Redis'],
+    [{ sqlite: './data/signet.db' }, 'audit.sqlite: must be another file than "state"'],
+    [{ sqlite: '/a.db', keepFiles: 1 }, 'audit.keepFiles: has a meaning for a file alone'],
+    [
+      { file: 'stdout', maxFileBytes: 1_048_576 },
+      'audit.maxFileBytes: has a meaning for a file alone',
+    ],
+    [
+      { file: '/a', keepFiles: 1 },
+      'audit.keepFiles: needs "maxFileBytes": no file is put aside without it',
+    ],
+    [{ file: '/a', keepDays: 1 }, 'audit.keepDays: has a meaning for "sqlite" alone'],
+    [
+      { file: '/a', maxFileBytes: 1_048_575 },
+      'audit.maxFileBytes: must be a whole number from 1048576 to 1099511627776',
+    ],
+    [{ sqlite: '/a', keepDays: 0 }, 'audit.keepDays: must be a whole number from 1 to 36500'],
+  ])('may not be %j', async (audit, problem) => {
+    await expectProblem({ audit }, problem)
+  })
+
+  it('on Redis must keep some', async () => {
+    await expectProblem(
+      { ...ON_REDIS, 'audit.redis': { maxEvents: 999 } },
+      'audit.redis.maxEvents: must be a whole number from 1000 to 100000000',
+    )
+  })
+
+  it('in SQLite may lie beside a ledger on Redis under any name', async () => {
+    expect(await settingOf({ sqlite: './data/signet.db' }, ON_REDIS)).toMatchObject({
+      kind: 'sqlite',
+    })
+  })
+
+  it('is missed in production alone', async () => {
+    expect(await warningsOf({ 'audit.file': 'none' })).toEqual([])
+  })
+})
