@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { rotationProblems } from '../../src/config/rotation-problems.ts'
+import { CANARIES, type Changes, load } from './config-fixture.ts'
+
+const NEW = 'abcdefghijklmnopqrstuvwxyz012345'
+/** No key, so that a pepper can be of any version. */
+const NO_KEYS: Changes = { 'tenants.acme.keys': [] }
+
+async function problems(before: Changes, after: Changes): Promise<readonly string[]> {
+  const running = (await load({ ...NO_KEYS, ...before })).secrets
+  const wanted = (await load({ ...NO_KEYS, ...after })).secrets
+  return rotationProblems(running, wanted).map(({ path, message }) => `${path}: ${message}`)
+}
+
+describe.each(['pepper', 'ticketKey'] as const)('secrets.%s, replaced while in use', (name) => {
+  const old = CANARIES[name]
+  const refused = [expect.stringContaining(`secrets.${name}: must keep version 1 as it is`)]
+
+  it('goes over to a new one beside which the old one stays', async () => {
+    const both = { [`secrets.${name}`]: { current: NEW, previous: old } }
+    expect(await problems({}, both)).toEqual([])
+    expect(await problems(both, { [`secrets.${name}`]: { current: NEW, version: 2 } })).toEqual([])
+    expect(await problems({}, {})).toEqual([])
+  })
+
+  it.each<[string, unknown]>([
+    ['by another alone', NEW],
+    ['by another of the next version', { current: NEW, version: 2 }],
+    ['by another beside one that never was', { current: NEW, previous: `${NEW}-1` }],
+    ['by another, two versions on', { current: NEW, previous: old, version: 3 }],
+    ['by itself under another number', { current: old, version: 2 }],
+  ])('is not dropped: %s', async (_, secret) => {
+    const said = await problems({}, { [`secrets.${name}`]: secret })
+    expect(said).toEqual(refused)
+    expect(said.join()).not.toContain(old)
+  })
+})
+
+describe('secrets.adminToken', () => {
+  it('may end at once', async () => {
+    expect(await problems({}, { 'secrets.adminToken': NEW })).toEqual([])
+  })
+})
