@@ -17,6 +17,7 @@ const LOOK_EVERY_MS = 10_000
 /** What this process knows of one store, and the turns of calls to it. */
 export class KnownStore {
   readonly #name: string
+  readonly #settings: string
   readonly #options: StoreHealthOptions
   readonly #stopwatch: Clock
   readonly #trialEveryMs: number
@@ -36,6 +37,7 @@ export class KnownStore {
     const { clock, log, stopwatch = clock, telemetry } = options
     const { name, timeoutMs, maxConcurrentCalls } = store
     this.#name = name
+    this.#settings = settingsOf(store)
     this.#options = options
     this.#stopwatch = stopwatch
     this.#trialEveryMs = Math.min(Math.max(timeoutMs, TRIAL_MS.least), TRIAL_MS.most)
@@ -48,6 +50,11 @@ export class KnownStore {
     this.#tellClock = createClockLog(log, name)
     const events = { began: 'store.away', ended: 'store.back', quietMs: QUIET_MS }
     this.#tellAway = createChangeLog({ clock: stopwatch, log, ...events })
+  }
+
+  /** Whether what is known is about this store, and within its bounds. */
+  isFor(store: Store): boolean {
+    return this.#settings === settingsOf(store)
   }
 
   view(): StoreHealthView {
@@ -150,4 +157,8 @@ export class KnownStore {
   #refused(why: 'away' | 'overload'): void {
     this.#options.telemetry?.storeCallRefused({ store: this.#name, why })
   }
+}
+
+function settingsOf({ endpoint, timeoutMs, maxConcurrentCalls }: Store): string {
+  return JSON.stringify([endpoint, timeoutMs, maxConcurrentCalls])
 }

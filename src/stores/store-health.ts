@@ -57,6 +57,11 @@ export interface StoreHealth {
    * `Overloaded` when too many calls wait for it; nothing was sent then (`isUnsent`).
    */
   visit(store: Store, call: { background: boolean; patienceMs: number }): Promise<Visit>
+  /**
+   * Takes the settings of all stores as they are from now on. One at another address, or with another
+   * bound on calls, is as if nobody had seen it; calls under way end by what they began with.
+   */
+  reconfigure(stores: Iterable<Store>): void
   /** Throws what `visit` would throw of a store that does not answer, and takes no turn. */
   assertAnswers(store: Store): void
   /**
@@ -96,6 +101,14 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
       known(store).ended(failed)
     },
     visit: (store, call) => known(store).visit(call),
+    reconfigure(configured) {
+      const named = new Map(Array.from(configured, (store) => [store.name, store]))
+      for (const [name, known] of stores) {
+        const store = named.get(name)
+        if (store === undefined) stores.delete(name)
+        else if (!known.isFor(store)) stores.set(name, new KnownStore(store, options))
+      }
+    },
     assertAnswers: (store) => stores.get(store.name)?.assertAnswers(),
     lookAgain: (store, look) => known(store).lookAgain(look),
   }

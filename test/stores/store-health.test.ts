@@ -301,3 +301,32 @@ it('what nobody waits for is asked in the background, whatever is asked', async 
   }
   expect(lanes).toEqual([false, false, false, true, true, true])
 })
+
+describe('the health of a store whose settings are replaced', () => {
+  it('is as it was where it is the same store within the same bounds', async () => {
+    await times(5, away)
+    health.reconfigure([storeAt({ maxTransferSeconds: 7, credentials: storeAt().credentials })])
+    expect(health.of('main').breaker).toBe('open')
+  })
+
+  it.each<[string, Partial<Store>[]]>([
+    ['another address', [{ endpoint: 'http://127.0.0.1:9' }]],
+    ['another bound on calls at once', [{ maxConcurrentCalls: 3 }]],
+    ['another time for a call', [{ timeoutMs: 4_321 }]],
+    ['no store of that name', []],
+  ])('is unknown again: %s', async (_, stores) => {
+    await times(5, away)
+    health.reconfigure(stores.map(storeAt))
+    expect(health.of('main')).toEqual({ breaker: 'closed', inFlight: 0, waiting: 0 })
+  })
+
+  it('goes by the new bound on calls at once, also for who still has the old settings', async () => {
+    const old = storeAt({ maxConcurrentCalls: 1 })
+    const call = { background: false, patienceMs: 0 }
+    await health.visit(old, call)
+    health.reconfigure([storeAt({ maxConcurrentCalls: 2 })])
+    await health.visit(old, call)
+    await health.visit(old, call)
+    await expect(health.visit(old, call)).rejects.toMatchObject({ code: 'Overloaded' })
+  })
+})
