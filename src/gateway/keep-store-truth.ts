@@ -1,9 +1,16 @@
 import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
+import { adoptIfCurrent } from './probe/adopt.ts'
 import { leaseProbe } from './probe/lease.ts'
 import { probeNow } from './probe/now.ts'
-import { GOOD_FOR_MS, isFresh, keptReport, unfinishedReport } from './probe/record.ts'
+import {
+  GOOD_FOR_MS,
+  isFresh,
+  isLookedAtAlike,
+  keptReport,
+  unfinishedReport,
+} from './probe/record.ts'
 import { needsProbe, probePlacements } from './store-truth.ts'
 import { tellTroubles } from './what-is-signed.ts'
 
@@ -23,8 +30,21 @@ const START_WAIT_MS = 3_000
 /** What stops it, and when the first look at every store is over (or has taken too long). */
 export interface KeptTruth {
   readonly settled: Promise<void>
+  /**
+   * Takes note that the stores have other settings now: looks anew at each whose own have changed,
+   * whatever is known of it, begins with new ones, and ends with those that are gone.
+   */
+  reconfigured(): void
   /** Ends probes, waits until they have cleaned up behind themselves, or until `hurry`. */
   stop(hurry?: Promise<unknown>): Promise<void>
+}
+
+/** A store's bucket that is looked at again and again. */
+interface Watched {
+  placement: Placement
+  /** What was seen of it under other settings, and says nothing of these. */
+  readonly outdated: ProbeReport | undefined
+  isOver: boolean
 }
 
 /**
@@ -40,7 +60,7 @@ export function keepStoreTruth(
   let stopped = false
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const work = new Set<Promise<void>>()
-  const placements = probePlacements(context.storeTruth.configured)
+  const all = new Map<string, Watched>()
 
   function later(restMs: number, run: () => Promise<void>): void {
     if (stopped) return
@@ -58,11 +78,12 @@ export function keepStoreTruth(
   }
 
   /** One look, then the next one in its time. `done` is told when one is over, however it ended. */
-  async function look(placement: Placement, pauseMs: number, done: () => void): Promise<void> {
-    const nextMs = await lookOnce(context, placement, { refreshMs, otherServerMs }).catch(
+  async function look(watched: Watched, pauseMs: number, done: () => void): Promise<void> {
+    if (watched.isOver) return done()
+    const nextMs = await lookOnce(context, watched, { refreshMs, otherServerMs }).catch(
       (error: unknown) => {
-        const { store, bucket } = placement
-        if (!stopped) {
+        const { store, bucket } = watched.placement
+        if (!stopped && !watched.isOver) {
           context.log.warn('store.probe_failed', { store: store.name, bucket, error })
         }
         return undefined
@@ -70,14 +91,20 @@ export function keepStoreTruth(
     )
     if (nextMs !== REFRESH_SOON_MS) done()
     const nextPauseMs = nextMs === undefined ? Math.min(MAX_PAUSE_MS, pauseMs * 2) : FIRST_PAUSE_MS
-    later(nextMs ?? pauseMs, () => look(placement, nextPauseMs, done))
+    later(nextMs ?? pauseMs, () => look(watched, nextPauseMs, done))
   }
 
-  const first = placements.map((placement) => ({
+  function watch(placement: Placement, outdated?: ProbeReport): Promise<void> {
+    const watched: Watched = { placement, outdated, isOver: false }
+    all.set(nameOf(placement), watched)
+    return new Promise((resolve) => {
+      void begin(() => look(watched, FIRST_PAUSE_MS, resolve))
+    })
+  }
+
+  const first = probePlacements(context.storeTruth.configured).map((placement) => ({
     placement,
-    done: new Promise<void>((resolve) => {
-      void begin(() => look(placement, FIRST_PAUSE_MS, resolve))
-    }),
+    done: watch(placement),
   }))
   // What is known from profile and operator is enough to begin with.
   const awaited = first.filter(({ placement }) => needsProbe(placement.store))
@@ -86,6 +113,26 @@ export function keepStoreTruth(
   })
   return {
     settled: Promise.race([Promise.all(awaited.map(({ done }) => done)).then(() => {}), patience]),
+    reconfigured() {
+      if (stopped) return
+      const placements = probePlacements(context.storeTruth.configured)
+      const names = new Set(placements.map(nameOf))
+      for (const [name, watched] of all) {
+        if (names.has(name)) continue
+        watched.isOver = true
+        all.delete(name)
+      }
+      for (const placement of placements) {
+        const watched = all.get(nameOf(placement))
+        if (watched !== undefined && isLookedAtAlike(watched.placement, placement)) {
+          watched.placement = placement
+        } else {
+          if (watched !== undefined) watched.isOver = true
+          const { store, bucket } = placement
+          void watch(placement, context.storeTruth.reportOf(store.name, bucket))
+        }
+      }
+    },
     async stop(hurry) {
       stopped = true
       for (const timer of timers) clearTimeout(timer)
@@ -95,22 +142,27 @@ export function keepStoreTruth(
   }
 }
 
+function nameOf({ store, bucket }: Placement): string {
+  return `${store.name}/${bucket}`
+}
+
 /** Adopts or makes a report where one is due. Answers when to look again, in milliseconds. */
 async function lookOnce(
   context: GatewayContext,
-  placement: Placement,
+  watched: Watched,
   { refreshMs, otherServerMs }: { readonly refreshMs: number; readonly otherServerMs: number },
 ): Promise<number> {
+  const { placement } = watched
   const stillCounts = (report: ProbeReport) =>
     isFresh(report, context.clock.nowMs()) && !isOutdated(context, report, otherServerMs)
-  const known = await newestReport(context, placement)
+  const known = await newestReport(context, watched)
   if (known !== undefined && stillCounts(known)) return untilDue(context, known, refreshMs)
   if (placement.store.probe === 'manual') return refreshMs
   const giveBack = await leaseProbe(context, placement).catch(() => noLease)
   if (giveBack === undefined) return REFRESH_SOON_MS
   try {
     // The gateway that had the lease until now may have seen it all.
-    const newest = await newestReport(context, placement)
+    const newest = await newestReport(context, watched)
     if (newest !== undefined && stillCounts(newest)) return untilDue(context, newest, refreshMs)
     const resume = await unfinishedReport(context, placement).catch(() => undefined)
     const report = await probeNow(context, placement, resume === undefined ? {} : { resume })
@@ -140,18 +192,18 @@ async function noLease(): Promise<void> {}
 /** What is known of a store's bucket: what is kept, if it is news, else what this gateway has seen. */
 async function newestReport(
   context: GatewayContext,
-  placement: Placement,
+  { placement, outdated }: Watched,
 ): Promise<ProbeReport | undefined> {
   const { storeTruth, log } = context
   const { store, bucket } = placement
-  const own = storeTruth.reportOf(store.name, bucket)
+  const latest = storeTruth.reportOf(store.name, bucket)
+  const own = latest === outdated ? undefined : latest
   const kept = await keptReport(context, placement).catch((error: unknown) => {
     log.warn('store.probe_not_read', { store: store.name, bucket, error })
     return undefined
   })
   if (kept === undefined || !isNewer(kept, own)) return own
-  storeTruth.adopt(kept)
-  tellTroubles(context, placement)
+  if (adoptIfCurrent(context, placement, kept)) tellTroubles(context, placement)
   return kept
 }
 

@@ -2,7 +2,8 @@ import type { ProbeReport } from '../../stores/probe-report.ts'
 import type { Placement } from '../../stores/store.ts'
 import type { GatewayContext } from '../context.ts'
 import { tellTroubles } from '../what-is-signed.ts'
-import { keepReport, keepUnfinished } from './record.ts'
+import { adoptIfCurrent } from './adopt.ts'
+import { keepReport, keepUnfinished, reportName } from './record.ts'
 import { probeStore } from './store.ts'
 
 export interface ProbeNowOptions {
@@ -16,8 +17,9 @@ export interface ProbeNowOptions {
 const MAX_LEFTOVERS = 100
 
 /**
- * Probes a store in one bucket, keeps what was seen, and goes by it from now on. Who asks for the same
- * meanwhile gets the report of the one under way. What was seen counts also when it cannot be kept.
+ * Probes a store in one bucket, keeps what was seen, and goes by it from now on, unless the store has
+ * got other settings meanwhile. Who asks for the same meanwhile gets the report of the one under way.
+ * What was seen counts also when it cannot be kept.
  * Throws `StoreUnavailable`.
  */
 export function probeNow(
@@ -25,8 +27,7 @@ export function probeNow(
   placement: Placement,
   options: ProbeNowOptions = {},
 ): Promise<ProbeReport> {
-  const { store, bucket } = placement
-  const name = `${store.name}/${bucket} ${options.full === true ? 'full' : ''}`
+  const name = `${reportName(context, placement)} ${options.full === true ? 'full' : ''}`
   return context.probes.share(name, (signal) => probe(context, placement, { ...options, signal }))
 }
 
@@ -51,13 +52,13 @@ async function probe(
         orTold(context, placement, () => keepUnfinished(context, placement, dated(soFar))),
     })
     const report = dated(seen)
-    context.storeTruth.adopt(report)
+    const isAdopted = adoptIfCurrent(context, placement, report)
     await orTold(context, placement, () => keepReport(context, placement, report))
     const { requests, bytes, complete, leftovers } = report
     log.info('store.probed', { ...where, requests, bytes, complete })
     if (leftovers.length > 0) log.error('store.probe_leftovers', { ...where, keys: leftovers })
     telemetry.storeProbed({ store: where.store, outcome: complete ? 'complete' : 'incomplete' })
-    tellTroubles(context, placement)
+    if (isAdopted) tellTroubles(context, placement)
     return report
   } catch (error) {
     telemetry.storeProbed({ store: where.store, outcome: 'failed' })

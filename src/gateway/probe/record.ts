@@ -81,6 +81,19 @@ export function isFresh(report: ProbeReport, nowMs: number): boolean {
   return report.complete && ageMs >= 0 && ageMs < GOOD_FOR_MS
 }
 
+/** Whether what is seen of one placement is what would be seen of the other. */
+export function isLookedAtAlike(one: Placement, other: Placement): boolean {
+  return JSON.stringify(lookedAt(one)) === JSON.stringify(lookedAt(other))
+}
+
+/**
+ * The name that a report goes by: another one after each change of the store's settings or key pairs. It
+ * tells nothing of them.
+ */
+export function reportName(context: RecordContext, placement: Placement): string {
+  return nameOf(context, REPORTS, placement)
+}
+
 async function read(
   context: RecordContext,
   kind: string,
@@ -139,15 +152,18 @@ function sealOf(
   key: Uint8Array,
   text: string,
 ): Uint8Array {
-  const { store, bucket } = placement
+  return hashing.hmacSha256(
+    key,
+    JSON.stringify(['signet probe', PROCEDURE, ...lookedAt(placement), text]),
+  )
+}
+
+/** All that the outcome of a probe depends upon. Holds secrets. */
+function lookedAt({ store, bucket }: Placement) {
   const { write: writer, read: reader, manage } = store.credentials
   const { provider, endpoint, publicEndpoint, region, addressing, capabilities } = store
   const settings = [provider, endpoint, publicEndpoint, region, addressing, capabilities]
-  const pairs = [writer, reader, manage].map(pairOf)
-  return hashing.hmacSha256(
-    key,
-    JSON.stringify(['signet probe', PROCEDURE, store.name, bucket, settings, pairs, text]),
-  )
+  return [store.name, bucket, settings, [writer, reader, manage].map(pairOf)]
 }
 
 function pairOf({ accessKeyId, secretAccessKey, sessionToken }: StoreCredential) {
