@@ -1,3 +1,4 @@
+import { type Networks, parseNetworks } from '../network.ts'
 import { isLoopbackHost, parseListenAddress, parseOrigin } from './address.ts'
 import type { Environment, ListenAddress, ServerSettings } from './config.ts'
 import type { Path } from './problem.ts'
@@ -26,6 +27,7 @@ export function buildServer(
     admin,
     publicUrl:
       publicUrl === undefined ? undefined : origin(publicUrl, ['server', 'publicUrl'], report),
+    trustedProxies: trustedProxies(input.trustedProxies, report),
     cors: {
       origins: new Set(
         cors.origins.map((text, index) =>
@@ -41,6 +43,23 @@ function listenAddress(text: string, path: Path, report: Report): ListenAddress 
   if (address === undefined)
     report.problem(path, 'must be host:port or :port, with a port to 65535')
   return address ?? ANY_PORT
+}
+
+function trustedProxies(list: readonly string[], report: Report): Networks {
+  return list.flatMap((text, index) => {
+    const path = ['server', 'trustedProxies', index]
+    try {
+      const networks = parseNetworks([text])
+      if (networks.some(([, bits]) => bits === 0)) {
+        report.problem(path, 'must not be every address: callers could then choose their own')
+      }
+      return networks
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      report.problem(path, error.message)
+      return []
+    }
+  })
 }
 
 function origin(text: string, path: Path, report: Report): string {

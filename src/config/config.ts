@@ -5,6 +5,7 @@ import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
 import type { Zone } from '../limits/windows.ts'
 import type { LogLevel } from '../log.ts'
+import type { Networks } from '../network.ts'
 import type { Secret } from '../secret.ts'
 import type { PresignerName } from '../signing/choose-presigner.ts'
 import type { Bucket } from '../stores/bucket.ts'
@@ -61,6 +62,8 @@ export interface ServerSettings {
   readonly admin: ListenAddress
   /** Origin that clients know the public API by, for absolute links; `undefined`: none are made. */
   readonly publicUrl: string | undefined
+  /** Proxies whose `X-Forwarded-For` is believed. Default none. */
+  readonly trustedProxies: Networks
   /** Web origins that may call the public API, matched exactly. Default none. */
   readonly cors: { readonly origins: ReadonlySet<string> }
   /** Connections held at once; more are closed. Default 10,000. */

@@ -12,6 +12,11 @@ export const serverSchema = members({
   publicUrl: text(2048)
     .optional()
     .describe('Origin that clients know the public API by. This version makes no absolute links.'),
+  trustedProxies: list(text(64), 0)
+    .default([])
+    .describe(
+      'Addresses and networks of the proxies in front, like 10.0.0.0/8: what they add to X-Forwarded-For is believed. Default: none.',
+    ),
   cors: members({
     origins: list(text(2048), 0)
       .default([])

@@ -1,7 +1,9 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import { createLocalLimiter, slowDown } from '../gateway/local-limiter.ts'
+import { networkOf } from '../network.ts'
 import type { AppContext } from './app-context.ts'
+import { clientAddressOf } from './client-address.ts'
 import { presentedCredentials } from './register-routes.ts'
 import type { HttpContext } from './route.ts'
 
@@ -49,7 +51,7 @@ export function createFailureBrake(
   // Until somebody fails there is nobody to be slowed down.
   let hasFailures = false
   return function brake(http, name, authenticate) {
-    const address = context.remoteAddressOf?.(http.env)
+    const address = clientAddressOf(context, http)
     if (address === undefined) return authenticate()
     // Neither of the two can hold a space.
     const subject = () => `${networkOf(address)} ${name()}`
@@ -69,20 +71,6 @@ export function createFailureBrake(
       return failed(error)
     }
   }
-}
-
-/** An IPv4 address, mapped ones too; of IPv6 the /64, which one subscriber owns whole (RFC 6177). */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!address.includes(':')) return address
-  const [head = '', tail = ''] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::')
-  const groups = head.split(':').filter((group) => group !== '')
-  const after = tail.split(':').filter((group) => group !== '')
-  const zeros = address.includes('::') ? Math.max(0, 8 - groups.length - after.length) : 0
-  const all = [...groups, ...new Array<string>(zeros).fill('0'), ...after]
-  const network = all.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ''))
-  return `${network.join(':')}::/64`
 }
 
 function keyIdOf(authorization: string | null): string {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { networkOf } from '../../src/http/guarded-authentication.ts'
+import { networkOf } from '../../src/network.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
@@ -55,9 +55,9 @@ it.each([
   ['203.0.113.7', '203.0.113.7'],
   ['::ffff:203.0.113.7', '203.0.113.7'],
   ['2001:db8:0:1::5', '2001:db8:0:1::/64'],
-  ['2001:0DB8::1', '2001:db8:0:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['2001:0DB8::1', '2001:db8::/64'],
+  ['::1', '::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
 ])('A12 takes %s for the network %s', (address, network) => {
   expect(networkOf(address)).toBe(network)
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { isWithin } from '../../src/network.ts'
 import { configText, expectProblem, load, problemsOf, warningsOf } from './config-fixture.ts'
 
 describe('listeners', () => {
@@ -46,6 +47,28 @@ describe('listeners', () => {
       'https://a.example',
       'http://localhost:5173',
       'https://b.example',
+    ])
+  })
+})
+
+describe('trusted proxies', () => {
+  it('are none unless they are listed, and then addresses and networks', async () => {
+    expect((await load({ server: {} })).config.server.trustedProxies).toEqual([])
+    const list = ['10.0.0.0/8', '::ffff:192.0.2.7', '2001:db8::/32']
+    const { trustedProxies } = (await load({ 'server.trustedProxies': list })).config.server
+    const held = (address: string) => isWithin(address, trustedProxies)
+    expect(['10.1.2.3', '192.0.2.7', '2001:db8::1'].map(held)).toEqual([true, true, true])
+    expect(['11.1.2.3', '192.0.2.8', '2001:db9::1'].map(held)).toEqual([false, false, false])
+  })
+
+  it('are told one by one what is wrong with them, and nobody is trusted with all', async () => {
+    const list = ['10.0.0.0/8', 'proxy.local', '10.0.0.1/8', '0.0.0.0/0', '::/0']
+    const every = 'must not be every address: callers could then choose their own'
+    expect(await problemsOf(configText({ 'server.trustedProxies': list }))).toEqual([
+      'server.trustedProxies[1]: must be an address or a network, like 10.0.0.0/8 or 2001:db8::/32',
+      'server.trustedProxies[2]: must have no bits set behind the length of its prefix',
+      `server.trustedProxies[3]: ${every}`,
+      `server.trustedProxies[4]: ${every}`,
     ])
   })
 })
