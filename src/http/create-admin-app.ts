@@ -3,8 +3,9 @@ import type { AdminIdentity } from '../auth/identity.ts'
 import { GatewayError } from '../errors.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
+import { guardedAuthentication } from './guarded-authentication.ts'
 import { createOpenApi } from './openapi.ts'
-import { presentedCredentials, registerRoutes } from './register-routes.ts'
+import { registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Variables } from './route.ts'
 
@@ -17,6 +18,9 @@ export function createAdminApp(
 ): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context, withReason)
   const openApi = createOpenApi(ADMIN_ROUTES)
+  const authenticate = guardedAuthentication(context, (presented) =>
+    context.authenticateAdmin(presented),
+  )
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/metrics', async (http) =>
     http.text((await context.readMetrics?.()) ?? '', 200, {
@@ -27,7 +31,7 @@ export function createAdminApp(
   registerRoutes(app, context, {
     routes: ADMIN_ROUTES,
     admit: (http, { method }) => {
-      const admitted = context.authenticateAdmin(presentedCredentials(http))
+      const admitted = authenticate(http)
       return admitted instanceof Promise
         ? admitted.then((admin) => admitAdmin(admin, method))
         : admitAdmin(admitted, method)

@@ -37,7 +37,9 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600
 export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
   const openApi = createOpenApi([...PUBLIC_API, EVENTS_DESCRIPTION])
-  const authenticate = guardedAuthentication(context)
+  const authenticate = guardedAuthentication(context, (presented) =>
+    context.authenticate(presented),
+  )
   app.use('/v1/*', exactCors(context))
 
   app.get('/healthz', (http) => http.json({ status: 'ok' }))

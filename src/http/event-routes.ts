@@ -6,7 +6,7 @@ import { proofInHeaders } from '../stores/events/proof-in-headers.ts'
 import { readEvents } from '../stores/events/read-events.ts'
 import type { Store } from '../stores/store.ts'
 import type { AppContext } from './app-context.ts'
-import { createFailureBrake } from './guarded-authentication.ts'
+import { createFailureBrake } from './failure-brake.ts'
 import { jsonAnswer } from './json-answer.ts'
 import { readRaw } from './read-body.ts'
 import { readQuery } from './register-routes.ts'
@@ -29,7 +29,7 @@ export function registerEventRoutes(
 ): void {
   // Strangers may share a store's network, be it that of a proxy: they must not stop its true events, also
   // where the proof is in the body. Nothing but its length keeps a secret from being guessed.
-  const brake = createFailureBrake(context, { provenPass: true })
+  const brake = createFailureBrake(context)
 
   async function answer(http: HttpContext, name: string): Promise<Response> {
     const store = context.config.stores.get(name)
@@ -39,8 +39,8 @@ export function registerEventRoutes(
       if (!context.events.hasRoom(name)) throw full()
       return takeEvents(context, http, store)
     }
-    const braked = () => name.replaceAll(/[^!-~]/g, '_').slice(0, MAX_NAME)
-    return brake(http, braked, async () => {
+    const named = () => name.replaceAll(/[^!-~]/g, '_').slice(0, MAX_NAME)
+    return brake({ http, name: named }, async () => {
       if (proof === 'missing' || store === undefined) throw unauthenticated()
       return takeEvents(context, http, store)
     })

@@ -30,6 +30,7 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'Unauthenticated',
   'RequestTooLarge',
   'UnsupportedMediaType',
+  'SlowDown',
   'InternalError',
   'AuthUnavailable',
   'Overloaded',

@@ -1,63 +1,250 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { networkOf } from '../../src/network.ts'
-import { expectRefused } from '../support/expect-refused.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { unauthenticated } from '../../src/auth/bearer.ts'
+import { GatewayError } from '../../src/errors.ts'
+import type { AppContext } from '../../src/http/app-context.ts'
+import { CLOSE, HOST, openListeningGateway } from '../http/listening-gateway.ts'
+import { expectRefused, stateOf } from '../support/expect-refused.ts'
+import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts'
 
-let gateway: TestGateway
+const SLOW_DOWN = { status: 429, code: 'SlowDown' } as const
+const PROXY = '10.0.0.5'
 
-/** A request as it comes from an address, with another secret for alice's key id unless it is hers. */
-function ask(address: string, good = false) {
-  const key = gateway.key()
-  const wrong = key.replace(/_[A-Za-z0-9_-]{43}_/, `_${'x'.repeat(43)}_`)
-  const headers = { authorization: `Bearer ${good ? key : wrong}` }
-  const bindings = { incoming: { socket: { remoteAddress: address } } }
-  return gateway.app.request('/v1/usage', { headers }, bindings)
+// Every test comes from networks of its own, so one gateway is enough.
+let gateway: TestGateway
+beforeAll(async () => {
+  gateway = await openTestGateway({ server: { trustedProxies: ['10.0.0.0/8'] } })
+})
+afterAll(() => gateway.close())
+
+interface Asked {
+  readonly from: string
+  /** Default: alice's own key. */
+  readonly credential?: string
+  readonly forwardedFor?: string
+  readonly app?: { request: TestGateway['app']['request'] }
+  readonly path?: string
+}
+
+function ask({ from, credential, forwardedFor, app = gateway.app, path = '/v1/usage' }: Asked) {
+  const headers = {
+    authorization: `Bearer ${credential ?? gateway.key()}`,
+    ...(forwardedFor !== undefined && { 'x-forwarded-for': forwardedFor }),
+  }
+  return app.request(path, { headers }, { incoming: { socket: { remoteAddress: from } } })
+}
+
+/** Alice's key id with another secret, the same for the same number. */
+function wrongKey(number = 0): string {
+  const secret = String(number).padEnd(43, 'x')
+  return gateway.key().replace(/_[A-Za-z0-9_-]{43}_/, `_${secret}_`)
+}
+
+/** How often each status came of so many requests, one after the other. */
+async function statuses(count: number, send: (number: number) => Response | Promise<Response>) {
+  const seen: Record<number, number> = {}
+  for (let number = 0; number < count; number += 1) {
+    const { status } = await send(number)
+    seen[status] = (seen[status] ?? 0) + 1
+  }
+  return seen
 }
 
 describe('bad keys for one real key id', () => {
-  afterEach(() => gateway.close())
-
-  it('A12 429 SlowDown after 20, one a second from then on; the owner elsewhere goes on', async () => {
-    gateway = await openTestGateway()
-    for (let tried = 0; tried < 20; tried += 1) {
-      expect((await ask('203.0.113.7')).status).toBe(401)
-    }
-    const slow = await ask('203.0.113.7')
+  it('A12 429 SlowDown after 20 and one a second from then on; no store or ledger is asked', async () => {
+    const from = '203.0.113.7'
+    const before = stateOf(gateway)
+    const guess = (number: number) => ask({ from, credential: wrongKey(number) })
+    expect(await statuses(20, guess)).toEqual({ 401: 20 })
+    const slow = await guess(20)
     expect(slow.headers.get('retry-after')).toBe('1')
-    await expectRefused(slow, { status: 429, code: 'SlowDown' }, { gateway })
-    expect((await ask('::ffff:203.0.113.7')).status).toBe(429)
-    expect((await ask('203.0.113.7', true)).status).toBe(429)
-    expect((await ask('198.51.100.1', true)).status).toBe(200)
+    await expectRefused(slow, SLOW_DOWN, { gateway, before })
+    expect((await ask({ from: `::ffff:${from}`, credential: wrongKey(21) })).status).toBe(429)
     gateway.clock.advance(999)
-    expect((await ask('203.0.113.7')).status).toBe(429)
+    expect((await guess(22)).status).toBe(429)
     gateway.clock.advance(1)
-    expect((await ask('203.0.113.7', true)).status).toBe(200)
+    expect(await statuses(2, (number) => guess(23 + number))).toEqual({ 401: 1, 429: 1 })
+  })
+
+  it('A12 200: the owner, elsewhere and behind the same address', async () => {
+    const from = '203.0.113.8'
+    const guess = (number: number) => ask({ from, credential: wrongKey(number) })
+    expect(await statuses(1_000, guess)).toEqual({ 401: 20, 429: 980 })
+    expect(await statuses(30, () => ask({ from }))).toEqual({ 200: 30 })
+    expect(await statuses(30, () => ask({ from: '198.51.100.1' }))).toEqual({ 200: 30 })
+    expect((await guess(1_000)).status).toBe(429)
+    // Another key id has not been guessed at.
+    const bob = gateway.key('acme/bob')
+    const wrong = bob.replace(/_[A-Za-z0-9_-]{43}_/, `_${'x'.repeat(43)}_`)
+    expect((await ask({ from, credential: wrong })).status).toBe(401)
+  })
+
+  it('A12 a client that repeats one bad key is slowed down for itself, not all behind its address', async () => {
+    const from = '203.0.113.9'
+    const repeated = () => ask({ from, credential: wrongKey(1) })
+    expect(await statuses(1_000, repeated)).toEqual({ 401: 20, 429: 980 })
+    expect(await statuses(20, (number) => ask({ from, credential: wrongKey(number + 2) }))).toEqual(
+      { 401: 19, 429: 1 },
+    )
   })
 
   it('A12 counts a whole /64 of IPv6 as one, and the next one for itself', async () => {
-    gateway = await openTestGateway()
-    for (let tried = 0; tried < 20; tried += 1) {
-      expect((await ask(`2001:db8:0:1::${tried.toString(16)}`)).status).toBe(401)
+    const guess = (number: number) => {
+      const from = `2001:db8:0:1:${number.toString(16)}::${number.toString(16)}`
+      return ask({ from, credential: wrongKey(number) })
     }
-    expect((await ask('2001:db8:0:1:ffff:ffff:ffff:ffff')).status).toBe(429)
-    expect((await ask('2001:db8:0:2::1')).status).toBe(401)
+    expect(await statuses(21, guess)).toEqual({ 401: 20, 429: 1 })
+    const last = '2001:db8:0:1:ffff:ffff:ffff:ffff'
+    expect((await ask({ from: last, credential: wrongKey(30) })).status).toBe(429)
+    expect((await ask({ from: '2001:db8:0:2::1', credential: wrongKey(30) })).status).toBe(401)
+    expect((await ask({ from: '2001:db8::1', credential: wrongKey(30) })).status).toBe(401)
   })
 
-  it('A12 never slows who is right down', async () => {
-    gateway = await openTestGateway()
-    for (let asked = 0; asked < 100; asked += 1) {
-      expect((await ask('203.0.113.7', true)).status).toBe(200)
-    }
+  it('A12 429: a network that guesses the admin token, and the operator behind it goes on', async () => {
+    const admin = { app: gateway.admin, path: '/admin/v1/plans', from: '203.0.113.10' }
+    const guess = (number: number) => ask({ ...admin, credential: `guess-${number}` })
+    expect(await statuses(21, guess)).toEqual({ 401: 20, 429: 1 })
+    await expectRefused(await guess(21), SLOW_DOWN, { gateway })
+    expect((await ask({ ...admin, credential: TEST_ADMIN_TOKEN })).status).toBe(200)
+  })
+
+  it('A12 counts no failure that is none of the credential', async () => {
+    const from = '203.0.113.11'
+    const credential = `${gateway.key()},x`
+    expect(await statuses(30, () => ask({ from, credential }))).toEqual({ 400: 30 })
+    expect((await ask({ from, credential: wrongKey() })).status).toBe(401)
   })
 })
 
-it.each([
-  ['203.0.113.7', '203.0.113.7'],
-  ['::ffff:203.0.113.7', '203.0.113.7'],
-  ['2001:db8:0:1::5', '2001:db8:0:1::/64'],
-  ['2001:0DB8::1', '2001:db8::/64'],
-  ['::1', '::/64'],
-  ['fe80::1%eth0', 'fe80::/64'],
-])('A12 takes %s for the network %s', (address, network) => {
-  expect(networkOf(address)).toBe(network)
+describe('bad tokens of one issuer', () => {
+  const looked: string[] = []
+  const good = new Set<string>()
+  const withTokens: AppContext['authenticate'] = async ({ authorization }) => {
+    const token = String(authorization).slice('Bearer '.length)
+    looked.push(token)
+    if (token.includes('away')) throw new GatewayError('AuthUnavailable', 'Cannot tell')
+    if (!good.has(token)) throw unauthenticated()
+    return { tenant: 'acme', user: 'alice', issuer: 'idp', permissions: [] }
+  }
+  let own: AppContext['authenticate']
+  beforeAll(() => {
+    own = gateway.context.authenticate
+    Object.assign(gateway.context, { authenticate: withTokens })
+  })
+  afterAll(() => {
+    Object.assign(gateway.context, { authenticate: own })
+  })
+
+  const token = (issuer: string, number: number, signature = 'c2ln') => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    return `${part({ alg: 'ES256' })}.${part({ iss: issuer, jti: number })}.${signature}`
+  }
+
+  it('A12 429 before a token is looked at, for its network and issuer; known tokens go on', async () => {
+    const from = '203.0.113.20'
+    const mine = token('https://a.example', -1)
+    good.add(mine)
+    expect((await ask({ from, credential: mine })).status).toBe(200)
+    const guess = (number: number) => ask({ from, credential: token('https://a.example', number) })
+    expect(await statuses(20, guess)).toEqual({ 401: 20 })
+    looked.length = 0
+    expect(await statuses(10, (number) => guess(20 + number))).toEqual({ 429: 10 })
+    expect(looked).toEqual([])
+    const again = await ask({ from, credential: mine })
+    expect([again.status, looked]).toEqual([200, [mine]])
+    // Neither another issuer nor another network has failed.
+    const others = [
+      { from, credential: token('https://b.example', 0) },
+      { from: '203.0.113.21', credential: token('https://a.example', 0) },
+    ]
+    for (const other of others) expect((await ask(other)).status).toBe(401)
+    gateway.clock.advance(1_000)
+    expect(await statuses(2, (number) => guess(30 + number))).toEqual({ 401: 1, 429: 1 })
+  })
+
+  it('A12 a token that has ended and is sent on and on keeps no new one out', async () => {
+    const from = '203.0.113.22'
+    const ended = token('https://a.example', 1)
+    looked.length = 0
+    expect(await statuses(100, () => ask({ from, credential: ended }))).toEqual({
+      401: 20,
+      429: 80,
+    })
+    expect(looked.length).toBe(20)
+    const fresh = token('https://a.example', 2)
+    good.add(fresh)
+    expect((await ask({ from, credential: fresh })).status).toBe(200)
+  })
+
+  it('A12 503 counts for nobody: an issuer that is away is no guess', async () => {
+    const from = '203.0.113.23'
+    const unsure = (number: number) =>
+      ask({ from, credential: token('https://a.example', number, 'away') })
+    expect(await statuses(30, unsure)).toEqual({ 503: 30 })
+    expect((await ask({ from, credential: token('https://a.example', 99) })).status).toBe(401)
+  })
+
+  it('A12 429: what has two dots and is no token counts as well', async () => {
+    const from = '203.0.113.24'
+    const junk = (number: number) => ask({ from, credential: `a.${number}.b` })
+    expect(await statuses(21, junk)).toEqual({ 401: 20, 429: 1 })
+  })
+})
+
+describe('the address that failures are counted for', () => {
+  const guess = (number: number, from: string, forwardedFor?: string) =>
+    ask({ from, credential: wrongKey(number), ...(forwardedFor !== undefined && { forwardedFor }) })
+
+  it('Q06 429: a stranger that sends X-Forwarded-For itself is counted by its own address', async () => {
+    const from = '203.0.113.30'
+    const spoofed = (number: number) => guess(number, from, `198.51.100.${number}`)
+    expect(await statuses(21, spoofed)).toEqual({ 401: 20, 429: 1 })
+  })
+
+  it('Q06 429: behind a trusted proxy the last address that is none counts, whatever is before it', async () => {
+    const spoofed = (number: number) =>
+      guess(number, PROXY, `10.1.1.${number}, 198.51.100.${number}, 203.0.113.31, 10.0.0.9`)
+    expect(await statuses(21, spoofed)).toEqual({ 401: 20, 429: 1 })
+    // Who comes through the same proxy from elsewhere has not failed.
+    expect((await guess(30, PROXY, '203.0.113.32')).status).toBe(401)
+    expect((await guess(30, '203.0.113.31')).status).toBe(429)
+    expect((await guess(30, `::ffff:${PROXY}`, '::ffff:203.0.113.31')).status).toBe(429)
+  })
+
+  it('Q06 429: addresses of one /64 behind a proxy are one network', async () => {
+    const rotating = (number: number) => guess(number, PROXY, `2001:db8:7:7::${number + 1}`)
+    expect(await statuses(21, rotating)).toEqual({ 401: 20, 429: 1 })
+    expect((await guess(30, PROXY, '2001:db8:7:8::1')).status).toBe(401)
+  })
+
+  it('Q06 no header but X-Forwarded-For says where a request comes from', async () => {
+    const names = ['forwarded', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip']
+    const answers = await statuses(21, (number) => {
+      const claims = names.map((name) => [name, `203.0.113.${100 + number}`])
+      const headers = {
+        authorization: `Bearer ${wrongKey(number)}`,
+        'x-forwarded-for': '203.0.113.33',
+        ...Object.fromEntries(claims),
+      }
+      const bindings = { incoming: { socket: { remoteAddress: PROXY } } }
+      return gateway.app.request('/v1/usage', { headers }, bindings)
+    })
+    expect(answers).toEqual({ 401: 20, 429: 1 })
+  })
+
+  it('Q06 429: of two headers on the wire the last one was written last', async () => {
+    const server = { trustedProxies: ['127.0.0.1', '::1'] }
+    const listening = await openListeningGateway({ server })
+    try {
+      const spoofed = (number: number) =>
+        listening.send([
+          ...['GET /v1/usage HTTP/1.1', HOST, CLOSE],
+          `Authorization: Bearer ${listening.key()}${number}`,
+          ...[`X-Forwarded-For: 198.51.100.${number}`, 'X-Forwarded-For: 203.0.113.34'],
+        ])
+      expect(await statuses(21, spoofed)).toEqual({ 401: 20, 429: 1 })
+    } finally {
+      await listening.close()
+    }
+  })
 })

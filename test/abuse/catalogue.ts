@@ -16,7 +16,6 @@ const REDIS = 'Redis ledger'
 const KEYS = 'keys by the admin API'
 const RELOAD = 'hot reload'
 const CONSOLE = 'console'
-const ADDRESS = 'limits by address'
 const LOAD = 'load tests'
 const FRONT = 'S3 front door (only if offered)'
 
@@ -104,7 +103,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   Q03: done('abandoned uploads'),
   Q04: done('an answer of the ledger that nobody saw'),
   Q05: done('eviction of counters'),
-  Q06: later(ADDRESS, 'spoofed addresses'),
+  Q06: done('spoofed addresses'),
   Q07: done('odd user ids'),
   Q08: done("the gateway's clock off by an hour"),
   Q09: done('RateLimit fields for the caller alone'),
