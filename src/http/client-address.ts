@@ -1,4 +1,5 @@
 import { clientAddress } from '../auth/client-address.ts'
+import type { Permission, Principal } from '../auth/principal.ts'
 import type { AppContext } from './app-context.ts'
 import type { HttpContext } from './route.ts'
 
@@ -15,4 +16,20 @@ export function clientAddressOf(
   const forwardedFor =
     trustedProxies.length > 0 ? http.req.raw.headers.get('x-forwarded-for') : null
   return clientAddress({ peer, forwardedFor, trustedProxies })
+}
+
+/** The principal with the address it asks from, if one of its rules or of its tenant's looks at that. */
+export function withAddress(
+  context: Pick<AppContext, 'config' | 'remoteAddressOf'>,
+  http: HttpContext,
+  principal: Principal,
+): Principal {
+  const { permissions, ceiling = [] } = principal
+  if (!permissions.some(asksForAddress) && !ceiling.some(asksForAddress)) return principal
+  const address = clientAddressOf(context, http)
+  return address === undefined ? principal : { ...principal, address }
+}
+
+function asksForAddress({ networks }: Permission): boolean {
+  return networks !== undefined
 }

@@ -1,9 +1,11 @@
 import type { Hono, MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
+import type { Principal } from '../auth/principal.ts'
 import { auditRefusal } from '../gateway/audit-events.ts'
 import { assertMayAct } from '../gateway/may-act.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
+import { withAddress } from './client-address.ts'
 import { DIAGNOSIS_ROUTES } from './diagnosis-routes.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
@@ -54,10 +56,11 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   registerRoutes(app, context, {
     routes: PUBLIC_API,
     admit: (http) => {
+      const known = (principal: Principal) => ({
+        principal: withAddress(context, http, principal),
+      })
       const principal = authenticate(http)
-      return principal instanceof Promise
-        ? principal.then((known) => ({ principal: known }))
-        : { principal }
+      return principal instanceof Promise ? principal.then(known) : known(principal)
     },
     check: ({ config }, { principal }) => assertMayAct(config, principal),
     onRefusal: (http, { principal }, error) => {
