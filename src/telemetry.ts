@@ -43,6 +43,8 @@ export interface Telemetry {
     reason: string
     events: number
   }): void
+  /** An issuer was asked for its keys. Issuers are the operator's names. */
+  issuerKeysFetched(facts: { issuer: string; outcome: 'ok' | 'failed' }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
   /** What a reconciliation found, and what became of it. */
   reconciled(findings: readonly { readonly kind: string; readonly action: string }[]): void
@@ -84,6 +86,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const breaker = gauge('signet.store.breaker', '1 while a store is away and calls fail at once')
   const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
   const events = count('signet.events', 'Events of stores, by outcome and reason')
+  const keyFetches = count('signet.issuer.key_fetches', 'Fetches of keys of issuers, by outcome')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
   const found = count(
     'signet.reconcile.findings',
@@ -118,6 +121,7 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     storeBreakerMoved: ({ store, state }) => breaker.record(state === 'open' ? 1 : 0, { store }),
     storeClockMeasured: ({ store, offsetSeconds }) => clock.record(offsetSeconds, { store }),
     eventHandled: ({ events: number, ...labels }) => events.add(number, labels),
+    issuerKeysFetched: (labels) => keyFetches.add(1, labels),
     sweepFinished: ({ claimed, ended: done, failed }) => {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })

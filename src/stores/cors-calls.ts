@@ -1,6 +1,6 @@
+import { readCapped } from '../read-capped.ts'
 import { type CorsRule, corsRulesXml, parseCorsRules } from './cors-rules.ts'
 import { bucketLocation } from './object-url.ts'
-import { readCapped } from './read-capped.ts'
 import { errorCodeOf, type SignedCall, type StoreCall, unavailable } from './signed-call.ts'
 import type { Placement } from './store.ts'
 import type { StoreClient } from './store-client.ts'

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { readCapped } from '../read-capped.ts'
 import {
   type ListedUpload,
   MAX_PARTS,
@@ -8,7 +9,6 @@ import {
   parseUploadsAnswer,
 } from './multipart-answer.ts'
 import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
-import { readCapped } from './read-capped.ts'
 import { refusedBegin } from './refused-begin.ts'
 import { errorCodeOf, type SignedCall, type StoreCall, unavailable } from './signed-call.ts'
 import type {

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { readCapped } from '../read-capped.ts'
 import { type AccessRules, parseAclAnswer } from './acl-answer.ts'
 import { createCorsCalls, type Md5Of } from './cors-calls.ts'
 import { parseHeadAnswer, storeTime } from './head-answer.ts'
@@ -7,7 +8,6 @@ import { createMultipartCalls } from './multipart-calls.ts'
 import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
 import { USUAL_LISTING } from './profile.ts'
 import { profileOf } from './profile-of.ts'
-import { readCapped } from './read-capped.ts'
 import {
   createSignedCall,
   type SendRequest,

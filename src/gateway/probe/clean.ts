@@ -1,6 +1,6 @@
 import { ObjectKey } from '../../object-key.ts'
+import { readCapped } from '../../read-capped.ts'
 import { parseUploadsAnswer } from '../../stores/multipart-answer.ts'
-import { readCapped } from '../../stores/read-capped.ts'
 import { PROBE_PREFIX } from '../../stores/reserved-keys.ts'
 import { parseVersionsAnswer } from '../../stores/versions-answer.ts'
 import { someAtATime } from '../some-at-a-time.ts'

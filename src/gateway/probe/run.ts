@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import { toHex } from '../../hashing.ts'
 import { ObjectKey } from '../../object-key.ts'
+import { readCapped } from '../../read-capped.ts'
 import {
   bucketLocation,
   objectLocation,
@@ -8,7 +9,6 @@ import {
   type StoreLocation,
   type WhichEndpoint,
 } from '../../stores/object-url.ts'
-import { readCapped } from '../../stores/read-capped.ts'
 import { PROBE_PREFIX } from '../../stores/reserved-keys.ts'
 import type { Placement } from '../../stores/store.ts'
 import type { HeadResult, ObjectPlace } from '../../stores/store-client.ts'

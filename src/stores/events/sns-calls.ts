@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { readCapped } from '../read-capped.ts'
+import { readCapped } from '../../read-capped.ts'
 import type { SnsPorts } from './event-ports.ts'
 
 const TIMEOUT_MS = 5_000

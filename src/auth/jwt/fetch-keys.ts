@@ -1,0 +1,76 @@
+import { readCapped } from '../../read-capped.ts'
+import type { KeySource, PublicJwk, TokenIssuer } from './issuer.ts'
+
+/** Longest answer that is read; a set of a hundred RSA keys has some 40 KiB. */
+export const MAX_JWKS_BYTES = 256 * 1024
+const MAX_KEYS = 100
+/** For both fetches of a discovery together; no request waits that long. */
+const TIMEOUT_MS = 5_000
+
+type RemoteSource = Exclude<KeySource, { kind: 'static' }>
+
+/**
+ * Gets an issuer's keys from where its settings say; nothing of a token has a say in it. No redirect is
+ * followed, 256 KiB are read, and it takes 5 s at most. Throws when no usable key comes of it: an issuer
+ * without any cannot have meant it, and its last good set is worth more.
+ */
+export async function fetchKeys(
+  issuer: Pick<TokenIssuer, 'issuer'> & { readonly keys: RemoteSource },
+  fetch: typeof globalThis.fetch,
+): Promise<readonly PublicJwk[]> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const get = (url: string) => fetchJson(url, { fetch, signal })
+  const { kind, url } = issuer.keys
+  const keysUrl = kind === 'url' ? url : keysUrlOf(await get(url), { issuer: issuer.issuer, url })
+  const keys = publicKeysOf(await get(keysUrl))
+  if (keys.length === 0) throw new RangeError('Cannot use the key set: it has no public key')
+  return keys
+}
+
+/**
+ * The keys of a JWK Set (RFC 7517 section 5) that can verify an asymmetric signature; all others are
+ * left out, private ones too. Throws for what is no such set, and above 100 keys.
+ */
+export function publicKeysOf(document: unknown): readonly PublicJwk[] {
+  const keys = isObject(document) ? document.keys : undefined
+  if (!Array.isArray(keys)) throw new TypeError('Cannot use the key set: it has no list of keys')
+  if (keys.length > MAX_KEYS) throw new RangeError('Cannot use the key set: too many keys')
+  return keys.filter(isPublicKey)
+}
+
+async function fetchJson(
+  url: string,
+  { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
+): Promise<unknown> {
+  const response = await fetch(url, {
+    redirect: 'manual',
+    signal,
+    headers: { accept: 'application/json, application/jwk-set+json' },
+  })
+  if (response.status === 200) return JSON.parse(await readCapped(response, MAX_JWKS_BYTES))
+  await response.body?.cancel()
+  throw new RangeError(`Cannot get the key set: status ${response.status}`)
+}
+
+// OpenID Connect Discovery 1.0 section 4.3: the issuer has to be the one that was asked for.
+function keysUrlOf(document: unknown, asked: { issuer: string; url: string }): string {
+  const { issuer, jwks_uri: text } = isObject(document) ? document : {}
+  if (issuer !== asked.issuer) {
+    throw new TypeError('Cannot use the discovery document: it is of another issuer')
+  }
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
+  const isSafe = url?.protocol === 'https:' || url?.protocol === new URL(asked.url).protocol
+  if (url === undefined || !isSafe || url.username !== '' || url.password !== '') {
+    throw new TypeError('Cannot use the discovery document: its jwks_uri is no https: URL')
+  }
+  return url.href
+}
+
+function isPublicKey(key: unknown): key is PublicJwk {
+  if (!isObject(key) || 'd' in key) return false
+  return key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP'
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

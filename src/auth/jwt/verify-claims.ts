@@ -1,0 +1,43 @@
+import { errors, type JWTPayload, jwtVerify } from 'jose'
+import type { TokenIssuer } from './issuer.ts'
+import type { IssuerKeys } from './issuer-keys.ts'
+
+/**
+ * The claims of a token that this issuer has signed and that is meant for us, now. Throws an error of jose
+ * for any other, and what `keys` throws.
+ *
+ * Held: signature by one of the issuer's algorithms and keys, `typ`, `iss`, `aud`; `exp`, `iat` and `sub`
+ * are there; `exp`, `iat` and `nbf` fit the clock within the tolerance; and the token was made for no
+ * longer than the issuer's tokens may live (RFC 7519 section 4.1, RFC 8725 section 3).
+ */
+export async function verifyClaims(
+  token: string,
+  {
+    issuer,
+    keys,
+    nowMs,
+  }: {
+    readonly issuer: TokenIssuer
+    readonly keys: Pick<IssuerKeys, 'keyFor'>
+    readonly nowMs: number
+  },
+): Promise<JWTPayload> {
+  const { payload, protectedHeader } = await jwtVerify(token, keys.keyFor, {
+    algorithms: [...issuer.algorithms],
+    issuer: issuer.issuer,
+    audience: [...issuer.audiences],
+    ...(issuer.typ !== 'none' && { typ: issuer.typ }),
+    requiredClaims: ['exp', 'iat', 'sub'],
+    maxTokenAge: issuer.maxAgeSeconds,
+    clockTolerance: issuer.clockToleranceSeconds,
+    currentDate: new Date(nowMs),
+  })
+  if (issuer.typ === 'none' && protectedHeader.typ !== undefined) {
+    throw new errors.JWTClaimValidationFailed('unexpected "typ"', payload, 'typ', 'check_failed')
+  }
+  const { exp = Number.POSITIVE_INFINITY, iat = 0 } = payload
+  if (!(exp - iat <= issuer.maxAgeSeconds)) {
+    throw new errors.JWTClaimValidationFailed('too long a life', payload, 'exp', 'check_failed')
+  }
+  return payload
+}
