@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Hashing } from '../hashing.ts'
-import { MAX_API_KEY_CHARACTERS, parseApiKey, parseStoredHash, verifyApiKey } from './api-key.ts'
+import { Secret } from '../secret.ts'
+import { hashApiKey, MAX_API_KEY_CHARACTERS, parseApiKey } from './api-key.ts'
 import { bearerToken, type PresentedCredentials, unauthenticated } from './bearer.ts'
-import { type KeyHash, type KeyRecord, principalOf } from './key-record.ts'
+import { type KeyRecord, principalOf } from './key-record.ts'
 import type { Principal } from './principal.ts'
-import { type RotatingSecret, secretOfVersion } from './rotating-secret.ts'
+import type { RotatingSecret } from './rotating-secret.ts'
+import { verifyKey } from './verify-key.ts'
 
 /** Verified keys that are remembered; beyond it the one unused for longest is forgotten. */
 export const MAX_VERIFIED_KEYS = 10_000
@@ -21,6 +23,16 @@ export interface AuthenticatorOptions {
    * configuration.
    */
   readonly staleMs?: () => number
+  /** Told with every use of a shared key whose hash hangs on an older pepper, until it has another. */
+  readonly onOutdated?: (outdated: OutdatedHash) => void
+}
+
+/** A stored hash that was made with an older pepper, and the same with the current one. */
+export interface OutdatedHash {
+  /** Of the key. */
+  readonly id: string
+  readonly from: string
+  readonly to: string
 }
 
 /** What a directory may not have told us yet is not known not to be there. */
@@ -40,6 +52,7 @@ interface Verified {
   readonly record: KeyRecord
   readonly principal: Principal
   readonly endsAtMs: number
+  readonly outdated?: OutdatedHash
 }
 
 /**
@@ -52,6 +65,7 @@ export function createAuthenticator({
   keys,
   peppers,
   staleMs = () => 0,
+  onOutdated,
 }: AuthenticatorOptions): AuthenticateKey {
   const verified = new Map<string, Verified>()
   let pepper = peppers()
@@ -92,28 +106,19 @@ export function createAuthenticator({
     const key = parseApiKey(text)
     if (key === undefined) throw unauthenticated()
     const record = keys().get(key.id)
-    // Whoever is not there may have been made since; whoever is there may have been revoked.
-    if (record === undefined && staleMs() > UNKNOWN_AFTER_MS) throw keysAway()
-    const match = matchingHash(key.text, record)
-    if (record === undefined || match === undefined) throw unauthenticated()
-    const endsAtMs = Math.min(record.expiresAtMs ?? Infinity, match.expiresAtMs ?? Infinity)
-    if (endsAtMs <= clock.nowMs()) throw unauthenticated()
-    return { record, principal: principalOf(record), endsAtMs }
-  }
-
-  /** All hashes are compared, whichever one matches; without any as much work is done as for one. */
-  function matchingHash(text: string, record: KeyRecord | undefined): KeyHash | undefined {
-    const hashes = record?.hashes ?? [NO_HASH]
-    const matches = hashes.filter(({ hash }) => {
-      const stored = parseStoredHash(hash)
-      const made = secretOfVersion(pepper, stored?.version ?? pepper.current.version)
-      const isSame = verifyApiKey(hashing, made ?? pepper.current.secret, {
-        key: text,
-        digest: stored?.digest ?? new Uint8Array(32),
-      })
-      return isSame && stored !== undefined && made !== undefined
-    })
-    return record === undefined ? undefined : matches[0]
+    const secret = verifyKey({ hashing, peppers: pepper }, key, { record, nowMs: clock.nowMs() })
+    if (record === undefined || secret === undefined) {
+      // Elsewhere it may have been made, or been given another secret.
+      const isShared = record?.source !== 'configuration'
+      throw isShared && staleMs() > UNKNOWN_AFTER_MS ? keysAway() : unauthenticated()
+    }
+    const { hash, pepperVersion, endsAtMs } = secret
+    const { current } = pepper
+    const hangsOnOlder = record.source === 'admin' && pepperVersion !== current.version
+    const outdated = hangsOnOlder && {
+      outdated: { id: key.id, from: hash.hash, to: hashApiKey(hashing, current, new Secret(text)) },
+    }
+    return { record, principal: principalOf(record, endsAtMs), endsAtMs, ...outdated }
   }
 
   return (presented) => {
@@ -123,11 +128,10 @@ export function createAuthenticator({
     const known = remembered(digest) ?? verify(token)
     if (digest !== newest) remember(digest, known)
     if (known.record.source === 'admin' && staleMs() > KNOWN_FOR_MS) throw keysAway()
+    if (known.outdated !== undefined) onOutdated?.(known.outdated)
     return known.principal
   }
 }
-
-const NO_HASH: KeyHash = { hash: '' }
 
 function keysAway(): GatewayError {
   return new GatewayError(

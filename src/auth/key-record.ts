@@ -27,15 +27,15 @@ export interface KeyHash {
   readonly expiresAtMs?: number
 }
 
-/** Who a key stands for. */
-export function principalOf(key: KeyRecord): Principal {
-  const { id, tenant, user, permissions, ceiling, expiresAtMs } = key
+/** Who a key stands for, with a secret of it that ends at `endsAtMs`; `Infinity`: never. */
+export function principalOf(key: KeyRecord, endsAtMs: number): Principal {
+  const { id, tenant, user, permissions, ceiling } = key
   return Object.freeze({
     tenant,
     user,
     keyId: id,
     permissions,
     ...(ceiling !== undefined && { ceiling }),
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(endsAtMs !== Infinity && { expiresAtMs: endsAtMs }),
   })
 }
