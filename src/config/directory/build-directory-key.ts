@@ -4,6 +4,7 @@ import { renderPermissions } from '../../policy/render-permissions.ts'
 import { buildPermissions } from '../build-permission.ts'
 import type { Path } from '../problem.ts'
 import type { Report } from '../report.ts'
+import type { AllowInput } from '../schema-allow.ts'
 import type { KeyDocument } from './key-document.ts'
 
 /** What a key of the directory is held against. */
@@ -18,7 +19,8 @@ export interface DirectoryKeyScope {
 
 /**
  * The record of a key of the directory, for authentication; `undefined` for one that is revoked. What is
- * wrong with its rules goes to the report, as for a key of the configuration.
+ * wrong with its rules goes to the report, as for a key of the configuration. A bucket that has been taken
+ * out of the configuration since is no fault of the key: it just cannot be reached.
  */
 export function buildDirectoryKey(
   document: KeyDocument,
@@ -36,10 +38,19 @@ export function buildDirectoryKey(
       hash: secret.hash,
       ...(secret.expiresAtMs !== undefined && { expiresAtMs: secret.expiresAtMs }),
     })),
-    permissions: renderPermissions(buildPermissions(document.allow, at), owner),
+    permissions: renderPermissions(buildPermissions(reachable(document.allow, at), at), owner),
     ...(ceiling !== undefined && { ceiling: renderPermissions(ceiling, owner) }),
     ...(label !== undefined && { label }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     source: 'admin',
   }
+}
+
+function reachable(
+  allow: readonly AllowInput[],
+  { bucketNames }: Pick<DirectoryKeyScope, 'bucketNames'>,
+): AllowInput[] {
+  return allow
+    .map((rule) => ({ ...rule, buckets: rule.buckets.filter((name) => bucketNames.has(name)) }))
+    .filter(({ buckets }) => buckets.length > 0)
 }
