@@ -4,6 +4,7 @@ import type { Hashing } from '../hashing.ts'
 import { buildAudit } from './build-audit.ts'
 import { buildBucket } from './build-bucket.ts'
 import { checkEventTransport } from './build-events.ts'
+import { buildAdminIssuer, buildIssuer, checkIssuers } from './build-issuers.ts'
 import { buildLedger, buildState } from './build-ledger.ts'
 import { buildPlan, type LimitIds } from './build-plan.ts'
 import { buildSecrets } from './build-secrets.ts'
@@ -101,6 +102,13 @@ function build(
   )
   checkTogether({ stores: stores.built, buckets: buckets.built, tenants: tenants.built }, report)
 
+  const issuers = readEach('issuers', shape.issuers.unwrap(), scope, (name, input) =>
+    buildIssuer(name, input, { ...common, bucketNames: buckets.names }),
+  )
+  const oidc = readMember('admin', shape.admin, scope)?.oidc
+  const adminIssuer = oidc && buildAdminIssuer(oidc, common)
+  checkIssuers(issuers.built, { admin: adminIssuer, report })
+
   const server = readMember('server', shape.server, scope)
   const stateText = readMember('state', shape.state, scope)
   const ledgerInput = readMember('ledger', shape.ledger, scope)
@@ -138,8 +146,8 @@ function build(
     plans: plans.built,
     tenants: tenants.built,
     keys,
-    issuers: new Map(),
-    adminIssuer: undefined,
+    issuers: issuers.built,
+    adminIssuer,
   }
   return { config, secrets }
 }

@@ -85,11 +85,14 @@ export async function resolveReferences(
   return resolve(tree, [])
 }
 
-/** True for members whose text may be `file:PATH`. */
+/** True for members whose text may be `file:PATH`: secrets, and keys of issuers. */
 function holdsSecret(path: Path): boolean {
   if (path[0] === 'ledger') return path[1] === 'password' || path[1] === 'sentinelPassword'
   if (path[0] === 'stores') {
     return path[2] === 'credentials' || (path[2] === 'events' && path[3] === 'secret')
+  }
+  if (path[0] === 'issuers' || path[0] === 'admin') {
+    return path[2] === 'jwks' && path[3] === 'keys' && path.length === 4
   }
   return path[0] === 'secrets'
 }

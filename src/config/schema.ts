@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { auditSchema } from './schema-audit.ts'
 import { bucketSchema } from './schema-buckets.ts'
+import { adminSchema, issuerSchema } from './schema-issuers.ts'
 import { ledgerSchema } from './schema-ledger.ts'
 import { planSchema } from './schema-plans.ts'
 import { logSchema, secretsSchema, serverSchema, signingSchema } from './schema-server.ts'
@@ -31,6 +32,10 @@ export const configSchema = members({
   buckets: mapOf(nameSchema, bucketSchema).describe('Buckets by the name that callers use.'),
   plans: mapOf(nameSchema, planSchema).describe('Sets of limits by name.'),
   tenants: mapOf(idSchema, tenantSchema).describe('Tenants by id.'),
+  issuers: mapOf(nameSchema, issuerSchema)
+    .default({})
+    .describe('Whose tokens (JWT) the public API takes, beside API keys.'),
+  admin: adminSchema.describe('Who may administer, beside the bearer of the admin token.'),
 })
 
 export type ConfigInput = z.output<typeof configSchema>

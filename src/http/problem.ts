@@ -8,6 +8,7 @@ export const PROBLEM_TYPE = 'application/problem+json'
 /** What an outage or a flood gives to every request: in the log at most once in so long, in ms. */
 export const OUTAGE_LOG_MS = 10_000
 const OUTAGES: ReadonlySet<ErrorCode> = new Set([
+  'AuthUnavailable',
   'LedgerUnavailable',
   'StoreUnavailable',
   'Overloaded',

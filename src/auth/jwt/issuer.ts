@@ -1,4 +1,4 @@
-import type { AdminRole } from '../identity.ts'
+import type { AdminIdentity } from '../admin-token.ts'
 import type { Permission } from '../principal.ts'
 
 /** Signatures that an issuer may use: asymmetric ones only, since an HMAC key would be a password. */
@@ -35,8 +35,6 @@ export interface TokenIssuer {
   /** What clocks may differ, in seconds, 0 to 60. Default 30. */
   readonly clockToleranceSeconds: number
   readonly keys: KeySource
-  /** Not ready before its keys were had once. Default true. */
-  readonly mandatory: boolean
   /** What all of its tokens have to say. */
   readonly require: readonly ClaimCondition[]
 }
@@ -56,6 +54,8 @@ export interface PublicJwk {
 
 /** An issuer of principals: configured under `issuers`. */
 export interface Issuer extends TokenIssuer {
+  /** Not ready before its keys were had once. Default true. */
+  readonly mandatory: boolean
   readonly tenant: ClaimMapping
   readonly user: ClaimMapping
   /** Absent, or a claim that is absent: the tenant's default plan. */
@@ -66,7 +66,7 @@ export interface Issuer extends TokenIssuer {
 /** An issuer of administrators: configured as `admin.oidc`. */
 export interface AdminIssuer extends TokenIssuer {
   /** The first whose condition is met counts; none: no administrator. */
-  readonly roles: readonly { readonly role: AdminRole; readonly when: ClaimCondition }[]
+  readonly roles: readonly { readonly role: AdminIdentity['role']; readonly when: ClaimCondition }[]
 }
 
 /** Names from the top of the claims to one of them, at least one; each is a member of its own. */

@@ -1,4 +1,4 @@
-import type { TokenIssuer } from './issuer.ts'
+import type { Issuer, TokenIssuer } from './issuer.ts'
 import { createIssuerKeys, type IssuerKeys, type KeyPorts } from './issuer-keys.ts'
 
 /** The keys of all issuers, kept while their settings change. */
@@ -6,7 +6,7 @@ export interface KeyRing {
   /** The same object for the same `issuer` and key source, whatever else is set. */
   of(issuer: TokenIssuer): IssuerKeys
   /** Names of mandatory issuers whose keys were never had: nobody of theirs gets in. */
-  missing(issuers: Iterable<TokenIssuer>): string[]
+  missing(issuers: Iterable<Issuer>): string[]
   /** Fetches what is missing or old of these, and forgets the keys of all others. Never throws. */
   refresh(issuers: Iterable<TokenIssuer>): Promise<void>
 }
