@@ -1,4 +1,3 @@
-import type { AdminIdentity } from './admin-token.ts'
 import type { Permission } from './principal.ts'
 
 /**
@@ -19,6 +18,16 @@ export interface Identity {
   /** `exp` of the token, in milliseconds. */
   readonly expiresAtMs: number
 }
+
+/** Who an administrator is. */
+export interface AdminIdentity {
+  /** `token` for the bootstrap token, else `<issuer's name>:<sub>`; for audit. */
+  readonly name: string
+  /** A `viewer` may only read. */
+  readonly role: AdminRole
+}
+
+export type AdminRole = 'operator' | 'viewer'
 
 /**
  * Tells who a token (a JWS in compact form) stands for. Throws `Unauthenticated` for every token that

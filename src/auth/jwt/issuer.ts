@@ -1,4 +1,4 @@
-import type { AdminIdentity } from '../admin-token.ts'
+import type { AdminRole } from '../identity.ts'
 import type { Permission } from '../principal.ts'
 
 /** Signatures that an issuer may use: asymmetric ones only, since an HMAC key would be a password. */
@@ -66,7 +66,7 @@ export interface Issuer extends TokenIssuer {
 /** An issuer of administrators: configured as `admin.oidc`. */
 export interface AdminIssuer extends TokenIssuer {
   /** The first whose condition is met counts; none: no administrator. */
-  readonly roles: readonly { readonly role: AdminIdentity['role']; readonly when: ClaimCondition }[]
+  readonly roles: readonly { readonly role: AdminRole; readonly when: ClaimCondition }[]
 }
 
 /** Names from the top of the claims to one of them, at least one; each is a member of its own. */

@@ -1,6 +1,5 @@
 import type { JWTPayload } from 'jose'
-import type { AdminIdentity } from '../admin-token.ts'
-import type { Identity } from '../identity.ts'
+import type { AdminIdentity, Identity } from '../identity.ts'
 import type { AdminIssuer, ClaimCondition, ClaimMapping, ClaimPath, Issuer } from './issuer.ts'
 
 /** As ids in the configuration: on one line, 1 to 128 characters. */
