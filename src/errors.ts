@@ -72,12 +72,29 @@ export interface FieldProblem {
   readonly message: string
 }
 
+/** What became of one allow rule. */
+export interface RuleVerdict {
+  /** Its name, or its place like `allow[0]`. */
+  readonly rule: string
+  /** What about the request it does not cover; `tenant`: it does, but no rule of the tenant's. */
+  readonly reason:
+    | 'operation'
+    | 'bucket'
+    | 'prefix'
+    | 'network'
+    | 'contentType'
+    | 'sizeBytes'
+    | 'tenant'
+}
+
 /** What may go with an error: all but `facts` and `cause` is shown to the caller. */
 export interface ErrorDetails {
   readonly fields?: readonly FieldProblem[]
   readonly violations?: readonly Violation[]
   /** Which capability the store lacks, for `UnsupportedByStore`. */
   readonly capability?: string
+  /** Of a dry run: why none of the caller's own rules allowed it. */
+  readonly rules?: readonly RuleVerdict[]
   readonly waitingHeals?: boolean
   /** Whole seconds until a retry makes sense; overrides the table's default. */
   readonly retryAfterSeconds?: number

@@ -1,21 +1,26 @@
-import { credentialName } from '../auth/principal.ts'
-import type { Violation } from '../errors.ts'
+import { credentialName, type Principal } from '../auth/principal.ts'
+import { GatewayError, type Violation } from '../errors.ts'
 import type { LimitStatus } from '../limits/limit-report.ts'
 import { limitStatuses, shadowViolations } from '../limits/limit-report.ts'
+import { ruleVerdicts } from '../policy/authorize.ts'
+import { renderPrefix } from '../policy/key-space.ts'
 import type { GrantForm } from '../stores/choose-form.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
 import { admit, uploadDemand } from './admit.ts'
+import type { UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import type { CreateUploadRequest } from './create-upload.ts'
 import { slowDown } from './local-limiter.ts'
 import { lockOf } from './overwrite.ts'
-import { asksStore, planUpload } from './plan-upload.ts'
+import { asksStore, planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { assertCallable } from './store-fitness.ts'
 
 /** What would have been decided, and why. */
 export interface Explanation {
   readonly allowed: boolean
+  /** Each operation that the upload needs, and the rule of the caller's that allows it. */
+  readonly allowedBy: UploadAllowance['allowedBy']
   readonly bucket: string
   /** The key that would have been used; one with a random part differs next time. */
   readonly key: string
@@ -34,7 +39,8 @@ const DRY_RUN_RATE = { requests: 20, windowSeconds: 1, burst: 100 }
 
 /**
  * Decides an upload without charging, recording or signing anything. Policy and store refuse as they
- * would for the real request; a refusing limit is part of the answer. Throws `SlowDown` for a flood.
+ * would for the real request, and say which rule of the caller's own stood in the way by what; a refusing
+ * limit is part of the answer. Throws `SlowDown` for a flood.
  */
 export async function explainUpload(
   context: GatewayContext,
@@ -43,7 +49,7 @@ export async function explainUpload(
   const subject = JSON.stringify(['dry-run', principal.tenant, credentialName(principal)])
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
-  const plan = planUpload(context, principal, wanted)
+  const plan = planOrWhyNot(context, principal, wanted)
   if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
   const account = context.accounts.of(principal.tenant, principal.user)
   const { reply, measured } = await admit(context, account, uploadDemand(wanted.sizeBytes), {
@@ -57,6 +63,7 @@ export async function explainUpload(
       : undefined
   return {
     allowed: refused === undefined,
+    allowedBy: plan.allowance.allowedBy,
     bucket: plan.bucket.name,
     key: plan.place.key.text,
     form: plan.form,
@@ -65,4 +72,35 @@ export async function explainUpload(
     violations: refused?.details.violations ?? [],
     shadowViolations: shadowViolations(account.limits, measured, reply.levels, reply.nowMs),
   }
+}
+
+function planOrWhyNot(
+  context: GatewayContext,
+  principal: Principal,
+  wanted: WantedUpload,
+): UploadPlan {
+  try {
+    return planUpload(context, principal, wanted)
+  } catch (error) {
+    throw explained(context, { principal, wanted, error })
+  }
+}
+
+/** A refusal with what an ordinary one leaves out; nothing in it is about anybody but the caller. */
+function explained(
+  { config }: Pick<GatewayContext, 'config'>,
+  { principal, wanted, error }: { principal: Principal; wanted: WantedUpload; error: unknown },
+): unknown {
+  if (!(error instanceof GatewayError)) return error
+  const { code, message, details } = error
+  const rules = ruleVerdicts(error)
+  if (rules !== undefined) return new GatewayError(code, message, { ...details, rules })
+  const keys = config.buckets.get(wanted.bucket)?.keys
+  const { key } = wanted
+  if (code !== 'AccessDenied' || keys?.kind !== 'caller' || key === undefined) return error
+  // The rules reach into the bucket, or one of them would have refused before.
+  const begin = renderPrefix(keys.callerPrefix, principal)
+  if (key.startsWith(begin)) return error
+  const why = `keys of this bucket have to start with "${begin}"`
+  return new GatewayError(code, `Cannot use the key: ${why}`, details)
 }

@@ -5,6 +5,7 @@ import { isUploadId } from '../ledger/upload-id.ts'
 import { ObjectKey } from '../object-key.ts'
 import { authorize } from '../policy/authorize.ts'
 import { essenceOf } from '../policy/content-type.ts'
+import { authorizeUpload, type UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
 
@@ -12,6 +13,11 @@ import { type UploadNote, uploadNoteOf } from './reservation-note.ts'
 export interface OwnUpload {
   readonly reservation: Reservation
   readonly note: UploadNote
+}
+
+/** The same, and what it stands on now. */
+export interface OwnUploadToFinish extends OwnUpload {
+  readonly allowance: UploadAllowance
 }
 
 /**
@@ -37,7 +43,7 @@ export async function ownUpload(
     throw new GatewayError('NoSuchUpload', 'Cannot find the upload: no upload of yours has this id')
   }
   authorize(principal, {
-    operation: 'upload',
+    operation: operationOf(note),
     bucket: note.bucket,
     key: ObjectKey.parse(note.key),
   })
@@ -54,12 +60,16 @@ export async function ownUploadToFinish(
   context: Pick<GatewayContext, 'accounts' | 'ledger'>,
   principal: Principal,
   uploadId: string,
-): Promise<OwnUpload> {
+): Promise<OwnUploadToFinish> {
   const own = await ownUpload(context, principal, uploadId)
-  const { bucket, sizeBytes, overwrite, ...note } = own.note
-  const key = ObjectKey.parse(note.key)
+  const { bucket, sizeBytes, overwrite = false, ...note } = own.note
+  const mode = operationOf(own.note) === 'multipart' ? 'multipart' : 'put'
   const contentType = essenceOf(note.contentType)
-  authorize(principal, { operation: 'upload', bucket, key, sizeBytes, contentType })
-  if (overwrite === true) authorize(principal, { operation: 'overwrite', bucket, key })
-  return own
+  const access = { bucket, mode, overwrite, sizeBytes, contentType } as const
+  const allowance = authorizeUpload(principal, access, ObjectKey.parse(note.key))
+  return { ...own, allowance }
+}
+
+function operationOf({ multipart }: UploadNote): 'upload' | 'multipart' {
+  return multipart === undefined ? 'upload' : 'multipart'
 }

@@ -1,8 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
-import { accessDenied, authorize } from '../policy/authorize.ts'
+import { accessDenied } from '../policy/authorize.ts'
 import { acceptContentType } from '../policy/content-type.ts'
 import { acceptFilename } from '../policy/filename.ts'
 import { renderKey } from '../policy/key-space.ts'
@@ -23,8 +22,10 @@ import { assertUploadEnforceable } from '../stores/enforceable.ts'
 import { type Guarantees, guaranteesOf } from '../stores/guarantees.ts'
 import { placeNew } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
+import { authorizeUpload, type UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import { newUuid } from './ids.ts'
+import { lifetimeOf } from './lifetime-of.ts'
 import type { UploadNote } from './reservation-note.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
@@ -56,6 +57,7 @@ export interface WantedUpload extends WantedSettings {
 /** An upload that policy and store allow; only the ledger has not been asked yet. */
 export interface UploadPlan {
   readonly bucket: Bucket
+  readonly allowance: UploadAllowance
   readonly place: ObjectPlace
   readonly form: GrantForm
   /** Of form "multipart". */
@@ -96,14 +98,17 @@ export function planUpload(
   })
   const { sizeBytes } = wanted
   const contentType = acceptContentType(wanted.contentType, bucket.upload.contentTypes)
-  authorizeUpload(principal, wanted, key, contentType.essence)
+  const access = { ...wanted, contentType: contentType.essence }
+  const allowance = authorizeUpload(principal, access, key)
   authorizeSettings(wanted, bucket)
   acceptSize(sizeBytes, bucket)
-  const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.upload)
+  const asked = wanted.expiresInSeconds
+  const expiresInSeconds = lifetimeOf({ asked, rules: bucket.upload, allowance })
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
   const bindings = bindingsOf(wanted, bucket)
-  const form = chooseForm(bucket, capabilities, wanted)
+  const mode = allowance.partsOnly ? 'multipart' : wanted.mode
+  const form = chooseForm(bucket, capabilities, { ...wanted, mode })
   const chosen = { bucket, place, form, bindings }
   assertFormEnforceable(chosen, wanted, context.ledgerTime.nowMs())
   const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
@@ -111,6 +116,7 @@ export function planUpload(
   assertClockFits(context, place.placement)
   return {
     ...chosen,
+    allowance,
     ...(multipart !== undefined && { multipart }),
     contentType: contentType.text,
     expiresInSeconds,
@@ -123,6 +129,7 @@ export function planUpload(
  * The plan by which an upload was reserved, from one that was made for the same request now: a probe, a
  * threshold or another gateway may choose another form today, but what is signed has to be what the
  * reservation waits for. Says nothing on whether the store still keeps it: `assertFormEnforceable` does.
+ * Throws `AccessDenied` where parts are all that is allowed any more.
  */
 export function planAsReserved(
   plan: UploadPlan,
@@ -133,6 +140,7 @@ export function planAsReserved(
   const { bucket, place } = plan
   const put = post === true ? 'post' : 'put'
   const form = multipart === undefined ? put : 'multipart'
+  if (form !== 'multipart' && plan.allowance.partsOnly) throw accessDenied()
   // Of parts it is the gateway's own Complete that keeps it, by what was recorded.
   const writeOnce =
     form === 'multipart'
@@ -242,39 +250,15 @@ function askedOf({ storageClass, tags, encryption, ...headers }: ObjectBindings)
   }
 }
 
-/** The asked lifetime of a grant, or the bucket's default. Throws `InvalidRequest` above the cap. */
-export function lifetimeOf(
-  asked: number | undefined,
-  rules: { expiresInSeconds: number; expiresInSecondsMax: number },
-): number {
-  if (asked === undefined) return rules.expiresInSeconds
-  if (asked <= rules.expiresInSecondsMax) return asked
-  const message = `is above the bucket's maximum of ${rules.expiresInSecondsMax}`
-  throw new GatewayError('InvalidRequest', `Cannot sign for ${asked} s: it ${message}`, {
-    fields: [{ path: 'expiresInSeconds', message }],
-  })
-}
-
 /** A bucket that this caller may use for `operation`: unknown and forbidden look the same. */
 function reachableBucket(
   context: Pick<GatewayContext, 'config'>,
   principal: Principal,
   wanted: WantedUpload,
 ): Bucket {
-  authorize(principal, { operation: 'upload', bucket: wanted.bucket })
-  if (wanted.overwrite) authorize(principal, { operation: 'overwrite', bucket: wanted.bucket })
-  const bucket = context.config.buckets.get(wanted.bucket)
+  const { bucket: name, mode, overwrite } = wanted
+  authorizeUpload(principal, { bucket: name, mode, overwrite })
+  const bucket = context.config.buckets.get(name)
   if (bucket === undefined) throw accessDenied()
   return bucket
-}
-
-function authorizeUpload(
-  principal: Principal,
-  wanted: WantedUpload,
-  key: ObjectKey,
-  contentType: string,
-): void {
-  const { bucket, sizeBytes } = wanted
-  authorize(principal, { operation: 'upload', bucket, key, sizeBytes, contentType })
-  if (wanted.overwrite) authorize(principal, { operation: 'overwrite', bucket, key })
 }

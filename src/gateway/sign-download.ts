@@ -2,7 +2,7 @@ import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
-import { accessDenied, authorize } from '../policy/authorize.ts'
+import { type Allowance, accessDenied, authorize, shorter } from '../policy/authorize.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { parseFilename } from '../signing/content-disposition.ts'
 import { signGet } from '../signing/get-grant.ts'
@@ -14,7 +14,7 @@ import { aboutItem } from './about-item.ts'
 import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
-import { lifetimeOf } from './plan-upload.ts'
+import { lifetimeOf } from './lifetime-of.ts'
 import { guardSigner } from './sign-upload.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
@@ -40,6 +40,8 @@ export interface SignDownloadsRequest {
 interface PlannedDownload {
   readonly bucket: Bucket
   readonly key: ObjectKey
+  /** The rule that allows it. */
+  readonly rule: string
   readonly wanted: WantedDownload
   readonly expiresInSeconds: number
   readonly stableForSeconds: number
@@ -107,17 +109,15 @@ function planDownload(
   principal: Principal,
   { wanted, key }: { wanted: WantedDownload; key: ObjectKey },
 ): PlannedDownload {
-  authorize(principal, { operation: 'download', bucket: wanted.bucket, key })
-  if (wanted.versionId !== undefined) {
-    authorize(principal, { operation: 'versions', bucket: wanted.bucket, key })
-  }
+  const allowance = authorizeDownload(principal, wanted, key)
   const bucket = context.config.buckets.get(wanted.bucket)
   if (bucket === undefined) throw accessDenied()
   const disposition = wanted.disposition ?? 'attachment'
   if (disposition === 'inline' && bucket.download.disposition !== 'inline') {
     throw new GatewayError('AccessDenied', `Cannot sign inline: bucket "${bucket.name}" forbids it`)
   }
-  const expiresInSeconds = lifetimeOf(wanted.expiresInSeconds, bucket.download)
+  const asked = wanted.expiresInSeconds
+  const expiresInSeconds = lifetimeOf({ asked, rules: bucket.download, allowance })
   const place = placeNew(bucket, key)
   assertDownloadEnforceable(place, {
     disposition,
@@ -127,7 +127,20 @@ function planDownload(
   })
   const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
   assertClockFits(context, place.placement)
-  return { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }
+  const { rule } = allowance
+  return { bucket, key, rule, wanted, expiresInSeconds, stableForSeconds, disposition }
+}
+
+function authorizeDownload(
+  principal: Principal,
+  { bucket, versionId }: WantedDownload,
+  key: ObjectKey,
+): Allowance {
+  const allowance = authorize(principal, { operation: 'download', bucket, key })
+  if (versionId === undefined) return allowance
+  const versions = authorize(principal, { operation: 'versions', bucket, key })
+  const seconds = shorter(allowance.expiresInSecondsMax, versions.expiresInSecondsMax)
+  return { rule: allowance.rule, ...(seconds !== undefined && { expiresInSecondsMax: seconds }) }
 }
 
 /** The window is a part of the lifetime, so that a URL never lives longer than was asked for. */

@@ -8,11 +8,11 @@ import { assertUploadEnforceable } from '../stores/enforceable.ts'
 import { actor, auditRefusal, keyHash } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
+import { lifetimeOf } from './lifetime-of.ts'
 import { signPlannedParts, type WantedPart } from './multipart-parts.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
-import { type OwnUpload, ownUploadToFinish } from './own-upload.ts'
-import { lifetimeOf } from './plan-upload.ts'
-import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
+import { type OwnUpload, type OwnUploadToFinish, ownUploadToFinish } from './own-upload.ts'
+import { urlExpiryMs } from './reservation-note.ts'
 import { placeOf } from './settle.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 import { statusOf } from './upload-view.ts'
@@ -51,7 +51,7 @@ export async function signMoreParts(
   try {
     const multipart = pendingMultipart(own)
     assertPlanned(multipart, request.parts)
-    const expiresInSeconds = assertStillAllowed(context, note, request)
+    const expiresInSeconds = assertStillAllowed(context, own, request)
     await chargeRequests(context, principal, 1)
     const nowMs = context.ledgerTime.nowMs()
     const endMs = urlExpiryMs(own.reservation.expMs, note.afterUrlMs)
@@ -123,12 +123,12 @@ function assertPlanned(
 /** What a probe has learnt meanwhile counts, as for a new upload. Answers the lifetime of the URLs. */
 function assertStillAllowed(
   context: Pick<GatewayContext, 'config'> & FitnessContext,
-  note: UploadNote,
-  { expiresInSeconds }: SignPartsRequest,
+  { note, allowance }: OwnUploadToFinish,
+  { expiresInSeconds: asked }: SignPartsRequest,
 ): number {
   const bucket = context.config.buckets.get(note.bucket)
   if (bucket === undefined) throw accessDenied()
-  const lifetime = lifetimeOf(expiresInSeconds, bucket.upload)
+  const lifetime = lifetimeOf({ asked, rules: bucket.upload, allowance })
   const place = placeOf(context, note)
   assertUploadEnforceable(bucket, place, {
     form: 'multipart',

@@ -34,7 +34,7 @@ export function problemResponse(
   const entry: ErrorEntry = ERRORS[code]
   const status = known?.status ?? entry.status
   if (status >= 500) logFailure(context, { requestId, code, error })
-  const { fields, violations, capability } = known?.details ?? {}
+  const { fields, violations, capability, rules } = known?.details ?? {}
   const body = {
     type: 'about:blank',
     title: entry.title,
@@ -45,6 +45,7 @@ export function problemResponse(
     ...(fields !== undefined && { fields }),
     ...(violations !== undefined && { violations }),
     ...(capability !== undefined && { capability }),
+    ...(rules !== undefined && { rules }),
   }
   const headers = new Headers({
     ...known?.details.headers,

@@ -52,6 +52,27 @@ export const problemSchema = z
     fields: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     violations: z.array(violationSchema).optional(),
     capability: z.string().optional().describe('What the store does not enforce'),
+    rules: z
+      .array(
+        z.object({
+          rule: z.string().describe('Name of the rule, or its place like "allow[0]"'),
+          reason: z
+            .enum([
+              'operation',
+              'bucket',
+              'prefix',
+              'network',
+              'contentType',
+              'sizeBytes',
+              'tenant',
+            ])
+            .describe(
+              'What it does not cover; "tenant": it does, but nothing the tenant may do does',
+            ),
+        }),
+      )
+      .optional()
+      .describe("Of a dry run: why none of the caller's own rules allows it"),
   })
   .meta({ id: 'Problem' })
 

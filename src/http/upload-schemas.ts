@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { OPERATIONS } from '../auth/principal.ts'
 import {
   bucketName,
   expiresInSeconds,
@@ -93,6 +94,14 @@ export const partsSchema = z
 export const explanationSchema = z
   .object({
     allowed: z.boolean(),
+    allowedBy: z
+      .array(
+        z.object({
+          operation: z.enum(OPERATIONS),
+          rule: z.string().describe('Name of the rule, or its place like "allow[0]"'),
+        }),
+      )
+      .describe('Each operation that is needed, and which rule of the caller’s allows it'),
     bucket: z.string(),
     key: z.string(),
     form: z.enum(['put', 'post', 'multipart']).describe('What mode "auto" comes to'),

@@ -8,6 +8,9 @@ export interface Grant {
   readonly prefix?: string
   readonly maxSizeBytes?: number
   readonly contentTypes?: readonly string[]
+  readonly name?: string
+  readonly expiresInSecondsMax?: number
+  readonly networks?: readonly string[]
 }
 
 /** A rule for uploads to `media`, changed by `grant`. */
@@ -18,8 +21,10 @@ export function permission(grant: Grant = {}): Permission {
     prefix = '',
     maxSizeBytes,
     contentTypes,
+    ...others
   } = grant
   return {
+    ...others,
     operations: new Set(operations),
     buckets: new Set(buckets),
     prefix,
