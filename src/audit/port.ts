@@ -40,7 +40,10 @@ export interface AuditEvent {
   readonly issuer?: string
   /** The rule that allowed it. */
   readonly rule?: string
-  /** First 16 hex digits of the SHA-256 of what was signed, so that a grant can be recognised; never it. */
+  /**
+   * First 16 hex digits of the SHA-256 of what was signed, so that a grant can be recognised; never it. Of a
+   * URL as it is, of a form's policy, of the signatures of parts, one after the other.
+   */
   readonly grantHash?: string
   /** Of an operator: "token", or issuer and subject. */
   readonly admin?: string

@@ -1,9 +1,10 @@
 import type { AuditEvent } from '../audit/port.ts'
 import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
+import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { Hashing } from '../hashing.ts'
 import type { GatewayContext } from './context.ts'
+import { uploadGrantHash } from './grant-hash.ts'
 import type { AdjustNote, UploadNote } from './reservation-note.ts'
 import type { UploadGrant } from './upload-grant.ts'
 
@@ -39,6 +40,7 @@ export function uploadGranted(
   note: UploadNote,
   grant: UploadGrant,
 ): AuditEvent {
+  const grantHash = uploadGrantHash(context.hashing, grant)
   return {
     event: 'upload.granted',
     at: toTimestamp(context.clock.nowMs()),
@@ -49,6 +51,7 @@ export function uploadGranted(
     keyHash: keyHash(context.hashing, note.key),
     sizeBytes: note.sizeBytes,
     ...(grant.form === 'multipart' && { parts: grant.parts.length }),
+    ...(grantHash !== undefined && { grantHash }),
     expiresAt: toTimestamp(grant.expiresAtMs),
   }
 }
@@ -76,6 +79,14 @@ export function adjustmentEvent(
 /** Errors whose refusal is recorded already, by the use case that knows most about it. */
 const recorded = new WeakSet<object>()
 
+/** Takes the turn to record a refusal: false for an error that has been recorded. */
+export function isUnrecorded(error: unknown): boolean {
+  if (!(error instanceof Error)) return true
+  const isNew = !recorded.has(error)
+  recorded.add(error)
+  return isNew
+}
+
 /** Records a refusal without waiting, once: one that cannot be recorded is still a refusal. */
 export function auditRefusal(
   context: Pick<GatewayContext, 'audit' | 'clock' | 'config' | 'log' | 'telemetry'>,
@@ -83,11 +94,8 @@ export function auditRefusal(
   { principal, requestId, wanted }: Omit<Asked, 'wanted'> & Partial<Asked>,
   error: unknown,
 ): void {
-  if (error instanceof Error) {
-    if (recorded.has(error)) return
-    recorded.add(error)
-  }
-  const code = error instanceof GatewayError ? error.code : 'InternalError'
+  if (!isUnrecorded(error)) return
+  const code = codeOf(error)
   const violations = error instanceof GatewayError ? error.details.violations : undefined
   if (event === 'upload.refused' && wanted !== undefined) {
     // A name that only the caller knows is no label: there would be as many as callers like.
@@ -104,6 +112,31 @@ export function auditRefusal(
     code,
     ...(violations !== undefined && { policies: violations.map(({ policy }) => policy) }),
   })
+}
+
+/** What was refused to an operator, for the audit log. */
+export interface RefusedAdmin {
+  /** Who: "token", or issuer and subject. */
+  readonly admin: string
+  /** The operation of the admin API. */
+  readonly action: string
+  readonly requestId: string
+}
+
+/** Records what an operator was refused, once, without waiting. */
+export function auditAdminRefusal(
+  context: Pick<GatewayContext, 'audit' | 'clock' | 'log'>,
+  refused: RefusedAdmin,
+  error: unknown,
+): void {
+  if (!isUnrecorded(error)) return
+  const at = toTimestamp(context.clock.nowMs())
+  void recordOrLog(context, { event: 'admin.refused', at, ...refused, code: codeOf(error) })
+}
+
+/** The code that an error is answered with. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof GatewayError ? error.code : 'InternalError'
 }
 
 /** Appends an event that nobody waits for; a failing sink is logged, never thrown. */

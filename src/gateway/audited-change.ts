@@ -1,7 +1,6 @@
 import type { AuditEvent } from '../audit/port.ts'
 import { toTimestamp } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import { recordOrLog } from './audit-events.ts'
+import { codeOf, isUnrecorded, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 
 /** A change by the admin API, for the audit log. */
@@ -39,8 +38,9 @@ export async function auditedChange<Result>(
   try {
     result = await make()
   } catch (error) {
-    const code = error instanceof GatewayError ? error.code : 'InternalError'
-    await recordOrLog(context, { ...eventOf('admin.refused'), code })
+    if (isUnrecorded(error)) {
+      await recordOrLog(context, { ...eventOf('admin.refused'), code: codeOf(error) })
+    }
     throw error
   }
   await recordOrLog(context, eventOf('admin.changed'))

@@ -14,6 +14,7 @@ import { aboutItem } from './about-item.ts'
 import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
+import { urlHash } from './grant-hash.ts'
 import { lifetimeOf } from './lifetime-of.ts'
 import { guardSigner } from './sign-upload.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
@@ -69,6 +70,7 @@ export async function signDownloads(
     // Downloads stay open while the audit sink fails: they hold nothing.
     await Promise.all(
       planned.map(({ bucket, key }, index) => {
+        const grant = grants[index]
         context.telemetry.downloadGranted({ bucket: bucket.name })
         return recordOrLog(context, {
           event: 'download.granted',
@@ -77,7 +79,8 @@ export async function signDownloads(
           ...actor(principal),
           bucket: bucket.name,
           keyHash: keyHash(context.hashing, key.text),
-          expiresAt: toTimestamp(grants[index]?.expiresAtMs ?? nowMs),
+          ...(grant !== undefined && { grantHash: urlHash(context.hashing, grant) }),
+          expiresAt: toTimestamp(grant?.expiresAtMs ?? nowMs),
         })
       }),
     )

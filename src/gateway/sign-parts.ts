@@ -8,6 +8,7 @@ import { assertUploadEnforceable } from '../stores/enforceable.ts'
 import { actor, auditRefusal, keyHash } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
+import { partsHash } from './grant-hash.ts'
 import { lifetimeOf } from './lifetime-of.ts'
 import { signPlannedParts, type WantedPart } from './multipart-parts.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
@@ -74,6 +75,7 @@ export async function signMoreParts(
       bucket: note.bucket,
       keyHash: keyHash(context.hashing, note.key),
       parts: parts.length,
+      grantHash: partsHash(context.hashing, parts),
       expiresAt: toTimestamp(expiresAtMs),
     })
     return { parts, expiresAtMs }

@@ -4,6 +4,7 @@ import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
 import { ADMIN_UPLOAD_ROUTES } from './admin-upload-routes.ts'
+import { AUDIT_ROUTES } from './audit-routes.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { RECONCILE_ROUTES } from './reconcile-routes.ts'
@@ -125,4 +126,5 @@ export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   ...LEDGER_ROUTES,
   ...CORS_ROUTES,
   ...RECONCILE_ROUTES,
+  ...AUDIT_ROUTES,
 ]

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import type { AdminIdentity } from '../auth/identity.ts'
 import { GatewayError } from '../errors.ts'
+import { auditAdminRefusal } from '../gateway/audit-events.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
 import type { AppContext } from './app-context.ts'
 import { guardedAuthentication } from './guarded-authentication.ts'
@@ -30,19 +31,26 @@ export function createAdminApp(
   app.get('/openapi.json', (http) => http.json(openApi))
   registerRoutes(app, context, {
     routes: ADMIN_ROUTES,
-    admit: (http, { method }) => {
-      const admitted = authenticate(http)
-      return admitted instanceof Promise
-        ? admitted.then((admin) => admitAdmin(admin, method))
-        : admitAdmin(admitted, method)
+    admit: (http) => {
+      const admin = authenticate(http)
+      return admin instanceof Promise ? admin.then((known) => ({ admin: known })) : { admin }
+    },
+    check: (_, { admin }, { method }) => assertMay(admin, method),
+    onRefusal: (http, { admin }, { route, error }) => {
+      const { operationId: action } = route
+      auditAdminRefusal(
+        context,
+        { admin: admin.name, action, requestId: http.get('requestId') },
+        error,
+      )
     },
   })
   return app
 }
 
 /** A viewer may look, and change nothing. Throws `AccessDenied`. */
-function admitAdmin(admin: AdminIdentity, method: string): { readonly admin: AdminIdentity } {
-  if (admin.role === 'operator' || method === 'GET' || method === 'HEAD') return { admin }
+function assertMay({ role }: AdminIdentity, method: string): void {
+  if (role === 'operator' || method === 'GET' || method === 'HEAD') return
   throw new GatewayError('AccessDenied', 'Cannot change anything: a viewer may only look')
 }
 

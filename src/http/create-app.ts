@@ -63,7 +63,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
       return principal instanceof Promise ? principal.then(known) : known(principal)
     },
     check: ({ config }, { principal }) => assertMayAct(config, principal),
-    onRefusal: (http, { principal }, error) => {
+    onRefusal: (http, { principal }, { error }) => {
       const requestId = http.get('requestId')
       auditRefusal(context, 'request.refused', { principal, requestId }, error)
     },

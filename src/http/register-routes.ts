@@ -9,6 +9,12 @@ type App = Hono<{ Variables: Variables; Bindings: object }>
 /** What a handler knows of its caller. */
 type Admitted<C extends Call> = Omit<C, keyof Call>
 
+/** What came to nothing, and why. */
+interface Refused<C extends Call> {
+  readonly route: Route<C>
+  readonly error: unknown
+}
+
 /**
  * Serves routes. For each request: the credential (`admit` throws), then the body (capped), then the
  * schemas, then the handler; so strangers leave before the body is read.
@@ -24,10 +30,10 @@ export function registerRoutes<C extends Call>(
   }: {
     routes: readonly Route<C>[]
     admit: (http: HttpContext, route: Route<C>) => Admitted<C> | Promise<Admitted<C>>
-    /** Throws for a caller that is known and may do nothing; asked before the body is read. */
-    check?: (context: AppContext, caller: Admitted<C>) => void
+    /** Throws for a caller that is known and may not do this; asked before the body is read. */
+    check?: (context: AppContext, caller: Admitted<C>, route: Route<C>) => void
     /** Told of every error after `admit`, before it is answered. */
-    onRefusal?: (http: HttpContext, caller: Admitted<C>, error: unknown) => void
+    onRefusal?: (http: HttpContext, caller: Admitted<C>, refused: Refused<C>) => void
   },
 ): void {
   for (const route of routes) {
@@ -37,13 +43,13 @@ export function registerRoutes<C extends Call>(
       const admitted = admit(http, route)
       const caller = admitted instanceof Promise ? await admitted : admitted
       try {
-        check?.(pinned, caller)
+        check?.(pinned, caller, route)
         const call = await readCall(pinned, http, route)
         return await context.telemetry.span(route.operationId, { 'http.route': route.path }, () =>
           route.handle({ ...call, ...caller } as C),
         )
       } catch (error) {
-        onRefusal?.(http, caller, error)
+        onRefusal?.(http, caller, { route, error })
         throw error
       }
     }

@@ -1,0 +1,59 @@
+import * as z from 'zod'
+import { auditEventSchema } from '../audit/event-schema.ts'
+import { AUDIT_KINDS } from '../audit/port.ts'
+import { queryAudit } from '../gateway/query-audit.ts'
+import { ADMIN_PAGE_QUERY } from './admin-page.ts'
+import { type AdminCall, type Route, route } from './route.ts'
+import { bucketName, text } from './schemas.ts'
+
+const moment = (what: string) =>
+  z.iso
+    .datetime('must be a moment in RFC 3339, UTC, like 2026-01-15T12:00:00Z')
+    .transform((value) => Date.parse(value))
+    .describe(what)
+
+const auditQuery = z.strictObject({
+  tenant: text(128).exactOptional().describe('Tenant id'),
+  user: text(128).exactOptional().describe('User id, of any tenant unless one is given'),
+  bucket: bucketName.exactOptional(),
+  event: z.enum(AUDIT_KINDS).exactOptional().describe('What happened'),
+  since: moment('Events of this moment and later; RFC 3339, UTC').exactOptional(),
+  until: moment('Events before this moment; RFC 3339, UTC').exactOptional(),
+  ...ADMIN_PAGE_QUERY,
+})
+
+const auditPageSchema = z
+  .object({
+    events: z.array(auditEventSchema).describe('Newest first'),
+    nextCursor: z
+      .string()
+      .optional()
+      .describe(
+        'There may be more: hand it in as `cursor`. One call looks at so many records and no more, so a page with few events, or none, can have one',
+      ),
+  })
+  .meta({ id: 'AuditPage' })
+
+const query = route<AdminCall>({
+  method: 'GET',
+  path: '/admin/v1/audit',
+  operationId: 'queryAudit',
+  summary: 'The audit log by tenant, user, bucket, event and time, newest first',
+  query: auditQuery,
+  responses: { 200: { description: 'A page of events', schema: auditPageSchema } },
+  errors: ['NoSuchRoute', 'AuditUnavailable'],
+  async handle({ context, query: given }) {
+    const { since, until, limit, cursor, ...filters } = given as z.output<typeof auditQuery>
+    const wanted = {
+      ...filters,
+      limit,
+      cursor,
+      ...(since !== undefined && { sinceMs: since }),
+      ...(until !== undefined && { untilMs: until }),
+    }
+    return Response.json(await queryAudit(context, wanted))
+  },
+})
+
+/** Routes of the admin API about what has happened. */
+export const AUDIT_ROUTES: readonly Route<AdminCall>[] = [query]
