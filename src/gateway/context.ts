@@ -18,6 +18,7 @@ import type { Directory } from './directory/directory.ts'
 import type { Sightings } from './directory/sightings.ts'
 import type { EventQueue } from './events/queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
+import type { KeyUses } from './keys/key-uses.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { LocalLimiter } from './local-limiter.ts'
@@ -33,6 +34,8 @@ export interface GatewayContext {
   readonly config: Config
   /** Tenants, users, plans and keys that operators keep by the admin API. */
   readonly directory: Directory
+  /** Told of keys that are used. */
+  readonly keyUses: KeyUses
   /** Told of users whose tokens were verified. */
   readonly sightings: Sightings
   /** Where the settings in force come from, and what replaces them. */

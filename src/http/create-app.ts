@@ -62,7 +62,10 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
       const principal = authenticate(http)
       return principal instanceof Promise ? principal.then(known) : known(principal)
     },
-    check: ({ config }, { principal }) => assertMayAct(config, principal),
+    check: ({ config, keyUses }, { principal }) => {
+      if (principal.keyId !== undefined) keyUses.note(principal.keyId)
+      assertMayAct(config, principal)
+    },
     onRefusal: (http, { principal }, { error }) => {
       const requestId = http.get('requestId')
       auditRefusal(context, 'request.refused', { principal, requestId }, error)

@@ -12,6 +12,7 @@ import { createEventQueue } from '../gateway/events/queue.ts'
 import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
+import { createKeyUses } from '../gateway/keys/key-uses.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLiveConfig } from '../gateway/live-config.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
@@ -97,6 +98,7 @@ export async function openContext(
   const context: AppContext = {
     live,
     directory,
+    keyUses: createKeyUses({ state, clock, hashing: nodeHashing }),
     sightings,
     storeTruth: live.storeTruth,
     // What is replaced takes effect at once, so what is in force is asked for each time.

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { startDirectory } from '../gateway/directory/start-directory.ts'
 import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
+import { startKeyUses } from '../gateway/keys/start-key-uses.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
 import { startClockWatch } from '../gateway/start-clock-watch.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
@@ -46,6 +47,7 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   const context = await open(config, secrets, closing)
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
   closing.defer(startDirectory(context))
+  closing.defer(startKeyUses(context))
   const truth = keepStoreTruth(context)
   closing.defer(() => truth.stop(signals.second))
   await truth.settled

@@ -7,6 +7,7 @@ import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateStore } from '../../src/state/port.ts'
 import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { openTestGateway } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
 
 const HOUR_MS = 3_600_000
@@ -144,6 +145,22 @@ describe('the last use of a key', () => {
     one.note('k1')
     await one.writeAll()
     expect(await gateway(one).lastUsed('k1')).toBe(AT_NOON_MS + REMEMBERED_MS)
+  })
+})
+
+describe('a gateway', () => {
+  it('notes keys that were presented, refused or not, and none of a 401', async () => {
+    const { app, call, context, close } = await openTestGateway()
+    const lastUsed = () => context.keyUses.lastUsedAtMs(['acmealice', 'acmebob', 'globexcarol'])
+    await app.request('/v1/usage', {
+      headers: { authorization: `Bearer signet_acmealice_${'a'.repeat(43)}_aaaaaa` },
+    })
+    expect(await lastUsed()).toEqual(new Map())
+    await call('GET', '/v1/usage')
+    const refused = await call('GET', '/v1/objects/media?prefix=x', undefined, { who: 'acme/bob' })
+    expect(refused.status).toBe(403)
+    expect([...(await lastUsed()).keys()]).toEqual(['acmealice', 'acmebob'])
+    await close()
   })
 })
 

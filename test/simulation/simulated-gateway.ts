@@ -7,6 +7,7 @@ import { createCompletions } from '../../src/gateway/completions.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createDirectory } from '../../src/gateway/directory/directory.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
+import { createKeyUses } from '../../src/gateway/keys/key-uses.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { createLiveConfig } from '../../src/gateway/live-config.ts'
 import { createLocalLimiter } from '../../src/gateway/local-limiter.ts'
@@ -80,6 +81,7 @@ export class SimulatedGateway {
         alone: true,
         onChange() {},
       }),
+      keyUses: createKeyUses({ state, clock, hashing: nodeHashing }),
       sightings: { note() {}, async settled() {} },
       storeTruth: live.storeTruth,
       clock,
