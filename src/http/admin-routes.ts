@@ -2,15 +2,18 @@ import * as z from 'zod'
 import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
-import { bucketsSchema, plansSchema, tenantsSchema } from './admin-schemas.ts'
+import { bucketsSchema } from './admin-schemas.ts'
 import { ADMIN_UPLOAD_ROUTES } from './admin-upload-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
+import { PLAN_ROUTES } from './plan-routes.ts'
 import { RECONCILE_ROUTES } from './reconcile-routes.ts'
 import { type AdminCall, type Call, type Route, route } from './route.ts'
 import { usageSchema } from './schemas.ts'
 import { STORE_ROUTES } from './store-routes.ts'
+import { TENANT_ROUTES } from './tenant-routes.ts'
+import { USER_ROUTES } from './user-routes.ts'
 
 const buckets = route<Call>({
   method: 'GET',
@@ -41,42 +44,6 @@ const buckets = route<Call>({
       })),
     }))
     return Response.json({ buckets: shown })
-  },
-})
-
-const plans = route<Call>({
-  method: 'GET',
-  path: '/admin/v1/plans',
-  operationId: 'listPlans',
-  summary: 'Plans: rate limits and quotas',
-  responses: { 200: { description: 'The plans', schema: plansSchema } },
-  errors: [],
-  async handle({ context }) {
-    return Response.json({ plans: [...context.config.plans.values()] })
-  },
-})
-
-const tenants = route<Call>({
-  method: 'GET',
-  path: '/admin/v1/tenants',
-  operationId: 'listTenants',
-  summary: 'Tenants with their users and key ids',
-  responses: {
-    200: {
-      description: 'The tenants',
-      schema: tenantsSchema,
-    },
-  },
-  errors: [],
-  async handle({ context }) {
-    const shown = [...context.config.tenants.values()].map((tenant) => ({
-      id: tenant.id,
-      plan: tenant.plan.name,
-      timeZone: tenant.timeZone,
-      users: [...tenant.users.values()].map(({ id, plan }) => ({ id, plan: plan.name })),
-      keys: tenant.keys,
-    }))
-    return Response.json({ tenants: shown })
   },
 })
 
@@ -118,8 +85,9 @@ const sweepNow = route<Call>({
 export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   ...STORE_ROUTES,
   buckets,
-  plans,
-  tenants,
+  ...PLAN_ROUTES,
+  ...TENANT_ROUTES,
+  ...USER_ROUTES,
   usage,
   sweepNow,
   ...ADMIN_UPLOAD_ROUTES,

@@ -38,16 +38,25 @@ export function readPrecondition(headers: Headers): Precondition {
 export function versionedAnswer(
   request: Request,
   value: unknown,
-  { version, status = 200 }: { readonly version: number | undefined; readonly status?: number },
+  { version }: { readonly version: number | undefined },
 ): Response {
-  if (version === undefined) return Response.json(value, { status })
+  if (version === undefined) return Response.json(value)
   const headers = { etag: entityTag(version) }
   const { ifNoneMatch } = readPrecondition(request.headers)
   const isRead = request.method === 'GET' || request.method === 'HEAD'
   if (isRead && ifNoneMatch !== undefined && isOneOf(ifNoneMatch, version)) {
     return new Response(null, { status: 304, headers })
   }
-  return Response.json(value, { status, headers })
+  return Response.json(value, { headers })
+}
+
+/** The answer to a PUT or PATCH: what there is now, 201 when it was not there before. */
+export function changedAnswer(
+  { version, created }: { readonly version: number; readonly created: boolean },
+  value: unknown,
+): Response {
+  const headers = { etag: entityTag(version) }
+  return Response.json(value, { status: created ? 201 : 200, headers })
 }
 
 interface Tag {

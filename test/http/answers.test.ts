@@ -5,10 +5,11 @@ import { EVENTS_DESCRIPTION } from '../../src/http/event-routes.ts'
 import { createOpenApi } from '../../src/http/openapi.ts'
 import { gatewayForEvents } from '../gateway/gateway-for-events.ts'
 import { type GatewayOnStore, GRANT_MS, gatewayOnStore } from '../gateway/gateway-on-store.ts'
-import { postAdmin } from '../support/admin-call.ts'
+import { callAdmin, postAdmin } from '../support/admin-call.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { uploadBody } from '../support/test-gateway.ts'
+import { DIRECTORY_ANSWERS } from './directory-answers.ts'
 import { type JsonSchema, schemaProblems } from './json-schema.ts'
 
 let gateway: GatewayOnStore
@@ -119,11 +120,12 @@ describe('answers', () => {
     for (const [id, path] of [
       ['listStores', 'stores'],
       ['listBuckets', 'buckets'],
-      ['listPlans', 'plans'],
-      ['listTenants', 'tenants'],
       ['getUsageOf', 'usage?tenant=acme&user=alice'],
     ] as const) {
       await expectDescribed(id, admin(path))
+    }
+    for (const [id, method, path, body] of DIRECTORY_ANSWERS) {
+      await expectDescribed(id, callAdmin(gateway, method, path, { body }))
     }
     await expectDescribed('sweep', admin('sweep', 'POST'))
     const credit = { id: 'a', tenant: 'acme', policy: 'stored', delta: 5, reason: 'moved in' }

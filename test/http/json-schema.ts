@@ -19,6 +19,7 @@ interface Place {
 const KNOWN = new Set([
   ...['$ref', 'additionalProperties', 'anyOf', 'const', 'description', 'enum', 'items'],
   ...['maximum', 'minimum', 'properties', 'propertyNames', 'required', 'type'],
+  ...['default', 'maxItems', 'maxLength', 'minItems', 'minLength', 'pattern'],
 ])
 
 function problemsAt({ root, at }: Place, schema: JsonSchema, value: unknown): string[] {
@@ -34,6 +35,7 @@ function problemsAt({ root, at }: Place, schema: JsonSchema, value: unknown): st
   if ('const' in schema && schema.const !== value) return [`${at}: is not ${schema.const}`]
   if (Array.isArray(schema.enum) && !schema.enum.includes(value)) return [`${at}: is not listed`]
   if (!hasType(schema.type, value)) return [`${at}: is no ${schema.type}`]
+  if (typeof value === 'string') return isText(schema, value) ? [] : [`${at}: is not as it must be`]
   if (typeof value === 'number') {
     const { minimum = -Infinity, maximum = Infinity } = schema as {
       minimum?: number
@@ -43,6 +45,8 @@ function problemsAt({ root, at }: Place, schema: JsonSchema, value: unknown): st
   }
   if (Array.isArray(value)) {
     const items = (schema.items ?? {}) as JsonSchema
+    if (!isWithin(value.length, schema.minItems, schema.maxItems))
+      return [`${at}: has too many or too few items`]
     return value.flatMap((item, index) => problemsAt({ root, at: `${at}[${index}]` }, items, item))
   }
   return typeof value === 'object' && value !== null
@@ -64,6 +68,15 @@ function objectProblems({ root, at }: Place, schema: JsonSchema, value: object):
       return problemsAt(place, described as JsonSchema, member)
     }),
   ]
+}
+
+function isText({ pattern, minLength, maxLength }: JsonSchema, value: string): boolean {
+  const fits = typeof pattern !== 'string' || new RegExp(pattern, 'u').test(value)
+  return fits && isWithin([...value].length, minLength, maxLength)
+}
+
+function isWithin(size: number, minimum: unknown, maximum: unknown): boolean {
+  return size >= Number(minimum ?? 0) && size <= Number(maximum ?? Number.MAX_SAFE_INTEGER)
 }
 
 function hasType(type: unknown, value: unknown): boolean {

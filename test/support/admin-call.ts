@@ -16,3 +16,21 @@ export async function postAdmin(
     body: JSON.stringify(body),
   })
 }
+
+/** A request to the admin API with the admin token; with a JSON body where one is given. */
+export async function callAdmin(
+  { admin }: Pick<TestGateway, 'admin'>,
+  method: string,
+  path: string,
+  { body, headers }: { body?: unknown; headers?: Readonly<Record<string, string>> } = {},
+): Promise<Response> {
+  return admin.request(`/admin/v1/${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${TEST_ADMIN_TOKEN}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+}

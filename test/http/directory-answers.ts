@@ -1,0 +1,56 @@
+/** Calls of the admin API that show each answer about plans, tenants and users, in an order that works. */
+export const DIRECTORY_ANSWERS: readonly (readonly [
+  operationId: string,
+  method: string,
+  path: string,
+  body?: unknown,
+])[] = [
+  ['putPlan', 'PUT', 'plans/p', { rates: [], quotas: [] }],
+  [
+    'putPlan',
+    'PUT',
+    'plans/p',
+    {
+      rates: [{ policy: 'p-rate', per: 'user', requests: 5, windowSeconds: 1, shadow: true }],
+      quotas: [{ policy: 'p-day', per: 'user', unit: 'bytes', limit: 5, window: 'day' }],
+    },
+  ],
+  ['getPlan', 'GET', 'plans/p'],
+  ['listPlans', 'GET', 'plans?limit=1'],
+  ['putTenant', 'PUT', 'tenants/t', { plan: 'p', userPlans: [] }],
+  [
+    'putTenant',
+    'PUT',
+    'tenants/t',
+    {
+      plan: 'p',
+      suspended: true,
+      overrides: { 'p-day': { limit: 6 } },
+      allow: [
+        {
+          name: 'r',
+          operations: ['upload'],
+          buckets: ['media'],
+          prefix: 't/{user}/',
+          maxSizeBytes: 1,
+          contentTypes: ['image/png'],
+          expiresInSecondsMax: 60,
+          networks: ['10.0.0.0/8'],
+        },
+        { operations: ['list'], buckets: ['media'], wholeBucket: true },
+      ],
+    },
+  ],
+  ['patchTenant', 'PATCH', 'tenants/t', { suspended: null }],
+  ['putUser', 'PUT', 'tenants/t/users/u', {}],
+  ['putUser', 'PUT', 'tenants/t/users/u', { plan: 'p', overrides: { 'p-day': { limit: 7 } } }],
+  ['patchUser', 'PATCH', 'tenants/t/users/u', { suspended: true }],
+  ['getUser', 'GET', 'tenants/t/users/u'],
+  ['getTenant', 'GET', 'tenants/t'],
+  ['listTenants', 'GET', 'tenants'],
+  ['listUsers', 'GET', 'tenants/t/users?limit=1'],
+  ['listAllUploads', 'GET', 'uploads?status=completed&limit=1'],
+  ['deleteUser', 'DELETE', 'tenants/t/users/u'],
+  ['deleteTenant', 'DELETE', 'tenants/t'],
+  ['deletePlan', 'DELETE', 'plans/p'],
+]
