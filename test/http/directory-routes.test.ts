@@ -21,6 +21,7 @@ describe('plans, tenants and users by the admin API', () => {
             if (sink.full) throw new GatewayError('Overloaded', 'Cannot record the event: full')
             audited.push({ ...event })
           },
+          query: () => Promise.reject(new Error('nobody asks here')),
           async close() {},
         },
       },
