@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { configText, load, problemsOf } from '../config/config-fixture.ts'
+import { operations } from '../http/operations.ts'
+import { callAdmin } from '../support/admin-call.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
@@ -64,5 +66,86 @@ describe('the admin listener', () => {
       const answer = await gateway.app.request(path)
       await expectRefused(answer, { status: 404, code: 'NoSuchRoute' }, { gateway })
     }
+  })
+
+  it('C01 401: a page of another origin changes nothing, with whatever a form can send', async () => {
+    gateway = await openTestGateway()
+    const forged = {
+      origin: 'https://evil.example',
+      cookie: `token=${TEST_ADMIN_TOKEN}; session=${TEST_ADMIN_TOKEN}`,
+    }
+    const changing = operations(gateway).filter(
+      ({ app, method }) => app === gateway.admin && method !== 'GET',
+    )
+    expect(changing.length).toBeGreaterThan(10)
+    for (const { method, path } of changing) {
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json']) {
+        const answer = await gateway.admin.request(path, {
+          method,
+          headers: { ...forged, 'content-type': type },
+          body: '{}',
+        })
+        await expectRefused(answer, { status: 401, code: 'Unauthenticated' }, { gateway })
+        const allowed = [...answer.headers.keys()].filter((name) => name.startsWith('access-'))
+        expect([method, path, allowed]).toEqual([method, path, []])
+      }
+      const preflight = await gateway.admin.request(path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: forged.origin,
+          'access-control-request-method': method,
+          'access-control-request-headers': 'authorization',
+        },
+      })
+      expect([path, preflight.ok, preflight.headers.get('access-control-allow-origin')]).toEqual([
+        path,
+        false,
+        null,
+      ])
+    }
+    expect(gateway.audited.filter(({ event }) => String(event).startsWith('admin.'))).toEqual([])
+  })
+
+  it('C05 400 or 404: no request to the admin listener names an endpoint', async () => {
+    gateway = await openTestGateway()
+    const endpoints = [
+      'http://169.254.169.254',
+      'http://[::ffff:127.0.0.1]',
+      'http://rebind.example',
+    ]
+    for (const endpoint of endpoints) {
+      for (const path of ['stores/main/probe', 'stores/main/cors', 'reconcile', 'ledger/audit']) {
+        const body = { endpoint, ...(path.endsWith('cors') && { origins: ['https://a.example'] }) }
+        const answer = await callAdmin(gateway, 'POST', path, { body })
+        await expectRefused(answer, { status: 400, code: 'InvalidRequest' }, { gateway })
+      }
+      for (const [method, path] of [
+        ['POST', 'stores'],
+        ['PUT', 'stores/other'],
+        ['PATCH', 'stores/main'],
+        ['PUT', 'buckets/other'],
+      ] as const) {
+        const answer = await callAdmin(gateway, method, path, { body: { endpoint } })
+        await expectRefused(answer, { status: 404, code: 'NoSuchRoute' }, { gateway })
+      }
+    }
+  })
+
+  it('C07 400, 413: no control character and no megabyte in what an operator says', async () => {
+    gateway = await openTestGateway()
+    const credit = { id: 'c', tenant: 'acme', policy: 'tenant-stored', delta: 5 }
+    for (const reason of ['a\nb', '\u001b[31mred', 'a\u0000', 'a\u202eb', 'x'.repeat(501), '']) {
+      const body = { ...credit, reason }
+      const answer = await callAdmin(gateway, 'POST', 'adjustments', { body })
+      await expectRefused(answer, { status: 400, code: 'InvalidRequest' }, { gateway })
+    }
+    const huge = { ...credit, reason: 'x'.repeat(1_000_000) }
+    const answer = await callAdmin(gateway, 'POST', 'adjustments', { body: huge })
+    await expectRefused(answer, { status: 413, code: 'RequestTooLarge' }, { gateway })
+    expect(gateway.audited).toEqual([])
+    const odd = { ...credit, reason: '"}{"event":"x" \u00e9 \ud83d\ude00 <b>' }
+    expect((await callAdmin(gateway, 'POST', 'adjustments', { body: odd })).status).toBe(201)
+    expect(new Set(gateway.audited.map(({ reason }) => reason))).toEqual(new Set([odd.reason]))
+    expect(gateway.log.filter((line) => line.includes('\n') || line.includes('\u001b'))).toEqual([])
   })
 })
