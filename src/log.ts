@@ -16,8 +16,8 @@ export interface LoggerOptions {
   /** Takes one finished line, newline included. */
   readonly write: (line: string) => void
   readonly clock: Clock
-  /** Lines below it are dropped. Default `info`. */
-  readonly level?: LogLevel
+  /** Lines below it are dropped; asked for with each line where it can change. Default `info`. */
+  readonly level?: LogLevel | (() => LogLevel)
 }
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -36,7 +36,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 /** A logger that redacts: secrets by type, grants and keys by pattern, long texts by length. */
 export function createLogger({ write, clock, level = 'info' }: LoggerOptions): Logger {
   const line = (at: LogLevel, event: string, fields: LogFields = {}) => {
-    if (ORDER[at] < ORDER[level]) return
+    if (ORDER[at] < ORDER[typeof level === 'function' ? level() : level]) return
     const time = new Date(clock.nowMs()).toISOString()
     write(`${JSON.stringify({ time, level: at, event, ...(clean(fields, 0) as LogFields) })}\n`)
   }

@@ -46,6 +46,12 @@ export interface Telemetry {
   /** An issuer was asked for its keys. Issuers are the operator's names. */
   issuerKeysFetched(facts: { issuer: string; outcome: 'ok' | 'failed' }): void
   sweepFinished(facts: { claimed: number; ended: number; failed: number }): void
+  /** The configuration file was read anew. `generation`: of what is in force then. */
+  configRead(facts: {
+    outcome: 'reloaded' | 'unchanged' | 'refused'
+    generation: number
+    needsRestart: number
+  }): void
   /** What a reconciliation found, and what became of it. */
   reconciled(findings: readonly { readonly kind: string; readonly action: string }[]): void
   /** Runs `work` in a span named after the use case; an exception marks the span. */
@@ -88,6 +94,10 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const events = count('signet.events', 'Events of stores, by outcome and reason')
   const keyFetches = count('signet.issuer.key_fetches', 'Fetches of keys of issuers, by outcome')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
+  const reads = count('signet.config.reads', 'Configurations read anew, by outcome')
+  const generation = gauge('signet.config.generation', 'Of the configuration in force')
+  const unusable = gauge('signet.config.refused', '1 while the configuration file cannot be used')
+  const pending = gauge('signet.config.needs_restart', 'Settings that wait for a restart')
   const found = count(
     'signet.reconcile.findings',
     'Findings of reconciliations, by kind and action',
@@ -126,6 +136,12 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
       sweeps.add(claimed - done - failed, { outcome: 'waiting' })
       sweeps.add(done, { outcome: 'ended' })
       sweeps.add(failed, { outcome: 'failed' })
+    },
+    configRead: ({ outcome, generation: inForce, needsRestart }) => {
+      reads.add(1, { outcome })
+      generation.record(inForce)
+      unusable.record(outcome === 'refused' ? 1 : 0)
+      pending.record(needsRestart)
     },
     reconciled(findings) {
       for (const { kind, action } of findings) found.add(1, { kind, action })

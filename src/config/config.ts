@@ -80,6 +80,8 @@ export interface ServerSettings {
   readonly shutdownDelaySeconds: number
   /** How long requests may take to finish after that, in seconds. Default 20. */
   readonly drainSeconds: number
+  /** Time between two looks at the configuration's files, in seconds; 0: on SIGHUP alone. Default 10. */
+  readonly reloadSeconds: number
 }
 
 /** Where the ledger lives. A relative path hangs on the working directory. */

@@ -14,7 +14,15 @@ const RELOADED: ReadonlySet<string> = new Set<keyof Config>([
 
 /** The same of members whose other members are asked for once, when something is opened with them. */
 const RELOADED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
-  server: new Set<keyof Config['server']>(['publicUrl', 'shutdownDelaySeconds', 'drainSeconds']),
+  server: new Set<keyof Config['server']>([
+    'publicUrl',
+    'cors',
+    'maxConcurrentRequests',
+    'shutdownDelaySeconds',
+    'drainSeconds',
+    'reloadSeconds',
+  ]),
+  log: new Set<keyof Config['log']>(['level']),
   ledger: new Set<keyof Config['ledger']>(['gateways', 'whenAway']),
 } satisfies { [Name in keyof Config]?: ReadonlySet<keyof Config[Name]> }
 
@@ -48,14 +56,17 @@ export function needsRestart(running: Config, wanted: Config): readonly string[]
 
 /**
  * The configuration that a running gateway can go by when `wanted` is what the file says: all of it but
- * what needs a restart, which stays as the gateway was started with. Frozen.
+ * what needs a restart, which stays as the gateway was started with. Members that say the same are those
+ * of `running`. Frozen.
  */
 export function reloaded(running: Config, wanted: Config): Config {
   const [before, after] = [membersOf(running), membersOf(wanted)]
   const members: Record<string, unknown> = {}
   for (const name of namesOf(before, after)) {
     const within = RELOADED_WITHIN[name]
-    if (RELOADED.has(name)) members[name] = after[name]
+    // What says the same stays the same object: others know it by that.
+    if (sameSetting(before[name], after[name])) members[name] = before[name]
+    else if (RELOADED.has(name)) members[name] = after[name]
     else if (within === undefined) members[name] = before[name]
     else members[name] = mixed(membersOf(before[name]), membersOf(after[name]), within)
   }

@@ -45,6 +45,11 @@ export const serverSchema = members({
   drainSeconds: integer(0, 3_600)
     .default(20)
     .describe('How long requests may take to finish after that, in seconds.'),
+  reloadSeconds: integer(0, 3_600)
+    .default(10)
+    .describe(
+      'How often this file and those that it names are looked at for changes, in seconds; 0: on SIGHUP alone.',
+    ),
 }).prefault({})
 
 /** `log`. */

@@ -5,6 +5,7 @@ import { usageOf } from '../gateway/usage.ts'
 import { bucketsSchema } from './admin-schemas.ts'
 import { ADMIN_UPLOAD_ROUTES } from './admin-upload-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
+import { CONFIG_ROUTES } from './config-routes.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { PLAN_ROUTES } from './plan-routes.ts'
@@ -90,6 +91,7 @@ export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   ...USER_ROUTES,
   usage,
   sweepNow,
+  ...CONFIG_ROUTES,
   ...ADMIN_UPLOAD_ROUTES,
   ...LEDGER_ROUTES,
   ...CORS_ROUTES,

@@ -1,6 +1,7 @@
 import type { AuthenticateAdmin } from '../auth/admin-token.ts'
 import type { PresentedCredentials } from '../auth/bearer.ts'
 import type { Principal } from '../auth/principal.ts'
+import type { ConfigStatus } from '../gateway/config-status.ts'
 import type { GatewayContext } from '../gateway/context.ts'
 import type { EventPorts } from '../stores/events/event-ports.ts'
 
@@ -20,6 +21,8 @@ export interface AppContext extends GatewayContext {
   /** What reading events of stores asks of the world. */
   readonly eventPorts: EventPorts
   readonly lifecycle: Lifecycle
+  /** What became of the configuration file since the start. */
+  readonly configStatus: ConfigStatus
   /** The same with the settings as they are now: they stay so. */
   readonly pinned: () => AppContext
   /** Text of the metrics in Prometheus' format, where the runtime has an exporter. */

@@ -34,6 +34,7 @@ async function demo(env: NodeJS.ProcessEnv): Promise<void> {
   await run({
     env,
     file,
+    reloads: false,
     onRunning({ gatewayUrl, adminUrl }) {
       const { adminToken, apiKey } = secrets
       const session = curlSession({ gatewayUrl, apiKey, bucket: DEMO_BUCKET })

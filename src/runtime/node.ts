@@ -3,9 +3,12 @@ import { keepCompiled } from './compile-cache.ts'
 keepCompiled()
 const { fail, run, runToEnd } = await import('./run.ts')
 
-process.on('unhandledRejection', (error) => {
-  fail(error)
-  process.kill(process.pid, 'SIGTERM')
-})
+// Whatever nobody caught ends the process, and in order: requests under way get their answers.
+for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+  process.on(event, (error: unknown) => {
+    fail(error)
+    process.kill(process.pid, 'SIGTERM')
+  })
+}
 
 await runToEnd(run({ env: process.env, file: process.env.SIGNET_CONFIG ?? 'config/signet.yaml' }))

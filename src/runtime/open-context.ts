@@ -6,6 +6,7 @@ import { createDirectoryOverlay } from '../config/directory/overlay.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { ACCESS_LOG_MS } from '../gateway/altered-object.ts'
 import { createCompletions } from '../gateway/completions.ts'
+import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
 import { createSightings } from '../gateway/directory/sightings.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
@@ -21,7 +22,7 @@ import { createProbes } from '../gateway/probe/probes.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
-import { createLogger, type Logger } from '../log.ts'
+import { createLogger, type Logger, type LogLevel } from '../log.ts'
 import { createRareLog } from '../rare-log.ts'
 import { choosePresigner } from '../signing/choose-presigner.ts'
 import { countedStoreClient } from '../stores/counted-store-client.ts'
@@ -47,12 +48,15 @@ export async function openContext(
 ): Promise<AppContext> {
   const clock = overrides.clock ?? systemClock
   const stopwatch = overrides.clock ?? monotonicClock
-  const log = overrides.log ?? openLog(config)
+  // The level follows the settings in force, and these are told of by the log.
+  let levelOf = () => config.log.level
+  const log = overrides.log ?? openLog(() => levelOf())
   const overlay = createDirectoryOverlay({ hashing: nodeHashing })
   const live = createLiveConfig(
     { config, secrets },
     { hashing: nodeHashing, log, identitiesOver: overlay.over },
   )
+  levelOf = () => live.current.log.level
   const { telemetry, readMetrics, close } = openTelemetry()
   closing.defer(close)
   const ledgerTime = overrides.ledgerTime ?? new LedgerTime(clock)
@@ -152,6 +156,7 @@ export async function openContext(
     }),
     eventPorts: createEventPorts({ clock, fetch: (url, init) => fetch(url, init) }),
     lifecycle: { state: 'starting' },
+    configStatus: createConfigStatus(clock),
     pinned: createPinning(() => context),
     readMetrics,
     rawTargetOf,
@@ -162,8 +167,7 @@ export async function openContext(
 }
 
 /** A logger that writes to stderr: stdout belongs to commands and to the audit log. */
-export function openLog(config: Pick<Config, 'log'>): Logger {
-  const { level } = config.log
+function openLog(level: () => LogLevel): Logger {
   return createLogger({ write: (line) => process.stderr.write(line), clock: systemClock, level })
 }
 

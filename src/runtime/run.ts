@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { startDirectory } from '../gateway/directory/start-directory.ts'
@@ -10,10 +9,14 @@ import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
 import { describeError } from '../log.ts'
+import { type ConfigFiles, readConfigFiles } from './config-files.ts'
 import { listenNode } from './listen-node.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { openContext } from './open-context.ts'
+import { createReload } from './reload.ts'
+import { listenToReloadSignal } from './reload-signal.ts'
 import { listenToStopSignals } from './stop-signals.ts'
+import { watchConfig } from './watch-config.ts'
 
 /** Where the gateway listens, once it does. */
 export interface Running {
@@ -28,6 +31,8 @@ export interface RunOptions {
   readonly onRunning?: (running: Running) => void
   /** Opens the ports. Default `openContext`. */
   readonly open?: typeof openContext
+  /** Whether the configuration is read anew when it changes, and on SIGHUP. Default true. */
+  readonly reloads?: boolean
 }
 
 /**
@@ -35,12 +40,14 @@ export interface RunOptions {
  * readiness falls first, then requests under way finish, then everything closes, last opened first. A
  * second signal waits for nobody any more.
  */
-export async function run({ env, file, onRunning, open = openContext }: RunOptions): Promise<void> {
+export async function run(options: RunOptions): Promise<void> {
+  const { env, file, onRunning, open = openContext, reloads = true } = options
   const signals = listenToStopSignals()
-  const readText = (path: string) => readFile(path, 'utf8')
-  const { config, secrets, warnings } = await loadConfig(await readConfig(file), file, {
+  const reloadSignal = reloads ? listenToReloadSignal() : undefined
+  const files = readConfigFiles()
+  const { config, secrets, warnings } = await loadConfig(await readConfig(files, file), file, {
     env,
-    readText,
+    readText: files.readText,
     hashing: nodeHashing,
   })
   await using closing = new AsyncDisposableStack()
@@ -55,15 +62,22 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   closing.defer(startSweeper(context))
   closing.defer(startAuditor(context))
   const { server } = config
-  const drainMs = server.drainSeconds * 1000
+  const drainMs = () => context.config.server.drainSeconds * 1000
   let drainEndsMs = 0
   closing.defer(() =>
     context.events.stop(Math.max(0, drainEndsMs - performance.now()), signals.second),
   )
   const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
-  closing.defer(() => admin.stop(drainMs, signals.second))
+  closing.defer(() => admin.stop(drainMs(), signals.second))
   const api = await listenNode(createApp(context).fetch, server.listen, server)
-  closing.defer(() => api.stop(drainMs, signals.second))
+  closing.defer(() => api.stop(drainMs(), signals.second))
+  if (reloadSignal !== undefined) {
+    const take = createReload({ context, file, env, onReloaded: () => truth.reconfigured() })
+    const everyMs = () => context.config.server.reloadSeconds * 1000
+    const watch = await watchConfig({ start: files, everyMs, take })
+    closing.defer(() => watch.stop())
+    reloadSignal.onEach(() => void watch.lookNow())
+  }
   context.lifecycle.state = 'ready'
   const running = { gatewayUrl: urlOf(api.address), adminUrl: urlOf(admin.address) }
   context.log.info('gateway.ready', { ...running })
@@ -74,8 +88,8 @@ export async function run({ env, file, onRunning, open = openContext }: RunOptio
   context.log.info('gateway.draining', { signal })
   // They clean up while others finish: what a probe writes must not outlive the process.
   void context.probes.stop(signals.second)
-  await pause(server.shutdownDelaySeconds * 1000, signals.second)
-  drainEndsMs = performance.now() + drainMs
+  await pause(context.config.server.shutdownDelaySeconds * 1000, signals.second)
+  drainEndsMs = performance.now() + drainMs()
 }
 
 async function pause(ms: number, cut: Promise<unknown>): Promise<void> {
@@ -104,9 +118,9 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   })
 }
 
-async function readConfig(file: string): Promise<string> {
+async function readConfig(files: ConfigFiles, file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    return await files.readText(file)
   } catch (cause) {
     const hint = 'set SIGNET_CONFIG to its path, or start from config/signet.yaml'
     throw new Error(`Cannot read the configuration "${file}": ${hint}`, { cause })

@@ -1,0 +1,310 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { createAdminApp } from '../../src/http/create-admin-app.ts'
+import { createApp } from '../../src/http/create-app.ts'
+import { createLogger } from '../../src/log.ts'
+import { readConfigFiles } from '../../src/runtime/config-files.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { openContext } from '../../src/runtime/open-context.ts'
+import { createReload } from '../../src/runtime/reload.ts'
+import { Secret } from '../../src/secret.ts'
+import { type PreparedGateway, prepareGateway } from '../support/gateway-process.ts'
+import {
+  openTemporaryDirectory,
+  type TemporaryDirectory,
+} from '../support/stores/temporary-directory.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { TEST_ADMIN_TOKEN, TEST_PEPPER, TEST_TICKET_KEY } from '../support/test-config.ts'
+import { uploadBody } from '../support/test-gateway.ts'
+
+const NEW = 'a-new-secret-0123456789abcdefghijklmnop'
+
+let directory: TemporaryDirectory
+let closing: AsyncDisposableStack
+let prepared: PreparedGateway
+let opened: Awaited<ReturnType<typeof open>>
+
+beforeEach(async () => {
+  directory = await openTemporaryDirectory()
+  prepared = await prepareGateway(directory.path, {}, { state: 'memory:' })
+  opened = await open()
+})
+afterEach(async () => {
+  await closing.disposeAsync()
+  await directory.close()
+})
+
+/** A gateway of a file, and what takes that file anew. */
+async function open() {
+  const { file } = prepared
+  const env = {}
+  const clock = new TestClock(Date.now())
+  const files = readConfigFiles()
+  const sources = { env, readText: files.readText, hashing: nodeHashing }
+  const { config, secrets } = await loadConfig(await files.readText(file), file, sources)
+  closing = new AsyncDisposableStack()
+  const log: Record<string, unknown>[] = []
+  const audited: { event: string; resource?: string | undefined }[] = []
+  const sink = { fails: false }
+  const context = await openContext(config, secrets, closing, {
+    clock,
+    log: createLogger({ write: (line) => log.push(JSON.parse(line)), clock }),
+    audit: {
+      async append({ event, resource }) {
+        if (sink.fails) throw new Error('the disk is full')
+        audited.push({ event, resource })
+      },
+      async close() {},
+    },
+  })
+  context.lifecycle.state = 'ready'
+  let reconfigured = 0
+  const take = createReload({ context, file, env, onReloaded: () => (reconfigured += 1) })
+  return {
+    context,
+    clock,
+    log,
+    audited,
+    sink,
+    app: createApp(context),
+    admin: createAdminApp(context),
+    reconfigured: () => reconfigured,
+    reload: () => take(readConfigFiles()),
+  }
+}
+
+/** Members to change in the file, by dotted path. */
+async function rewrite(changes: Readonly<Record<string, unknown>>): Promise<void> {
+  const settings = JSON.parse(await readFile(prepared.file, 'utf8'))
+  for (const [path, value] of Object.entries(changes)) {
+    const steps = path.split('.')
+    const last = steps.pop() ?? ''
+    let at = settings
+    for (const step of steps) at = at[step] ??= {}
+    at[last] = value
+  }
+  await writeFile(prepared.file, JSON.stringify(settings, null, 2))
+}
+
+/** Changes the file and takes it; answers whether it could be used. */
+async function reloadWith(changes: Readonly<Record<string, unknown>>): Promise<boolean> {
+  await rewrite(changes)
+  return opened.reload()
+}
+
+async function create(apiKey = prepared.apiKey, changes = {}): Promise<Response> {
+  return opened.app.request('/v1/uploads', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(uploadBody({ key: `acme/alice/${crypto.randomUUID()}`, ...changes })),
+  })
+}
+
+async function ask(path: string, token = TEST_ADMIN_TOKEN): Promise<Response> {
+  return opened.admin.request(path, { headers: { authorization: `Bearer ${token}` } })
+}
+
+const status = async () => (await ask('/admin/v1/config')).json()
+const told = (event: string) => opened.log.filter((line) => line.event === event)
+
+describe('a configuration that is read anew', () => {
+  it('is in force with the next request, all of it at once', async () => {
+    const settings = JSON.parse(await readFile(prepared.file, 'utf8'))
+    const rule = settings.tenants.acme.keys[0]
+    expect((await create(prepared.apiKey, { contentType: 'image/png' })).status).toBe(201)
+    const upload = { ...settings.buckets.media.upload, contentTypes: ['image/jpeg'] }
+    expect(
+      await reloadWith({
+        'buckets.media.upload': upload,
+        'server.cors': { origins: ['https://a.example'] },
+      }),
+    ).toBe(true)
+    expect((await create(prepared.apiKey, { contentType: 'image/png' })).status).toBe(415)
+    expect((await create()).status).toBe(201)
+    const page = await opened.app.request('/v1/usage', { headers: { origin: 'https://a.example' } })
+    expect(page.headers.get('access-control-allow-origin')).toBe('https://a.example')
+    expect(told('config.reloaded')).toMatchObject([
+      { generation: 2, changed: ['server.cors', 'buckets.media'] },
+    ])
+    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe(true)
+    expect((await create()).status).toBe(401)
+    expect(await reloadWith({ 'tenants.acme.keys': [rule] })).toBe(true)
+    expect((await create()).status).toBe(201)
+    expect(opened.reconfigured()).toBe(3)
+  })
+
+  it('is what a request that has begun does not see', async () => {
+    const before = opened.context.pinned()
+    await reloadWith({ 'plans.other': { rates: [], quotas: [] }, 'server.drainSeconds': 3 })
+    expect(before.config.plans.has('other')).toBe(false)
+    expect(opened.context.pinned().config.plans.has('other')).toBe(true)
+  })
+
+  it('says what happened: to operators, in metrics, and to the audit log', async () => {
+    expect(await status()).toEqual({
+      generation: 1,
+      loadedAt: expect.any(String),
+      needsRestart: [],
+      problems: [],
+      directory: { problems: [] },
+    })
+    const loadedAt = (await status()).loadedAt
+    opened.clock.advance(5_000)
+    await reloadWith({ 'server.drainSeconds': 3 })
+    expect(await status()).toMatchObject({ generation: 2, needsRestart: [], problems: [] })
+    expect((await status()).loadedAt).not.toBe(loadedAt)
+    expect(opened.audited).toEqual([{ event: 'config.reloaded', resource: 'config/2' }])
+    const metrics = await (await opened.admin.request('/metrics')).text()
+    expect(metrics).toContain(
+      'signet_config_reads_total{outcome="reloaded",otel_scope_name="signet"} 1',
+    )
+    expect(metrics).toContain('signet_config_generation{otel_scope_name="signet"} 2')
+    expect(metrics).toContain('signet_config_refused{otel_scope_name="signet"} 0')
+  })
+
+  it('is no other one when it says the same in other words', async () => {
+    const { config, live } = opened.context
+    const { tenants } = live.file
+    await writeFile(prepared.file, `# the same\n${await readFile(prepared.file, 'utf8')}\n`)
+    expect(await opened.reload()).toBe(true)
+    expect((await status()).generation).toBe(1)
+    expect([opened.context.config === config, live.file.tenants === tenants]).toEqual([true, true])
+    expect([told('config.unchanged').length, opened.reconfigured()]).toEqual([1, 0])
+  })
+
+  it('leaves what it does not change the same objects, which others know it by', async () => {
+    const { stores, buckets, tenants } = opened.context.live.file
+    await reloadWith({ 'plans.other': { rates: [], quotas: [] } })
+    const { file } = opened.context.live
+    expect(file.stores === stores && file.buckets === buckets && file.tenants === tenants).toBe(
+      true,
+    )
+  })
+
+  it('is in force although nobody can record it', async () => {
+    opened.sink.fails = true
+    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe(true)
+    expect((await create()).status).toBe(401)
+    expect(told('config.not_recorded')).toHaveLength(1)
+  })
+})
+
+describe('a configuration that cannot be used', () => {
+  it('changes nothing, and each of its problems is told', async () => {
+    await rewrite({ 'tenants.acme.keys': [], 'plans.test.rates': 'none', sever: {} })
+    expect(await opened.reload()).toBe(false)
+    expect((await create()).status).toBe(201)
+    const problems = [
+      { line: expect.any(Number), path: 'plans.test.rates', message: 'must be a list' },
+      { line: expect.any(Number), path: 'sever', message: expect.stringContaining('server') },
+    ]
+    expect(told('config.problem')).toMatchObject(problems)
+    expect(told('config.refused')).toMatchObject([{ level: 'error', problems: 2, generation: 1 }])
+    expect(await status()).toMatchObject({
+      generation: 1,
+      refusedAt: expect.any(String),
+      problems,
+    })
+    expect(opened.audited).toContainEqual({ event: 'config.refused', resource: 'config/1' })
+    const metrics = await (await opened.admin.request('/metrics')).text()
+    expect(metrics).toContain('signet_config_refused{otel_scope_name="signet"} 1')
+    expect(opened.reconfigured()).toBe(0)
+  })
+
+  it.each([
+    ['is empty', ''],
+    ['is half written', '{"server": {'],
+    ['is gone', undefined],
+  ])('is one whose file %s, and is forgotten once the file is good again', async (_, text) => {
+    const good = await readFile(prepared.file, 'utf8')
+    const { file } = prepared
+    if (text === undefined) await rm(file)
+    else await writeFile(file, text)
+    expect(await opened.reload()).toBe(false)
+    expect((await status()).problems).not.toEqual([])
+    expect((await create()).status).toBe(201)
+    await writeFile(file, good)
+    expect(await opened.reload()).toBe(true)
+    const now = await status()
+    expect([now.problems, now.refusedAt, now.generation]).toEqual([[], undefined, 1])
+  })
+
+  it('is one that drops a secret in use, and none of it is told', async () => {
+    expect(await reloadWith({ 'secrets.ticketKey': NEW, 'secrets.pepper': `${NEW}-2` })).toBe(false)
+    expect((await status()).problems.map(({ path }: { path: string }) => path)).toEqual([
+      'secrets.pepper',
+      'secrets.ticketKey',
+    ])
+    const said = JSON.stringify([opened.log, await status()])
+    for (const secret of [NEW, TEST_PEPPER, TEST_TICKET_KEY]) expect(said).not.toContain(secret)
+  })
+})
+
+describe('what needs a restart', () => {
+  it('is named and stays as it was, while the rest comes into force', async () => {
+    const { listen } = opened.context.config.server
+    expect(
+      await reloadWith({
+        'server.listen': '127.0.0.1:8099',
+        state: 'sqlite:./other.db',
+        'tenants.acme.keys': [],
+      }),
+    ).toBe(true)
+    expect((await create()).status).toBe(401)
+    expect(opened.context.config.server.listen).toBe(listen)
+    expect(opened.context.config.state).toEqual({ kind: 'memory' })
+    expect((await status()).needsRestart).toEqual(['server.listen', 'state'])
+    expect(told('config.needs_restart')).toMatchObject([{ settings: ['server.listen', 'state'] }])
+    await reloadWith({ 'server.listen': '127.0.0.1:0', state: 'memory:' })
+    expect((await status()).needsRestart).toEqual([])
+  })
+})
+
+describe('a secret that is rotated', () => {
+  it('opens with both admin tokens while both are there, and then with the new one', async () => {
+    const statuses = async () =>
+      Promise.all(
+        [TEST_ADMIN_TOKEN, NEW].map(async (token) => (await ask('/admin/v1/plans', token)).status),
+      )
+    expect(await statuses()).toEqual([200, 401])
+    await reloadWith({ 'secrets.adminToken': { current: NEW, previous: TEST_ADMIN_TOKEN } })
+    expect(await statuses()).toEqual([200, 200])
+    await reloadWith({ 'secrets.adminToken': { current: NEW, version: 2 } })
+    expect(await statuses()).toEqual([401, 200])
+  })
+
+  it('takes keys that were made with either pepper', async () => {
+    const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
+    const key = createApiKey(random, 'second')
+    const hash = hashApiKey(nodeHashing, { version: 2, secret: new Secret(NEW) }, key)
+    const settings = JSON.parse(await readFile(prepared.file, 'utf8'))
+    const [first] = settings.tenants.acme.keys
+    const second = { ...first, id: 'second', hash }
+    expect(
+      await reloadWith({
+        'secrets.pepper': { current: NEW, previous: TEST_PEPPER },
+        'tenants.acme.keys': [first, second],
+      }),
+    ).toBe(true)
+    expect((await create()).status).toBe(201)
+    expect((await create(key.reveal())).status).toBe(201)
+  })
+
+  it('keeps uploads whose tickets were sealed with the ticket key before, and their cursors', async () => {
+    const headers = { authorization: `Bearer ${prepared.apiKey}` }
+    const list = async (cursor = '') =>
+      (await opened.app.request(`/v1/uploads?limit=1${cursor}`, { headers })).json()
+    const first = await (await create()).json()
+    await create()
+    const { nextCursor } = await list()
+    await reloadWith({ 'secrets.ticketKey': { current: NEW, previous: TEST_TICKET_KEY } })
+    expect((await list(`&cursor=${nextCursor}`)).uploads).toHaveLength(1)
+    const aborted = await opened.app.request(`/v1/uploads/${first.id}`, {
+      method: 'DELETE',
+      headers,
+    })
+    expect(aborted.status).toBeLessThan(300)
+  })
+})
