@@ -1,6 +1,8 @@
 import type { KeyRecord } from '../auth/key-record.ts'
+import type { Permission } from '../auth/principal.ts'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
 import type { Plan } from '../limits/plan.ts'
+import { widerThan } from '../policy/within-ceiling.ts'
 import { buildKey } from './build-key.ts'
 import { checkNames, overridden } from './build-overrides.ts'
 import { buildPermissions } from './build-permission.ts'
@@ -33,7 +35,7 @@ export function buildTenant(
   const path: Path = ['tenants', id]
   const { plan, users } = buildUsers(input, path, scope)
   const zones = buildZones(input, path, report)
-  const allow = input.allow && buildPermissions(input.allow, { ...scope, path: [...path, 'allow'] })
+  const bound = buildBound(input, path, scope)
   const userPlans = userPlansOf(input, path, scope)
   const own: string[] = []
   input.keys.forEach((key, index) => {
@@ -43,7 +45,9 @@ export function buildTenant(
       const hint = didYouMean(key.user, users.keys())
       report.problem([...at, 'user'], `is no user of this tenant: ${quote(key.user)}${hint}`)
     }
-    keys.set(key.id, buildKey(id, key, { ...scope, path: at, ceiling: allow }))
+    const record = buildKey(id, key, { ...scope, path: at, ceiling: bound.allow })
+    if (bound.isSound) checkBound(record, [...at, 'allow'], report)
+    keys.set(key.id, record)
     own.push(key.id)
   })
   return {
@@ -55,7 +59,7 @@ export function buildTenant(
     zones,
     users,
     keys: own,
-    ...(allow !== undefined && { allow }),
+    ...(bound.allow !== undefined && { allow: bound.allow }),
     ...(userPlans !== undefined && { userPlans }),
     ...(input.suspended === true && { suspended: true }),
   }
@@ -85,6 +89,33 @@ function buildUsers(
   // Where a plan is not known, neither are its limits.
   if (allKnown) checkNames(input.overrides, known, common)
   return { plan, users }
+}
+
+/** What the tenant may do at all. */
+function buildBound(
+  { allow }: TenantInput,
+  path: Path,
+  scope: TenantScope,
+): { readonly allow?: readonly Permission[]; readonly isSound: boolean } {
+  if (allow === undefined) return { isSound: true }
+  let isSound = true
+  const report: Report = {
+    ...scope.report,
+    problem(...told) {
+      isSound = false
+      scope.report.problem(...told)
+    },
+  }
+  const permissions = buildPermissions(allow, { ...scope, report, path: [...path, 'allow'] })
+  return { allow: permissions, isSound }
+}
+
+// Only what both allow can be used; in one file, that a key has more is a mistake in either of them.
+function checkBound({ permissions, ceiling }: KeyRecord, path: Path, report: Report): void {
+  if (ceiling === undefined) return
+  for (const { rule, member } of widerThan(ceiling, permissions)) {
+    report.problem([...path, rule, member], 'allows more than "allow" of the tenant')
+  }
 }
 
 /** The plans that users may have: those of the list, and always the tenant's own. */

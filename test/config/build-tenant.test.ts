@@ -49,9 +49,25 @@ describe('what a tenant may do', () => {
   const rule = { operations: ['list'], buckets: ['media'], prefix: '{tenant}/{user}/' }
 
   it('bounds each of its keys, in the key space of its user', async () => {
-    const { config } = await load({ 'tenants.acme.allow': [rule] })
+    const { config } = await load({
+      'tenants.acme.allow': [{ ...rule, operations: ['upload', 'list'] }],
+    })
     expect(config.tenants.get('acme')?.allow).toMatchObject([{ prefix: '{tenant}/{user}/' }])
     expect(config.keys.get('k1')?.ceiling).toMatchObject([{ prefix: 'acme/alice/' }])
+  })
+
+  it('is never less than a key of the file allows', async () => {
+    const at = 'tenants.acme.keys[0].allow[0]'
+    const wider = 'allows more than "allow" of the tenant'
+    const bounded = (bound: object) =>
+      problemsOf(
+        configText({ 'tenants.acme.allow': [{ ...rule, operations: ['upload'], ...bound }] }),
+      )
+    expect(await bounded({})).toEqual([])
+    expect(await bounded({ prefix: 'acme/bob/' })).toEqual([`${at}.prefix: ${wider}`])
+    expect(await bounded({ operations: ['list'] })).toEqual([`${at}.operations: ${wider}`])
+    expect(await bounded({ maxSizeBytes: 1_000 })).toEqual([`${at}.maxSizeBytes: ${wider}`])
+    expect(await bounded({ networks: ['10.0.0.0/8'] })).toEqual([`${at}.networks: ${wider}`])
   })
 
   it('is not bounded unless it says so', async () => {
