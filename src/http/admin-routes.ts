@@ -7,6 +7,7 @@ import { ADMIN_UPLOAD_ROUTES } from './admin-upload-routes.ts'
 import { AUDIT_ROUTES } from './audit-routes.ts'
 import { CONFIG_ROUTES } from './config-routes.ts'
 import { CORS_ROUTES } from './cors-routes.ts'
+import { KEY_ROUTES } from './key-routes.ts'
 import { LEDGER_ROUTES } from './ledger-routes.ts'
 import { PLAN_ROUTES } from './plan-routes.ts'
 import { RECONCILE_ROUTES } from './reconcile-routes.ts'
@@ -89,6 +90,7 @@ export const ADMIN_ROUTES: readonly Route<AdminCall>[] = [
   ...PLAN_ROUTES,
   ...TENANT_ROUTES,
   ...USER_ROUTES,
+  ...KEY_ROUTES,
   usage,
   sweepNow,
   ...CONFIG_ROUTES,

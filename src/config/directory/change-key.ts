@@ -71,7 +71,10 @@ export type KeyStatus = 'active' | 'expired' | 'revoked'
 
 /** Whether a key works at a moment. It ends at its end, not after it. */
 export function keyStatus(
-  { expiresAtMs, revokedAtMs }: Pick<KeyDocument, 'expiresAtMs' | 'revokedAtMs'>,
+  {
+    expiresAtMs,
+    revokedAtMs,
+  }: { readonly expiresAtMs?: number | undefined; readonly revokedAtMs?: number | undefined },
   nowMs: number,
 ): KeyStatus {
   if (revokedAtMs !== undefined) return 'revoked'

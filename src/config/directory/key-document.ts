@@ -72,9 +72,17 @@ export function keyDocumentName(id: string): string {
   return `directory/key/${id}`
 }
 
-/** The text that the state store keeps of a key. */
+/**
+ * The same document with its members in their one order, so that equal keys are equal texts. Throws for
+ * what could not be read again: a fault of the program.
+ */
+export function orderedKeyDocument(document: KeyDocument): KeyDocument {
+  return keyDocumentSchema.parse(document)
+}
+
+/** The text that the state store keeps of a key. Throws for what could not be read again. */
 export function writeKeyDocument(document: KeyDocument): string {
-  return JSON.stringify(document)
+  return JSON.stringify(orderedKeyDocument(document))
 }
 
 /**
