@@ -14,6 +14,7 @@ import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createKeyUses } from '../gateway/keys/key-uses.ts'
+import { createRehashing } from '../gateway/keys/rehash-key.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLiveConfig } from '../gateway/live-config.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
@@ -149,6 +150,7 @@ export async function openContext(
       keys: () => live.current.keys,
       peppers: () => live.secrets.pepper,
       staleMs: directory.staleMs,
+      onOutdated: createRehashing({ clock, directory, log }),
     }),
     authenticateAdmin: createAdminAuthenticator({
       hashing: nodeHashing,

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { documentName } from '../../src/config/directory/document-name.ts'
+import { Secret } from '../../src/secret.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
+import { TEST_PEPPER } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
+import { until } from '../support/until.ts'
 import { keyCalls, OWN_KEYS } from './key-calls.ts'
 
 let gateway: TestGateway
@@ -104,5 +107,43 @@ describe('when keys were used last', () => {
     expect(page.keys.find(({ id }: { id: string }) => id === 'used1')).toMatchObject({
       lastUsedAt: '2026-01-15T13:00:00Z',
     })
+  })
+})
+
+describe('rotating the pepper', () => {
+  const version = (number: number, text: string) => ({ version: number, secret: new Secret(text) })
+  const first = version(1, TEST_PEPPER)
+  const second = version(2, 'second-pepper-for-tests-0123456789abcdef')
+  const replace = (
+    pepper: Parameters<TestGateway['context']['live']['replaceFile']>[0]['secrets']['pepper'],
+  ) => {
+    const { live } = gateway.context
+    live.replaceFile({ config: live.file, secrets: { ...live.secrets, pepper } })
+  }
+  const hangingOn = async (pepper: string) => {
+    const page = await (await keys.call('GET', `/tenants/acme/keys?pepper=${pepper}`)).json()
+    return page.keys.map(({ id }: { id: string }) => id)
+  }
+
+  it('rehashes keys as they are used, and tells which ones were not', async () => {
+    const used = await keys.create('used2')
+    const unused = await keys.create('unused')
+    replace({ current: second, previous: first })
+    const made = await keys.create('madeNow')
+    expect(await keys.get('madeNow')).toMatchObject({ secrets: [{ pepperVersion: 2 }] })
+    expect(await hangingOn('previous')).toEqual(
+      expect.arrayContaining(['used2', 'unused', 'acmealice']),
+    )
+    expect(await keys.status(used.secret)).toBe(200)
+    await until('the key is rehashed', async () => !(await hangingOn('previous')).includes('used2'))
+    expect(await keys.status(used.secret)).toBe(200)
+    expect(await keys.get('used2')).toMatchObject({
+      secrets: [{ last4: used.secret.slice(-4), pepperVersion: 2, pepper: 'current' }],
+    })
+    replace({ current: second })
+    expect(await hangingOn('previous')).toEqual([])
+    expect(await hangingOn('gone')).toContain('unused')
+    const statuses = [made, used, unused].map(({ secret }) => keys.status(secret))
+    expect(await Promise.all(statuses)).toEqual([200, 200, 401])
   })
 })
