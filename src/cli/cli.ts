@@ -1,7 +1,10 @@
 import { didYouMean } from '../config/suggest.ts'
+import { auditCommand } from './audit-command.ts'
 import { type CliIo, type Command, type ExitCode, UsageError } from './cli-io.ts'
 import { configCheck } from './config-check.ts'
 import { configSchemaCommand } from './config-schema.ts'
+import { DIRECTORY_COMMANDS } from './directory-commands.ts'
+import { KEY_COMMANDS } from './key-commands.ts'
 import { keysCreate } from './keys-create.ts'
 import { ledgerAudit, ledgerRepair } from './ledger-audit.ts'
 import { ledgerInit } from './ledger-init.ts'
@@ -14,6 +17,9 @@ const COMMANDS: readonly Command[] = [
   configCheck,
   configSchemaCommand,
   keysCreate,
+  ...KEY_COMMANDS,
+  ...DIRECTORY_COMMANDS,
+  auditCommand,
   ledgerInit,
   ledgerAudit,
   ledgerRepair,

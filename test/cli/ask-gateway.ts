@@ -10,10 +10,17 @@ stores: { main: { credentials: { secretAccessKey: "\${NOT_HERE_EITHER}" } } }
 `
 }
 
-/** Runs a command whose `config/signet.yaml` names the admin listener at `127.0.0.1:<port>`. */
-export async function askGateway(args: readonly string[], adminPort: number): Promise<Said> {
+/**
+ * Runs a command whose `config/signet.yaml` names the admin listener at `127.0.0.1:<port>`, beside other
+ * files by path.
+ */
+export async function askGateway(
+  args: readonly string[],
+  adminPort: number,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Said> {
   return runCommand(args, {
     env: { SIGNET_ADMIN_TOKEN: TEST_ADMIN_TOKEN },
-    files: { 'config/signet.yaml': adminConfig(`127.0.0.1:${adminPort}`) },
+    files: { 'config/signet.yaml': adminConfig(`127.0.0.1:${adminPort}`), ...files },
   })
 }

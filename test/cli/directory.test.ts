@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ListeningGateway, openListeningGateway } from '../http/listening-gateway.ts'
+import { askGateway } from './ask-gateway.ts'
+
+/** Cells of a table's lines. */
+const cells = (text: string) => text.split('\n').map((line) => line.trim().split(/ {2,}/))
+
+const FILES = {
+  'gold.yaml': `
+rates: []
+quotas:
+  - { policy: gold-bytes, per: user, unit: bytes, limit: 1000, window: day }
+`,
+  'initech.json': '{ "plan": "gold", "timeZone": "Europe/Berlin" }',
+  'hooli.yaml': 'plan: test',
+  'empty.yaml': '',
+  'wrong.yaml': 'plan: nobody\nsuspended: maybe\n',
+  'broken.yaml': 'plan: [',
+}
+
+let gateway: ListeningGateway
+const signet = (...args: string[]) => askGateway(args, gateway.adminPort, FILES)
+beforeAll(async () => {
+  gateway = await openListeningGateway()
+})
+afterAll(() => gateway.close())
+
+describe('signet plans, tenants and users', () => {
+  it('make, show, change and remove what a gateway serves at once, by version', async () => {
+    const plan = await signet('plans', 'put', 'gold', 'gold.yaml', '--new')
+    expect(plan).toEqual({ code: 0, stdout: 'gold is now "v1"\n', stderr: '' })
+    const tenant = await signet('tenants', 'put', 'initech', 'initech.json')
+    expect(tenant).toEqual({ code: 0, stdout: 'initech is now "v1"\n', stderr: '' })
+    const user = await signet('users', 'put', 'initech', 'peter gibbons', 'empty.yaml')
+    expect(user).toEqual({ code: 0, stdout: 'initech peter gibbons is now "v1"\n', stderr: '' })
+    expect(gateway.context.config.tenants.get('initech')?.users.has('peter gibbons')).toBe(true)
+
+    const shown = await signet('tenants', 'get', 'initech')
+    expect(shown.stdout).toMatch(/^# "v1"\nid: initech\n/)
+    expect(shown.stdout).toContain('timeZone: Europe/Berlin\n')
+    const changed = await signet(
+      'tenants',
+      'set',
+      'initech',
+      'suspended=true',
+      '--if-match',
+      '"v1"',
+    )
+    expect(changed.stdout).toBe('initech is now "v2"\n')
+    const late = await signet('tenants', 'set', 'initech', 'suspended=null', '--if-match', '"v1"')
+    expect([late.code, late.stdout]).toEqual([1, ''])
+    expect(late.stderr).toContain(' answers 412 PreconditionFailed: ')
+    const { stdout } = await signet('tenants', 'set', 'initech', 'userPlans=[gold]', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      id: 'initech',
+      suspended: true,
+      userPlans: ['gold'],
+    })
+
+    const busy = await signet('plans', 'delete', 'gold')
+    expect([busy.code, busy.stdout]).toEqual([1, ''])
+    expect(busy.stderr).toContain(' answers 409 DeleteConflict: ')
+    const gone = await signet('users', 'delete', 'initech', 'peter gibbons', '--if-match', '"v1"')
+    expect(gone.stdout).toBe('initech peter gibbons: the user is removed\n')
+    const removed = await signet('tenants', 'delete', 'initech', '--json')
+    expect(removed).toEqual({ code: 0, stdout: '{}\n', stderr: '' })
+    expect((await signet('plans', 'delete', 'gold')).code).toBe(0)
+    expect((await signet('tenants', 'get', 'initech')).stderr).toContain(
+      ' answers 404 NoSuchEntity',
+    )
+  })
+
+  it('list, filtered, page after page, and say when there is more', async () => {
+    const tenants = await signet('tenants', 'list')
+    expect(cells(tenants.stdout).slice(0, 2)).toEqual([
+      ['tenant', 'plan', 'users', 'keys', 'source', 'state'],
+      ['acme', 'test', '2', '2', 'configuration', 'active'],
+    ])
+    const users = await signet('users', 'list', 'acme', '--limit', '1')
+    expect(cells(users.stdout).slice(1)).toEqual([
+      ['alice', 'test', '-', 'configuration', 'active'],
+      [''],
+    ])
+    expect([users.code, users.stderr]).toEqual([0, 'There is more: --limit 1 was reached\n'])
+    const none = await signet('users', 'list', 'acme', '--suspended', 'true')
+    expect(none).toEqual({ code: 0, stdout: 'No users\n', stderr: '' })
+    const { stdout } = await signet('plans', 'list', '--source', 'configuration', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ plans: [{ name: 'test' }] })
+  })
+
+  it('1: of the configuration file, which wins, and what is wrong with each setting', async () => {
+    const fixed = await signet('tenants', 'set', 'acme', 'suspended=true')
+    expect([fixed.code, fixed.stderr]).toEqual([
+      1,
+      expect.stringContaining(' answers 409 UnmodifiableEntity: '),
+    ])
+    const wrong = await signet('tenants', 'put', 'other', 'wrong.yaml')
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringMatching(/answers 400 InvalidRequest: .*\n {2}suspended: must be .*\n/),
+    ])
+    const missing = await signet('tenants', 'put', 'other', 'nowhere.yaml')
+    expect(missing).toEqual({ code: 1, stdout: '', stderr: 'Cannot read nowhere.yaml\n' })
+  })
+
+  it.each([
+    ['a name that is missing', ['users', 'get', 'acme'], 'USER is missing'],
+    ['a name that would be another path', ['users', 'delete', 'acme', '..'], 'named ".."'],
+    ['no setting', ['tenants', 'set', 'acme'], 'one NAME=VALUE at least'],
+    ['a setting without a value', ['tenants', 'set', 'acme', 'plan'], '"plan" is not NAME=VALUE'],
+    ['a setting twice', ['tenants', 'set', 'acme', 'plan=a', 'plan=b'], '"plan" comes twice'],
+    ['a value that is no YAML', ['tenants', 'set', 'acme', 'plan=['], 'Cannot read "plan": '],
+    ['a file that is no YAML', ['tenants', 'put', 'x', 'broken.yaml'], 'Cannot read broken.yaml: '],
+    [
+      'new and a version',
+      ['plans', 'put', 'x', 'gold.yaml', '--new', '--if-match', '*'],
+      'together',
+    ],
+    ['a limit that is none', ['plans', 'list', '--limit', '0'], 'from 1 to 100000'],
+    ['a limit above all', ['plans', 'list', '--limit', '100001'], 'from 1 to 100000'],
+    ['more than it takes', ['plans', 'get', 'a', 'b'], 'Unexpected argument "b"'],
+  ])('2: %s, with what to type', async (_, args, why) => {
+    const { code, stdout, stderr } = await signet(...args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(why)
+    expect(stderr).toContain(`Usage: signet ${args.slice(0, 2).join(' ')} `)
+  })
+})
+
+describe('signet audit', () => {
+  it('shows who did what, newest first, of one tenant or event', async () => {
+    await signet('tenants', 'put', 'hooli', 'hooli.yaml')
+    await gateway.call('GET', '/v1/objects/media?prefix=globex/')
+    const all = await signet('audit', '--tenant', 'acme', '--event', 'request.refused')
+    expect([all.code, all.stderr]).toEqual([0, ''])
+    expect(cells(all.stdout).slice(0, -1)).toEqual([
+      [
+        expect.stringMatching(/^2026-/),
+        'request.refused',
+        'acme/alice',
+        'key acmealice, AccessDenied',
+      ],
+    ])
+    const { stdout } = await signet('audit', '--limit', '1', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ events: [{ event: expect.any(String) }] })
+    const changes = await signet('audit', '--event', 'admin.changed')
+    expect(changes.stdout).toContain('token  putTenant, tenants/hooli')
+    const none = await signet('audit', '--until', '2020-01-01T00:00:00Z')
+    expect(none).toEqual({ code: 0, stdout: 'Nothing\n', stderr: '' })
+  })
+})
