@@ -10,23 +10,9 @@ const STORED = { policy: 'stored', per: 'tenant', unit: 'stored-bytes', limit: 5
 
 describe('plans, tenants and users by the admin API', () => {
   let gateway: TestGateway
-  const sink = { full: false }
 
   beforeAll(async () => {
-    const audited: Record<string, unknown>[] = []
-    gateway = await openTestGateway({
-      overrides: {
-        audit: {
-          async append(event) {
-            if (sink.full) throw new GatewayError('Overloaded', 'Cannot record the event: full')
-            audited.push({ ...event })
-          },
-          query: () => Promise.reject(new Error('nobody asks here')),
-          async close() {},
-        },
-      },
-    })
-    gateway = { ...gateway, audited }
+    gateway = await openTestGateway()
   })
   afterAll(() => gateway.close())
 
@@ -364,7 +350,7 @@ describe('plans, tenants and users by the admin API', () => {
     ['a direction mark', 'a\u202eb'],
     ['129 characters', 'x'.repeat(129)],
   ])('C07 400: no tenant or user is called something with %s', async (_, id) => {
-    const lines = gateway.audited.length
+    gateway.audited.length = 0
     const name = encodeURIComponent(id)
     for (const [path, body] of [
       [`tenants/${name}`, { plan: 'test' }],
@@ -374,14 +360,14 @@ describe('plans, tenants and users by the admin API', () => {
       await refused(call('PUT', path, body), 400, 'InvalidRequest')
       expect((await call('GET', path)).status).toBe(404)
     }
-    expect(gateway.audited).toHaveLength(lines)
+    expect(new Set(gateway.audited.map(({ event }) => event))).toEqual(new Set(['admin.refused']))
+    expect(JSON.stringify(gateway.audited)).not.toContain(JSON.stringify(id).slice(1, -1))
   })
 
-  it('records who changed what before and after, and what was refused at the last moment', async () => {
+  it('records who changed what before and after, and no change that is none', async () => {
     gateway.audited.length = 0
     await made('PUT', 'tenants/told', { plan: 'test' })
     await made('PATCH', 'tenants/told', {})
-    await refused(call('PUT', 'tenants/told', { plan: 'nope' }), 400, 'InvalidRequest')
     await made('PUT', 'tenants/told/users/a%2Fb', {})
     await made('DELETE', 'tenants/told/users/a%2Fb')
     const expected = [
@@ -405,7 +391,11 @@ describe('plans, tenants and users by the admin API', () => {
 
   it('503: a change that cannot be recorded is not made', async () => {
     const before = await made('PUT', 'tenants/kept', { plan: 'test' })
-    sink.full = true
+    const { audit } = gateway.context
+    const { append } = audit
+    audit.append = async () => {
+      throw new GatewayError('Overloaded', 'Cannot record the event: the buffer is full')
+    }
     try {
       for (const [method, path, body] of [
         ['PUT', 'plans/unrecorded', {}],
@@ -417,7 +407,7 @@ describe('plans, tenants and users by the admin API', () => {
         await refused(call(method, path, body), 503, 'Overloaded')
       }
     } finally {
-      sink.full = false
+      audit.append = append
     }
     expect((await call('GET', 'tenants/kept')).headers.get('etag')).toBe(before.etag)
     expect(await read('tenants/kept')).toMatchObject({ suspended: false, userCount: 0 })

@@ -40,10 +40,7 @@ export async function changeEntity(
 ): Promise<ChangedEntity> {
   const { directory } = context
   const name = documentName(entity)
-  const faster = new GatewayError(
-    'PreconditionFailed',
-    'Cannot change it: others change it at the same time',
-  )
+  let lost: GatewayError | undefined
   await directory.sync()
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const standing = standingOf(context, entity)
@@ -54,13 +51,21 @@ export async function changeEntity(
     try {
       const written = await auditedChange(context, change, async () => {
         const put = await directory.put({ name, value, ifVersion })
-        if (put === undefined) throw faster
-        return put
+        if (put !== undefined) return put
+        lost = othersWereFaster()
+        throw lost
       })
       return { version: written, created: version === undefined }
     } catch (error) {
-      if (error !== faster) throw error
+      if (error !== lost) throw error
     }
   }
-  throw faster
+  throw lost ?? othersWereFaster()
+}
+
+function othersWereFaster(): GatewayError {
+  return new GatewayError(
+    'PreconditionFailed',
+    'Cannot change it: others change it at the same time',
+  )
 }
