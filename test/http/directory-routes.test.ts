@@ -292,6 +292,32 @@ describe('plans, tenants and users by the admin API', () => {
     expect(await made('PUT', 'plans/owned', {})).toEqual({ status: 201, etag: '"v3"' })
   })
 
+  it('409: neither a user is removed for whom a key acts, nor its tenant; revoked keys act for nobody', async () => {
+    await made('PUT', 'tenants/keyed', { plan: 'test' })
+    const name = documentName({ kind: 'key', key: 'kd1' })
+    const key = {
+      id: 'kd1',
+      tenant: 'keyed',
+      user: 'u',
+      allow: [{ operations: ['list'], buckets: ['media'], prefix: 'keyed/' }],
+      createdAtMs: 1,
+    }
+    const hash = `v1:${'A'.repeat(43)}`
+    const put = (more: object) =>
+      gateway.context.directory.put({ name, value: JSON.stringify({ ...key, ...more }) })
+    for (const user of ['u', 'v']) await made('PUT', `tenants/keyed/users/${user}`, {})
+    await put({ hashes: [{ hash, last4: 'AAAA', createdAtMs: 1 }] })
+    expect(await read('tenants/keyed')).toMatchObject({ keyCount: 1, keys: ['kd1'] })
+    await refused(call('DELETE', 'tenants/keyed/users/u'), 409, 'DeleteConflict')
+    await made('DELETE', 'tenants/keyed/users/v')
+    await put({ hashes: [], revokedAtMs: 2 })
+    await made('DELETE', 'tenants/keyed/users/u')
+    await put({ hashes: [{ hash, last4: 'AAAA', createdAtMs: 1 }] })
+    await refused(call('DELETE', 'tenants/keyed'), 409, 'DeleteConflict')
+    await put({ hashes: [], revokedAtMs: 2 })
+    await made('DELETE', 'tenants/keyed')
+  })
+
   it('users that were only seen are shown as such, and do not keep a tenant', async () => {
     await made('PUT', 'tenants/visited', { plan: 'test' })
     await gateway.context.directory.put({
@@ -432,6 +458,10 @@ describe('plans, tenants and users by the admin API', () => {
       problem: expect.stringContaining('configuration file'),
     })
     await made('PUT', 'tenants/lost', { plan: 'test' })
+    // Who is broken already keeps nobody from changing what is around.
+    await put(documentName({ kind: 'user', tenant: 'lost', user: 'u' }), { plan: 'gone' })
+    await made('PATCH', 'tenants/lost', { timeZone: 'Asia/Tokyo' })
+    await made('DELETE', 'tenants/lost/users/u')
     await made('DELETE', 'tenants/acme/users/lost')
     expect(await read('tenants/lost')).not.toHaveProperty('problem')
   })
