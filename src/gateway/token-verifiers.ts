@@ -19,8 +19,11 @@ export interface TokenVerifiers {
   readonly verify: VerifyToken
   /** Tokens of administrators. */
   readonly verifyAdmin: VerifyAdminToken
-  /** Names of issuers that callers depend on and whose keys were never had: nobody of theirs gets in. */
-  missingKeys(): readonly string[]
+  /**
+   * True once the keys of every mandatory issuer were had, and from then on: an issuer that is added later
+   * must not take a gateway out of service.
+   */
+  readonly hadKeys: boolean
   /** Fetches keys that are missing or old. Never throws. */
   refreshKeys(): Promise<void>
 }
@@ -35,6 +38,7 @@ export function createTokenVerifiers(
 ): TokenVerifiers {
   const keyRing = createKeyRing(ports)
   let made = verifiersOf(config())
+  let hadKeys = false
 
   function verifiersOf({ issuers, adminIssuer }: Issuers) {
     const verifying = { ...ports, keyRing }
@@ -61,7 +65,10 @@ export function createTokenVerifiers(
       if (verifyAdmin === undefined) throw unauthenticated()
       return await verifyAdmin(token)
     },
-    missingKeys: () => keyRing.missing(current().issuers.values()),
+    get hadKeys() {
+      hadKeys ||= keyRing.missing(current().issuers.values()).length === 0
+      return hadKeys
+    },
     async refreshKeys() {
       const { issuers, adminIssuer } = current()
       const all: TokenIssuer[] = [...issuers.values()]

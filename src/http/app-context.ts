@@ -3,6 +3,7 @@ import type { PresentedCredentials } from '../auth/bearer.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { ConfigStatus } from '../gateway/config-status.ts'
 import type { GatewayContext } from '../gateway/context.ts'
+import type { TokenVerifiers } from '../gateway/token-verifiers.ts'
 import type { EventPorts } from '../stores/events/event-ports.ts'
 
 /** Where the process stands; `/readyz` and `Connection: close` follow it. */
@@ -18,6 +19,8 @@ export interface AppContext extends GatewayContext {
    */
   readonly authenticate: (presented: PresentedCredentials) => Principal | Promise<Principal>
   readonly authenticateAdmin: AuthenticateAdmin
+  /** Keys of issuers, which readiness waits for. */
+  readonly tokens: Pick<TokenVerifiers, 'hadKeys' | 'refreshKeys'>
   /** What reading events of stores asks of the world. */
   readonly eventPorts: EventPorts
   readonly lifecycle: Lifecycle

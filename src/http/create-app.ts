@@ -47,8 +47,9 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
   app.get('/healthz', (http) => http.json({ status: 'ok' }))
   app.get('/readyz', (http) => {
     const { state } = context.lifecycle
-    if (state === 'ready') return http.json({ status: state })
-    return http.json({ status: state }, 503, { 'retry-after': '1' })
+    if (state === 'ready' && context.tokens.hadKeys) return http.json({ status: state })
+    const status = state === 'ready' ? 'starting' : state
+    return http.json({ status }, 503, { 'retry-after': '1' })
   })
   app.get('/openapi.json', (http) => http.json(openApi))
   app.get('/docs', () => docsPage(openApi))

@@ -5,6 +5,10 @@ import type { Config, Secrets } from '../config/config.ts'
 import { createDirectoryOverlay } from '../config/directory/overlay.ts'
 import { createAccounts } from '../gateway/accounts.ts'
 import { ACCESS_LOG_MS } from '../gateway/altered-object.ts'
+import {
+  createAdminAuthentication,
+  createCallerAuthentication,
+} from '../gateway/authenticate-caller.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
@@ -21,6 +25,7 @@ import { createLocalLimiter } from '../gateway/local-limiter.ts'
 import { createPinning } from '../gateway/pinned-context.ts'
 import { createProbes } from '../gateway/probe/probes.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
+import { createTokenVerifiers } from '../gateway/token-verifiers.ts'
 import type { AppContext } from '../http/app-context.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
 import { createLogger, type Logger, type LogLevel } from '../log.ts'
@@ -100,6 +105,13 @@ export async function openContext(
     settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
   })
   closing.defer(() => events.stop(0))
+  const tokens = createTokenVerifiers(() => live.current, {
+    clock,
+    log,
+    telemetry,
+    hashing: nodeHashing,
+    fetch: (url, init) => fetch(url, init),
+  })
   const context: AppContext = {
     live,
     directory,
@@ -144,18 +156,27 @@ export async function openContext(
     failOpenLog: createFailOpenLog({ clock, log }),
     shadowLog: createRareLog(clock, SHADOW_LOG_MS),
     accessLog: createRareLog(clock, ACCESS_LOG_MS),
-    authenticate: createAuthenticator({
-      hashing: nodeHashing,
-      clock,
-      keys: () => live.current.keys,
-      peppers: () => live.secrets.pepper,
-      staleMs: directory.staleMs,
-      onOutdated: createRehashing({ clock, directory, log }),
+    authenticate: createCallerAuthentication({
+      byKey: createAuthenticator({
+        hashing: nodeHashing,
+        clock,
+        keys: () => live.current.keys,
+        peppers: () => live.secrets.pepper,
+        staleMs: directory.staleMs,
+        onOutdated: createRehashing({ clock, directory, log }),
+      }),
+      tokens,
+      config: () => live.current,
+      sightings,
     }),
-    authenticateAdmin: createAdminAuthenticator({
-      hashing: nodeHashing,
-      tokens: () => live.secrets.adminToken,
+    authenticateAdmin: createAdminAuthentication({
+      byAdminToken: createAdminAuthenticator({
+        hashing: nodeHashing,
+        tokens: () => live.secrets.adminToken,
+      }),
+      tokens,
     }),
+    tokens,
     eventPorts: createEventPorts({ clock, fetch: (url, init) => fetch(url, init) }),
     lifecycle: { state: 'starting' },
     configStatus: createConfigStatus(clock),

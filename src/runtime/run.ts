@@ -5,6 +5,7 @@ import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startKeyUses } from '../gateway/keys/start-key-uses.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
 import { startClockWatch } from '../gateway/start-clock-watch.ts'
+import { startKeyWatch } from '../gateway/start-key-watch.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
@@ -55,6 +56,7 @@ export async function run(options: RunOptions): Promise<void> {
   for (const { path, message } of warnings) context.log.warn('config.warning', { path, message })
   closing.defer(startDirectory(context))
   closing.defer(startKeyUses(context))
+  closing.defer(startKeyWatch(context.tokens))
   const truth = keepStoreTruth(context)
   closing.defer(() => truth.stop(signals.second))
   await truth.settled

@@ -56,6 +56,7 @@ async function open() {
         if (sink.fails) throw new Error('the disk is full')
         audited.push({ event, resource })
       },
+      query: () => Promise.reject(new Error('nobody asks here')),
       async close() {},
     },
   })

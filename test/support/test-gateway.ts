@@ -46,6 +46,10 @@ export interface TestGatewayOptions {
   readonly tenantSettings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Rules of a user's key, by `tenant/user`. Default: everything below `<tenant>/<user>/`. */
   readonly allow?: Readonly<Record<string, readonly TestAllow[]>>
+  /** Issuers of tokens, by name. Default none. */
+  readonly issuers?: Readonly<Record<string, unknown>>
+  /** `admin`. */
+  readonly admin?: Readonly<Record<string, unknown>>
   readonly clock?: TestClock
   /** The ledger as `openContext` opens it, instead of a bare one in memory. Default false. */
   readonly openedLedger?: boolean
@@ -97,6 +101,8 @@ export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string
         ...options.buckets,
       },
       plans: { test: options.plan ?? ROOMY_PLAN },
+      issuers: options.issuers ?? {},
+      admin: options.admin ?? {},
       tenants: Object.fromEntries(
         Object.entries(tenants).map(([tenant, users]) => [
           tenant,

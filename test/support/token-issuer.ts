@@ -20,6 +20,7 @@ export interface TestIssuer {
   readonly jwksUrl: string
   /** Requests that the server has seen, by path. */
   readonly requests: readonly string[]
+  /** Requests that hang are cut when it changes. */
   mode: KeyServerMode
   /** Makes a key; published at once unless told otherwise. Returns its `kid`. */
   addKey(options?: { readonly alg?: string; readonly published?: boolean }): Promise<string>
@@ -44,6 +45,8 @@ const HUGE_BYTES = 10 * 1024 * 1024
 export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> {
   const keys = new Map<string, Key>()
   const requests: string[] = []
+  const hanging = new Set<ServerResponse>()
+  let mode: KeyServerMode = 'keys'
   const server = createServer((request, response) => {
     requests.push(request.url ?? '')
     answer(request.url ?? '', response)
@@ -56,7 +59,7 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
     const discovery = { issuer: issuer.issuer, jwks_uri: issuer.jwksUrl }
     const document = path === '/jwks' ? { keys: published } : discovery
     const json = { 'content-type': 'application/json' }
-    switch (issuer.mode) {
+    switch (mode) {
       case 'keys':
         return void response.writeHead(200, json).end(JSON.stringify(document))
       case 'error':
@@ -70,7 +73,7 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
       case 'empty':
         return void response.writeHead(200, json).end('{"keys":[]}')
       case 'hang':
-        return
+        return void hanging.add(response)
     }
   }
 
@@ -78,7 +81,14 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
     issuer: origin,
     jwksUrl: `${origin}/jwks`,
     requests,
-    mode: 'keys',
+    get mode() {
+      return mode
+    },
+    set mode(next) {
+      mode = next
+      for (const response of hanging) response.destroy()
+      hanging.clear()
+    },
     async addKey({ alg = 'ES256', published = true } = {}) {
       const kid = `key-${keys.size + 1}`
       const { privateKey, publicKey } = await generateKeyPair(alg)

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Hashing } from '../../hashing.ts'
 import type { Logger } from '../../log.ts'
+import { createRareLog } from '../../rare-log.ts'
 import { MAX_AUTHORIZATION_BYTES, unauthenticated } from '../bearer.ts'
 import type { VerifyAdminToken, VerifyToken } from '../identity.ts'
 import type { AdminIssuer, Issuer, TokenIssuer } from './issuer.ts'
@@ -16,6 +17,9 @@ import { verifyClaims } from './verify-claims.ts'
 export const MAX_KNOWN_TOKENS = 10_000
 /** Tokens that are remembered for a wrong signature. */
 export const MAX_REFUSED_TOKENS = 1_000
+
+/** The same reason is in the log at most once in so long, in milliseconds. */
+const REFUSAL_LOG_MS = 10_000
 
 /** What verifying tokens needs. */
 export interface VerifierPorts {
@@ -59,35 +63,38 @@ function createVerifier<OneIssuer extends TokenIssuer, Meaning>(
   { issuers, meaningOf }: Kind<OneIssuer, Meaning>,
   { keyRing, clock, hashing, log }: VerifierPorts,
 ): (token: string) => Promise<Meaning> {
-  const byIssuer = new Map([...issuers].map((issuer) => [issuer.issuer, issuer]))
-  const known = createRecent<KnownToken<Meaning>>(MAX_KNOWN_TOKENS)
+  const byIssuer = new Map(
+    [...issuers].map((issuer) => [issuer.issuer, { issuer, keys: keyRing.of(issuer) }]),
+  )
+  const refusals = createRareLog(clock, REFUSAL_LOG_MS)
+  const good = createRecent<KnownToken<Meaning>>(MAX_KNOWN_TOKENS)
   const refused = createRecent<{ readonly keys: IssuerKeys; readonly version: number }>(
     MAX_REFUSED_TOKENS,
   )
 
   function remembered(digest: string): Meaning | undefined {
-    const token = known.get(digest)
+    const token = good.get(digest)
     if (token === undefined) return undefined
     if (token.keys.version === token.version && clock.nowMs() < token.expiresAtMs) {
       return token.meaning
     }
-    known.delete(digest)
+    good.delete(digest)
     return undefined
   }
 
   async function verify(token: string, digest: string): Promise<Meaning> {
-    const issuer = byIssuer.get(issuerOf(token))
-    if (issuer === undefined) throw new errors.JWTInvalid('unknown issuer')
-    const keys = keyRing.of(issuer)
+    const known = byIssuer.get(issuerOf(token))
+    if (known === undefined) throw claimFailed('iss')
+    const { issuer, keys } = known
     // Without any, or with others in the end, nothing is remembered.
     const { version } = keys
     const isSettled = () => version !== 0 && keys.version === version
     try {
       const claims = await verifyClaims(token, { issuer, keys, nowMs: clock.nowMs() })
       const meaning = meaningOf(claims, issuer)
-      if (meaning === undefined) throw new errors.JWTInvalid('claims that are missing')
+      if (meaning === undefined) throw claimFailed('required')
       const expiresAtMs = (claims.exp ?? 0) * 1000
-      if (isSettled()) known.set(digest, { meaning, keys, version, expiresAtMs })
+      if (isSettled()) good.set(digest, { meaning, keys, version, expiresAtMs })
       return meaning
     } catch (error) {
       // Whatever the clock says, such a token will not do with these keys.
@@ -109,10 +116,15 @@ function createVerifier<OneIssuer extends TokenIssuer, Meaning>(
       return await verify(token, digest)
     } catch (error) {
       if (error instanceof GatewayError) throw error
-      log.debug('token.refused', { why: reasonOf(error) })
+      const why = reasonOf(error)
+      refusals.tell(why, (times) => log.info('token.refused', { why, times }))
       throw unauthenticated()
     }
   }
+}
+
+function claimFailed(claim: string): errors.JWTClaimValidationFailed {
+  return new errors.JWTClaimValidationFailed('unmet', {}, claim, 'check_failed')
 }
 
 /** `iss` as the token says it: it only chooses whose keys and settings the token is held against. */
@@ -121,7 +133,10 @@ function issuerOf(token: string): string {
   return typeof iss === 'string' ? iss : ''
 }
 
-/** In words of jose and ours, which repeat nothing of the token. */
+/** A code of jose and the name of a claim: nothing of the token itself. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
+  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
+    return `${error.code} ${error.claim}`
+  }
+  return error instanceof errors.JOSEError ? error.code : 'unknown'
 }
