@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { NO_MULTIPART } from '../support/no-multipart.ts'
-import { type TestAllow, uploadBody } from '../support/test-gateway.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { openTestGateway, type TestAllow, uploadBody } from '../support/test-gateway.ts'
 import { openWatchedGateway, type WatchedGateway } from '../support/watched-gateway.ts'
 
 const DENIED = { status: 403, code: 'AccessDenied' } as const
@@ -54,24 +56,25 @@ const STORE: StoreClient = {
   },
 }
 
+/** Knows of all that any rule here can ask of a store. */
+const CAPABILITIES = {
+  signedLength: 'yes',
+  signedType: 'yes',
+  writeOnce: 'if-none-match',
+  ifMatch: 'quoted',
+  unsignedCopySource: 'closed',
+  unsignedHeaders: 'reject',
+  responseOverrides: 'yes',
+  multipart: 'yes',
+  postPolicy: 'yes',
+}
+
 let gateway: WatchedGateway
 /** Where requests come from. */
 let peer: string | undefined
 beforeAll(async () => {
   gateway = await openWatchedGateway({
-    store: {
-      capabilities: {
-        signedLength: 'yes',
-        signedType: 'yes',
-        writeOnce: 'if-none-match',
-        ifMatch: 'quoted',
-        unsignedCopySource: 'closed',
-        unsignedHeaders: 'reject',
-        responseOverrides: 'yes',
-        multipart: 'yes',
-        postPolicy: 'yes',
-      },
-    },
+    store: { capabilities: CAPABILITIES },
     buckets: { free: FREE },
     tenants: { acme: ['alice', ...Object.keys(RULES)], globex: ['carol'] },
     allow: Object.fromEntries(
@@ -196,6 +199,27 @@ describe('a rule for uploads in parts', () => {
   it('403: gives nothing outside its prefix', async () => {
     const beside = upload({ key: 'party/x', mode: 'multipart' })
     await gateway.refuse('POST', '/v1/uploads', beside, DENIED, by('parts'))
+  })
+
+  it('403: gives no PUT again of an upload that was one while the rules said so', async () => {
+    const clock = new TestClock()
+    const overrides = { ledger: openMemoryLedger({ clock }), storeClient: STORE }
+    const store = { capabilities: CAPABILITIES }
+    const headers = { 'idempotency-key': 'once' }
+    const statuses: unknown[] = []
+    for (const operations of [['upload'], ['upload'], ['multipart']]) {
+      const allow = { 'acme/alice': [{ operations }] }
+      const now = await openTestGateway({ clock, overrides, store, allow })
+      const answer = await now.call('POST', '/v1/uploads', uploadBody(), { headers })
+      const { request } = (await answer.json()) as { request?: object }
+      statuses.push([answer.status, request !== undefined])
+      await now.close()
+    }
+    expect(statuses).toEqual([
+      [201, true],
+      [201, true],
+      [403, false],
+    ])
   })
 
   it('takes over where a rule for other uploads ends', async () => {
