@@ -53,8 +53,11 @@ const probe = route<Call>({
     )
     const [first] = problems
     if (first !== undefined && !problems.includes(undefined)) throw first
+    const { clock, live, storeHealth, storeTruth } = context
+    // What was seen is in force now; the request itself began before.
+    const now = { clock, config: live.current, storeHealth, storeTruth }
     const buckets = placements.map((placement, index) => ({
-      ...storeBucketView(context, placement),
+      ...storeBucketView(now, placement),
       ...(problems[index] !== undefined && { problem: problems[index].message }),
     }))
     return Response.json({ store, buckets })
