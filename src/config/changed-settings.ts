@@ -7,19 +7,25 @@ export interface Settings {
   readonly secrets: Secrets
 }
 
+/** What the file calls otherwise; keys are in their tenants. */
+const NAMES: Readonly<Record<string, string | undefined>> = {
+  adminIssuer: 'admin.oidc',
+  keys: undefined,
+}
+
 /**
  * Names of what differs between two, as they stand in the file, one level below its top: `stores.main`,
- * `server.cors`, `secrets.pepper`. Keys are in their tenants.
+ * `server.cors`, `secrets.pepper`.
  */
 export function changedSettings(before: Settings, after: Settings): readonly string[] {
-  const config = changedMembers(before.config, after.config).filter((name) => name !== 'keys')
-  const names = [...config, ...(sameSetting(before.secrets, after.secrets) ? [] : ['secrets'])]
-  const [some, others]: Record<string, unknown>[] = [before, after].map(
-    ({ config: members, secrets }) => ({ ...members, secrets }),
+  const [some, others] = [before, after].map(
+    ({ config, secrets }): Readonly<Record<string, unknown>> => ({ ...config, secrets }),
   )
-  return names.flatMap((name) => {
-    const parts = changedMembers(some?.[name], others?.[name])
-    return parts.length === 0 ? [name] : parts.map((part) => `${name}.${part}`)
+  return changedMembers(some, others).flatMap((member) => {
+    const name = member in NAMES ? NAMES[member] : member
+    if (name === undefined) return []
+    const parts = changedMembers(some?.[member], others?.[member])
+    return parts.length === 0 || name !== member ? [name] : parts.map((part) => `${name}.${part}`)
   })
 }
 

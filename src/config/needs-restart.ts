@@ -10,6 +10,8 @@ const RELOADED: ReadonlySet<string> = new Set<keyof Config>([
   'plans',
   'tenants',
   'keys',
+  'issuers',
+  'adminIssuer',
 ])
 
 /** The same of members whose other members are asked for once, when something is opened with them. */
@@ -21,6 +23,7 @@ const RELOADED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
     'shutdownDelaySeconds',
     'drainSeconds',
     'reloadSeconds',
+    'trustedProxies',
   ]),
   log: new Set<keyof Config['log']>(['level']),
   ledger: new Set<keyof Config['ledger']>(['gateways', 'whenAway']),

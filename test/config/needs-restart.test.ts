@@ -30,6 +30,8 @@ describe('what needs a restart', () => {
     ['the public URL', { 'server.publicUrl': 'https://signet.example' }],
     ['who keeps the rates meanwhile', { ...REDIS, 'ledger.whenAway': { requests: 'closed' } }],
     ['how many gateways there are', { ...REDIS, 'ledger.gateways': 3 }],
+    ['trusted proxies', { 'server.trustedProxies': ['10.0.0.0/8'] }],
+    ['who may call from a browser', { 'server.cors': { origins: ['https://app.example'] } }],
     ["Signet's own secrets", { 'secrets.adminToken': `${CANARIES.adminToken}-2` }],
   ])('is nothing: %s', async (_, changes) => {
     expect(await named('state' in changes ? REDIS : {}, changes)).toEqual([])

@@ -56,7 +56,7 @@ async function open() {
         if (sink.fails) throw new Error('the disk is full')
         audited.push({ event, resource })
       },
-      query: () => Promise.reject(new Error('nobody asks here')),
+      query: () => Promise.reject(new Error('nobody asks')),
       async close() {},
     },
   })
