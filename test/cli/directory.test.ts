@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ListeningGateway, openListeningGateway } from '../http/listening-gateway.ts'
-import { askGateway } from './ask-gateway.ts'
+import { runCommand } from '../support/run-command.ts'
+import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
+import { adminConfig, askGateway } from './ask-gateway.ts'
 
 /** Cells of a table's lines. */
 const cells = (text: string) => text.split('\n').map((line) => line.trim().split(/ {2,}/))
@@ -15,10 +17,22 @@ quotas:
   'hooli.yaml': 'plan: test',
   'empty.yaml': '',
   'wrong.yaml': 'plan: nobody\nsuspended: maybe\n',
+  'rules.yaml': '[{ operations: [download], buckets: [media], prefix: "{tenant}/{user}/" }]',
   'broken.yaml': 'plan: [',
 }
 
+const ENDS = '2027-01-01T00:00:00Z'
+/** The hour in which the tests' clock stands. */
+const LAST_USED = '2026-01-15T12:00:00Z'
+
 let gateway: ListeningGateway
+/** Status of a request with an API key. */
+async function statusWith(key: string): Promise<number> {
+  const answer = await gateway.call('GET', '/v1/usage', undefined, {
+    headers: { authorization: `Bearer ${key}` },
+  })
+  return answer.status
+}
 const signet = (...args: string[]) => askGateway(args, gateway.adminPort, FILES)
 beforeAll(async () => {
   gateway = await openListeningGateway()
@@ -82,6 +96,13 @@ describe('signet plans, tenants and users', () => {
       [''],
     ])
     expect([users.code, users.stderr]).toEqual([0, 'There is more: --limit 1 was reached\n'])
+    const paged = await runCommand(['users', 'list', 'acme', '--json'], {
+      env: { SIGNET_ADMIN_TOKEN: TEST_ADMIN_TOKEN },
+      files: { 'config/signet.yaml': adminConfig(`127.0.0.1:${gateway.adminPort}`) },
+      fetch: (url, init) => fetch(url.replace('limit=1000', 'limit=1'), init),
+    })
+    const ids = JSON.parse(paged.stdout).users.map(({ id }: { id: string }) => id)
+    expect([ids, paged.stderr]).toEqual([['alice', 'bob'], ''])
     const none = await signet('users', 'list', 'acme', '--suspended', 'true')
     expect(none).toEqual({ code: 0, stdout: 'No users\n', stderr: '' })
     const { stdout } = await signet('plans', 'list', '--source', 'configuration', '--json')
@@ -124,6 +145,54 @@ describe('signet plans, tenants and users', () => {
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain(why)
     expect(stderr).toContain(`Usage: signet ${args.slice(0, 2).join(' ')} `)
+  })
+})
+
+describe('signet keys', () => {
+  it('make a key whose secret is shown once, rotate it, and revoke it for good', async () => {
+    const rules = ['--label', 'for tests', '--expires-at', '2027-01-01T00:00:00Z']
+    const issued = await signet(
+      'keys',
+      'issue',
+      'acme',
+      'alice',
+      'rules.yaml',
+      '--id',
+      'k9',
+      ...rules,
+    )
+    const [, secret = ''] = /\n {2}(signet_k9_\S+)\n$/.exec(issued.stdout) ?? []
+    expect(issued).toMatchObject({ code: 0, stderr: '' })
+    expect(await statusWith(secret)).toBe(200)
+    const shown = await signet('keys', 'get', 'acme', 'k9')
+    expect(shown.stdout).toMatch(/^# "v1"\nid: k9\n/)
+    expect(shown.stdout).not.toContain(secret.slice(10, 40))
+    const changed = await signet('keys', 'set', 'acme', 'k9', 'label=null', '--if-match', '"v1"')
+    expect(changed.stdout).toBe('acme k9 is now "v2"\n')
+    const overlap = ['--overlap-seconds', '0', '--if-match', '"v2"']
+    const rotated = await signet('keys', 'rotate', 'acme', 'k9', ...overlap, '--json')
+    const { secret: next } = JSON.parse(rotated.stdout)
+    expect([await statusWith(secret), await statusWith(next)]).toEqual([401, 200])
+    const list = await signet('keys', 'list', '--tenant', 'acme', '--user', 'alice')
+    expect(cells(list.stdout).slice(0, -1)).toEqual([
+      ['key', 'tenant', 'user', 'status', 'label', 'ends', 'last used', 'source'],
+      [...['acmealice', 'acme', 'alice', 'active', '-', '-', '-', 'configuration']],
+      ['k9', 'acme', 'alice', 'active', '-', ENDS, LAST_USED, 'admin'],
+    ])
+    const revoked = await signet('keys', 'revoke', 'acme', 'k9')
+    expect(revoked.stdout).toMatch(/^acme k9: the key is revoked/)
+    expect(await statusWith(next)).toBe(401)
+  })
+
+  it('1: wider than its tenant, of the configuration file, and rules that are none', async () => {
+    const fixed = await signet('keys', 'revoke', 'acme', 'acmealice')
+    expect([fixed.code, fixed.stderr]).toEqual([1, expect.stringContaining('UnmodifiableEntity')])
+    const wrong = await signet('keys', 'issue', 'acme', 'alice', 'empty.yaml')
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('  allow: ')])
+    const lost = await signet('keys', 'issue', 'acme', 'alice', 'nowhere.yaml')
+    expect([lost.code, lost.stderr]).toEqual([1, 'Cannot read nowhere.yaml\n'])
+    const overlap = await signet('keys', 'rotate', 'acme', 'k9', '--overlap-seconds', 'long')
+    expect([overlap.code, overlap.stderr]).toEqual([2, expect.stringContaining('a whole number')])
   })
 })
 
