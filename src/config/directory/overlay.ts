@@ -91,7 +91,8 @@ export function createDirectoryOverlay({
         }
         continue
       }
-      const user = document && buildDirectoryUser(id, document, { tenant, plans, report })
+      const built = document && buildDirectoryUser(id, document, { tenant, plans, report })
+      const user = built ?? (document && isSet(document) ? outOfUse(id, tenant) : undefined)
       if (user === undefined) users.delete(id)
       else users.set(id, user)
     }
@@ -189,6 +190,14 @@ function withKeyIds(
     if (!isSame) tenants.set(id, Object.freeze({ ...tenant, keys: own }))
   }
   return tenants
+}
+
+/**
+ * A user whose settings cannot be used. Without any it would have what the tenant's users have, which may
+ * be more than an operator gave it, and act again if it was suspended.
+ */
+function outOfUse(id: string, { plan, planName }: Tenant): User {
+  return Object.freeze({ id, plan, planName, suspended: true })
 }
 
 /** Whether an operator has set something about a user, beyond that it was seen. */

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { documentName } from '../../../src/config/directory/document-name.ts'
 import { REMOVED } from '../../../src/config/directory/entity-documents.ts'
+import { assertMayAct } from '../../../src/gateway/may-act.ts'
 import { openMemoryState } from '../../../src/state/memory.ts'
 import type { StateStore } from '../../../src/state/port.ts'
+import { refusalOf } from '../../policy/policy-fixture.ts'
 import { ROOMY_PLAN } from '../../support/test-config.ts'
 import { openTestGateway, type TestGateway } from '../../support/test-gateway.ts'
 
@@ -101,6 +103,23 @@ describe('the directory', () => {
     await write(gateway, tenantName, { plan: 'tight' })
     expect(directory.problems()).toEqual([])
     expect(gateway.context.config.tenants.has('initech')).toBe(true)
+  })
+
+  it('lets nobody act whose settings cannot be used; a plan that only a token names is no setting', async () => {
+    const gateway = await gatewayOn(openMemoryState())
+    await write(gateway, tenantName, { plan: 'test' })
+    await write(gateway, userName('peter'), { suspended: true, plan: 'gone' })
+    await write(gateway, userName('milton'), { plan: 'gone' })
+    await write(gateway, userName('bill'), { claimedPlan: 'gone' })
+    const mayAct = (user: string) =>
+      refusalOf(() => assertMayAct(gateway.context.config, { tenant: 'initech', user }))?.code
+    expect(['peter', 'milton', 'bill'].map(mayAct)).toEqual([
+      'AccessDenied',
+      'AccessDenied',
+      undefined,
+    ])
+    await write(gateway, userName('milton'), { plan: 'test' })
+    expect(mayAct('milton')).toBeUndefined()
   })
 
   it('keeps what has not changed the same object, so that nothing is verified anew', async () => {
