@@ -53,7 +53,7 @@ export function buildBucket(
   checkWriteOnce(input, keys, { placements, path, report })
   checkDisposition(input, { placements, path, report })
   const download = expiries(input.download, [...path, 'download'], { placements, report })
-  const { disposition, stableForSeconds } = input.download
+  const { disposition, stableForSeconds, mayOutliveCredential } = input.download
   if (stableForSeconds > 0 && stableForSeconds >= download.expiresInSeconds) {
     // At the end of a window its URL is as old as the window, and must still work.
     report.problem(
@@ -74,7 +74,7 @@ export function buildBucket(
     placements: [first, ...others],
     keys,
     upload,
-    download: { ...download, disposition, stableForSeconds },
+    download: { ...download, disposition, stableForSeconds, mayOutliveCredential },
   }
 }
 

@@ -64,6 +64,9 @@ const uploadSchema = members({
   expiresInSecondsMax: expirySchema
     .optional()
     .describe('Longest lifetime that callers may ask for. Default: 3,600.'),
+  mayOutliveCredential: flag()
+    .default(false)
+    .describe('true: grants may end after the token or key that they were given to.'),
   writeOnce: flag()
     .optional()
     .describe(
@@ -115,6 +118,9 @@ const downloadSchema = members({
   expiresInSecondsMax: expirySchema
     .optional()
     .describe('Longest lifetime that callers may ask for. Default: 3,600.'),
+  mayOutliveCredential: flag()
+    .default(false)
+    .describe('true: grants may end after the token or key that they were given to.'),
   disposition: oneOf(['attachment', 'inline'])
     .default('attachment')
     .describe('attachment: downloads are saved; inline: callers may ask for display.'),

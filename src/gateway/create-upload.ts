@@ -1,3 +1,4 @@
+import { unauthenticated } from '../auth/bearer.ts'
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
@@ -134,12 +135,18 @@ async function grantNew(
   }
 }
 
-/** When the URLs end: with the reservation, less what a transfer takes; of parts, also earlier. */
+/**
+ * When the URLs end: with the reservation, less what a transfer takes, or with the credential; of parts, also
+ * earlier.
+ */
 function signingOf(signing: Omit<Signing, 'expiresAtMs'>, note: UploadNote): Signing {
-  const endMs = urlExpiryMs(signing.expMs, note.afterUrlMs)
-  if (note.multipart === undefined) return { ...signing, expiresAtMs: endMs }
-  const urlEndMs = (Math.floor(signing.nowMs / 1000) + signing.plan.expiresInSeconds) * 1000
-  return { ...signing, expiresAtMs: Math.min(endMs, urlEndMs) }
+  const { nowMs, plan } = signing
+  const endMs = Math.min(urlExpiryMs(signing.expMs, note.afterUrlMs), plan.endsByMs)
+  const urlEndMs = (Math.floor(nowMs / 1000) + plan.expiresInSeconds) * 1000
+  const expiresAtMs = note.multipart === undefined ? endMs : Math.min(endMs, urlEndMs)
+  // The credential has ended while the ledger was asked.
+  if (expiresAtMs - nowMs < MIN_GRANT_MS) throw unauthenticated()
+  return { ...signing, expiresAtMs }
 }
 
 function sign(context: GatewayContext, signing: Signing, note: UploadNote): Promise<UploadGrant> {
@@ -172,7 +179,7 @@ async function replay(
   const limits =
     levels === undefined ? [] : limitStatuses(account.limits, measured, levels, look.nowMs, false)
   const upload = uploadView(reservation, note)
-  const expiresAtMs = urlExpiryMs(reply.expMs, note.afterUrlMs)
+  const expiresAtMs = Math.min(urlExpiryMs(reply.expMs, note.afterUrlMs), step.plan.endsByMs)
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
     const { guarantees } = planAsReserved(step.plan, wanted, note)
     return { upload, guarantees, limits }

@@ -247,7 +247,7 @@ async function signAll(
       }
       const upload = uploadView(reservation, note)
       const { expMs, rid } = reservation
-      const expiresAtMs = urlExpiryMs(expMs, note.afterUrlMs)
+      const expiresAtMs = Math.min(urlExpiryMs(expMs, note.afterUrlMs), plan.endsByMs)
       const isOver = upload.status !== 'pending' || expiresAtMs - nowMs < MIN_GRANT_MS
       const placed = isOver || !isReplay ? plan : { ...plan, place: placeOf(context, note) }
       const standing = isReplay ? planAsReserved(placed, wanted, note) : placed

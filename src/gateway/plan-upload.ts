@@ -25,7 +25,7 @@ import type { ObjectPlace } from '../stores/store-client.ts'
 import { authorizeUpload, type UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import { newUuid } from './ids.ts'
-import { lifetimeOf } from './lifetime-of.ts'
+import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
 import type { UploadNote } from './reservation-note.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
@@ -66,6 +66,8 @@ export interface UploadPlan {
   readonly bindings: ObjectBindings
   /** Of one URL or form. */
   readonly expiresInSeconds: number
+  /** No grant may end later, in milliseconds: the caller's credential does. `Infinity`: no bound. */
+  readonly endsByMs: number
   readonly writeOnce: boolean
   readonly guarantees: Guarantees
 }
@@ -103,14 +105,16 @@ export function planUpload(
   authorizeSettings(wanted, bucket)
   acceptSize(sizeBytes, bucket)
   const asked = wanted.expiresInSeconds
-  const expiresInSeconds = lifetimeOf({ asked, rules: bucket.upload, allowance })
+  const nowMs = context.ledgerTime.nowMs()
+  const rules = bucket.upload
+  const expiresInSeconds = lifetimeOf({ asked, rules, allowance, principal, nowMs })
   const place = placeNew(bucket, key)
   const { capabilities } = place.placement.store
   const bindings = bindingsOf(wanted, bucket)
   const mode = allowance.partsOnly ? 'multipart' : wanted.mode
   const form = chooseForm(bucket, capabilities, { ...wanted, mode })
   const chosen = { bucket, place, form, bindings }
-  assertFormEnforceable(chosen, wanted, context.ledgerTime.nowMs())
+  assertFormEnforceable(chosen, wanted, nowMs)
   const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
   const multipart = form === 'multipart' ? planMultipart(capabilities, sizeBytes) : undefined
   assertClockFits(context, place.placement)
@@ -120,6 +124,7 @@ export function planUpload(
     ...(multipart !== undefined && { multipart }),
     contentType: contentType.text,
     expiresInSeconds,
+    endsByMs: lastMomentOf(principal, rules),
     writeOnce,
     guarantees: guaranteesOfForm({ ...chosen, writeOnce }, wanted),
   }

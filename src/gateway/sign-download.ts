@@ -15,7 +15,7 @@ import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { urlHash } from './grant-hash.ts'
-import { lifetimeOf } from './lifetime-of.ts'
+import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
 import { guardSigner } from './sign-upload.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
@@ -45,6 +45,7 @@ interface PlannedDownload {
   readonly rule: string
   readonly wanted: WantedDownload
   readonly expiresInSeconds: number
+  readonly endsByMs: number
   readonly stableForSeconds: number
   readonly disposition: 'attachment' | 'inline'
 }
@@ -120,18 +121,21 @@ function planDownload(
     throw new GatewayError('AccessDenied', `Cannot sign inline: bucket "${bucket.name}" forbids it`)
   }
   const asked = wanted.expiresInSeconds
-  const expiresInSeconds = lifetimeOf({ asked, rules: bucket.download, allowance })
+  const nowMs = context.ledgerTime.nowMs()
+  const rules = bucket.download
+  const expiresInSeconds = lifetimeOf({ asked, rules, allowance, principal, nowMs })
   const place = placeNew(bucket, key)
   assertDownloadEnforceable(place, {
     disposition,
     filename: wanted.filename,
     expiresInSeconds,
-    nowMs: context.ledgerTime.nowMs(),
+    nowMs,
   })
   const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
   assertClockFits(context, place.placement)
   const { rule } = allowance
-  return { bucket, key, rule, wanted, expiresInSeconds, stableForSeconds, disposition }
+  const endsByMs = lastMomentOf(principal, rules)
+  return { bucket, key, rule, wanted, expiresInSeconds, endsByMs, stableForSeconds, disposition }
 }
 
 function authorizeDownload(
@@ -162,9 +166,10 @@ function stabilityOf(
 
 async function sign(
   context: Pick<GatewayContext, 'hashing' | 'presigner' | 'telemetry'>,
-  { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition }: PlannedDownload,
+  planned: PlannedDownload,
   nowMs: number,
 ): Promise<Grant> {
+  const { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition } = planned
   const place = placeNew(bucket, key)
   const second = Math.floor(nowMs / 1000)
   const issued =
@@ -176,7 +181,7 @@ async function sign(
       ...(wanted.filename !== undefined && { filename: wanted.filename }),
       ...(wanted.versionId !== undefined && { versionId: wanted.versionId }),
       nowMs: issued * 1000,
-      expiresAtMs: (issued + expiresInSeconds) * 1000,
+      expiresAtMs: Math.min((issued + expiresInSeconds) * 1000, planned.endsByMs),
     }),
   )
 }

@@ -9,7 +9,7 @@ import { actor, auditRefusal, keyHash } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { partsHash } from './grant-hash.ts'
-import { lifetimeOf } from './lifetime-of.ts'
+import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
 import { signPlannedParts, type WantedPart } from './multipart-parts.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
 import { type OwnUpload, type OwnUploadToFinish, ownUploadToFinish } from './own-upload.ts'
@@ -52,11 +52,12 @@ export async function signMoreParts(
   try {
     const multipart = pendingMultipart(own)
     assertPlanned(multipart, request.parts)
-    const expiresInSeconds = assertStillAllowed(context, own, request)
+    const { expiresInSeconds, endsByMs } = assertStillAllowed(context, own, request)
     await chargeRequests(context, principal, 1)
     const nowMs = context.ledgerTime.nowMs()
     const endMs = urlExpiryMs(own.reservation.expMs, note.afterUrlMs)
-    const expiresAtMs = Math.min(endMs, (Math.floor(nowMs / 1000) + expiresInSeconds) * 1000)
+    const urlEndMs = (Math.floor(nowMs / 1000) + expiresInSeconds) * 1000
+    const expiresAtMs = Math.min(endMs, urlEndMs, endsByMs)
     if (expiresAtMs - nowMs < 1_000) throw notPending('its time is over')
     const parts = await signPlannedParts(context, {
       place: placeOf(context, note),
@@ -122,15 +123,17 @@ function assertPlanned(
   }
 }
 
-/** What a probe has learnt meanwhile counts, as for a new upload. Answers the lifetime of the URLs. */
+/** What a probe has learnt meanwhile counts, as for a new upload. Answers how long the URLs may live. */
 function assertStillAllowed(
   context: Pick<GatewayContext, 'config'> & FitnessContext,
   { note, allowance }: OwnUploadToFinish,
-  { expiresInSeconds: asked }: SignPartsRequest,
-): number {
+  { principal, expiresInSeconds: asked }: SignPartsRequest,
+): { readonly expiresInSeconds: number; readonly endsByMs: number } {
   const bucket = context.config.buckets.get(note.bucket)
   if (bucket === undefined) throw accessDenied()
-  const lifetime = lifetimeOf({ asked, rules: bucket.upload, allowance })
+  const rules = bucket.upload
+  const nowMs = context.ledgerTime.nowMs()
+  const expiresInSeconds = lifetimeOf({ asked, rules, allowance, principal, nowMs })
   const place = placeOf(context, note)
   assertUploadEnforceable(bucket, place, {
     form: 'multipart',
@@ -139,11 +142,11 @@ function assertStillAllowed(
     // Whether an object may be replaced was decided when the upload was made.
     overwrite: true,
     partSha256: note.multipart?.checksums === true,
-    expiresInSeconds: lifetime,
+    expiresInSeconds,
     bindings: {},
   })
   assertClockFits(context, place.placement)
-  return lifetime
+  return { expiresInSeconds, endsByMs: lastMomentOf(principal, rules) }
 }
 
 function notPending(why: string): GatewayError {

@@ -26,6 +26,8 @@ export interface UploadRules {
   readonly expiresInSeconds: number
   /** Longest lifetime that may be asked for, in seconds. Default 3,600. */
   readonly expiresInSecondsMax: number
+  /** Grants may end after the credential that they were given to. Default false. */
+  readonly mayOutliveCredential: boolean
   /** `true`: uploads are write-once or refused. `undefined`: write-once where the store keeps it. */
   readonly writeOnce: boolean | undefined
   /** What happens to an object larger than its reservation. Default `keep`: recorded as it is. */
@@ -60,6 +62,8 @@ export interface UploadRules {
 export interface DownloadRules {
   readonly expiresInSeconds: number
   readonly expiresInSecondsMax: number
+  /** Grants may end after the credential that they were given to. Default false. */
+  readonly mayOutliveCredential: boolean
   /** `attachment` forces a download; `inline` lets callers choose. Default `attachment`. */
   readonly disposition: 'attachment' | 'inline'
   /**

@@ -87,6 +87,7 @@ export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
       contentTypes: new Set(),
       expiresInSeconds: 300,
       expiresInSecondsMax: 3600,
+      mayOutliveCredential: false,
       writeOnce: undefined,
       oversized: 'keep',
       altered: 'keep',
@@ -100,6 +101,7 @@ export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
     download: {
       expiresInSeconds: 300,
       expiresInSecondsMax: 3600,
+      mayOutliveCredential: false,
       disposition: 'attachment',
       stableForSeconds: 0,
     },
