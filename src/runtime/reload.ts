@@ -1,12 +1,17 @@
 import { toTimestamp } from '../clock.ts'
 import { changedSettings, type Settings } from '../config/changed-settings.ts'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { needsRestart, reloaded } from '../config/needs-restart.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import { rotationProblems } from '../config/rotation-problems.ts'
+import { sameSetting } from '../config/same-setting.ts'
+import type { ConfigStatusView } from '../gateway/config-status.ts'
+import { rejectedCredentials } from '../gateway/rejected-credentials.ts'
 import type { AppContext } from '../http/app-context.ts'
 import type { ConfigFiles } from './config-files.ts'
 import { nodeHashing } from './node-hashing.ts'
+import type { Taken } from './watch-config.ts'
 
 /** Names of changed settings that one line of the log tells. */
 const MAX_TOLD = 50
@@ -23,10 +28,10 @@ export interface ReloadOptions {
 /**
  * Gives what takes the files of a configuration as they are now: reads the whole of it, and puts it into
  * force between two requests, all at once, but for what needs a restart. A configuration with any
- * problem changes nothing: each problem is told to the log and to operators, and the answer is false.
- * It never rejects.
+ * problem changes nothing: each problem is told to the log and to operators. So does one with a key pair
+ * that its store does not take, or not yet: that may be of use later. It never rejects.
  */
-export function createReload(options: ReloadOptions): (files: ConfigFiles) => Promise<boolean> {
+export function createReload(options: ReloadOptions): (files: ConfigFiles) => Promise<Taken> {
   const { context, onReloaded } = options
 
   async function reload(files: ConfigFiles): Promise<void> {
@@ -37,6 +42,7 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
     const next: Settings = { config, secrets: wanted.secrets }
     const changed = changedSettings({ config: live.file, secrets: live.secrets }, next)
     const isNew = changed.length > 0
+    await assertTaken(live.current, config)
     if (isNew) {
       live.replaceFile(next)
       context.storeHealth.reconfigure(config.stores.values())
@@ -52,13 +58,29 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
     if (isNew) await record('config.reloaded')
   }
 
+  /** Throws `RejectedError` for a key pair that its store does not take. */
+  async function assertTaken(before: Config, after: Config): Promise<void> {
+    const rejected = await rejectedCredentials(context, before, after)
+    if (rejected.length === 0) return
+    throw new RejectedError(
+      rejected.map(({ store, uses, code }) => ({
+        ...ofTheWhole(options.file, `does not work for ${uses.join(', ')}: the store says ${code}`),
+        path: `stores.${store}.credentials`,
+      })),
+    )
+  }
+
   async function refuse(error: unknown): Promise<void> {
     const { log, configStatus } = context
     const problems =
       error instanceof ConfigError
         ? error.problems
         : [ofTheWhole(options.file, 'cannot be put into force')]
+    const isTold = error instanceof RejectedError && sameProblems(configStatus.view(), problems)
     configStatus.refused(problems)
+    count('refused')
+    // What may be of use later is tried with each look, and told once.
+    if (isTold) return
     for (const { file, line, column, path, message } of problems) {
       log.error('config.problem', { file, line, column, path, message })
     }
@@ -68,7 +90,6 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
       generation,
       ...(!(error instanceof ConfigError) && { error }),
     })
-    count('refused')
     await record('config.refused')
   }
 
@@ -90,12 +111,25 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
   return async (files) => {
     try {
       await reload(files)
-      return true
+      return 'used'
     } catch (error) {
       await refuse(error)
-      return false
+      return error instanceof RejectedError ? 'later' : 'refused'
     }
   }
+}
+
+/** Key pairs that stores do not take, or not yet: what was made just now may take its time to be known. */
+class RejectedError extends ConfigError {
+  constructor(problems: readonly Problem[]) {
+    super(problems, [])
+    this.name = 'RejectedError'
+  }
+}
+
+function sameProblems({ problems: told }: ConfigStatusView, problems: readonly Problem[]): boolean {
+  const words = (each: Omit<Problem, 'file'>) => `${each.path}: ${each.message}`
+  return sameSetting(told.map(words), problems.map(words))
 }
 
 /** Throws `ConfigError` with all that is wrong, and also for a secret in use that is gone. */

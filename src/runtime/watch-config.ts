@@ -7,16 +7,25 @@ const MAX_SETTLE_LOOKS = 8
 /** Whether it is to be looked at all is asked this often while it is not, in milliseconds. */
 const IDLE_MS = 10_000
 
+/** What became of the files that were taken. */
+export type Taken =
+  /** They are in force, or were already. */
+  | 'used'
+  /** Nobody can use them as they are. */
+  | 'refused'
+  /** They may be of use later, although nothing changes in them. */
+  | 'later'
+
 export interface WatchConfigOptions {
   /** What the configuration in force was read from. */
   readonly start: ConfigFiles
   /** Time between two looks, in milliseconds, asked for each time; 0: only when told to look. */
   readonly everyMs: () => number
   /**
-   * Takes what the files hold now. Answers whether it can be used: else the files that it did not come
-   * to ask for are watched as before. Never rejects.
+   * Takes what the files hold now. Unless it can be used, files that it did not come to ask for are
+   * watched as before. Never rejects.
    */
-  readonly take: (files: ConfigFiles) => Promise<boolean>
+  readonly take: (files: ConfigFiles) => Promise<Taken>
   /** Lets time pass. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>
 }
@@ -35,7 +44,8 @@ export interface ConfigWatch {
 /**
  * Watches a configuration and every file that it names by reading them again and again: what replaces
  * them by renaming, or swaps a symbolic link above them, tells no watcher of files. A file that is gone
- * counts as a change, too. What could not be used is not taken again until something changes.
+ * counts as a change, too. What could not be used is not taken again until something changes, unless it
+ * may be of use later: then with each look.
  */
 export async function watchConfig(options: WatchConfigOptions): Promise<ConfigWatch> {
   const { everyMs, take, wait = pause } = options
@@ -72,8 +82,8 @@ export async function watchConfig(options: WatchConfigOptions): Promise<ConfigWa
   }
 
   async function takeThem(files: ConfigFiles): Promise<void> {
-    const isUsable = await take(files)
-    taken = await files.marks(isUsable ? 'asked' : 'all')
+    const became = await take(files)
+    if (became !== 'later') taken = await files.marks(became === 'used' ? 'asked' : 'all')
   }
 
   function inTurn(isOrdered: boolean): Promise<void> {

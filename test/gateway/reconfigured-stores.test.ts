@@ -82,7 +82,10 @@ function reconfigure(changes: Partial<Store>, of: Config = gateway.context.live.
   return config
 }
 
-function credentialsOf({ accessKeyId, secretAccessKey }: EmbeddedKeyPair): Store['credentials'] {
+function credentialsOf({
+  accessKeyId,
+  secretAccessKey,
+}: Pick<EmbeddedKeyPair, 'accessKeyId' | 'secretAccessKey'>): Store['credentials'] {
   const one = { accessKeyId, secretAccessKey: new Secret(secretAccessKey) }
   return { write: one, read: one, manage: one }
 }
@@ -137,7 +140,7 @@ describe('a store whose settings are replaced', () => {
     const sentBefore = sent
     reconfigure({ credentials: credentialsOf(createEmbeddedKeyPair()) })
     await until('it is looked at', async () => sent > sentBefore)
-    const unknown = { accessKeyId: 'AKNOBODY', secretAccessKey: 'x', revoke() {} }
+    const unknown = { accessKeyId: 'AKNOBODY', secretAccessKey: 'x' }
     reconfigure({ credentials: credentialsOf(unknown), probe: 'manual' })
     held.resolve()
     await until('that look is over', async () => probed() > probedBefore)

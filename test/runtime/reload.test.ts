@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
@@ -6,10 +7,13 @@ import { createAdminApp } from '../../src/http/create-admin-app.ts'
 import { createApp } from '../../src/http/create-app.ts'
 import { createLogger } from '../../src/log.ts'
 import { readConfigFiles } from '../../src/runtime/config-files.ts'
+import { type EmbeddedStore, openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { openContext } from '../../src/runtime/open-context.ts'
 import { createReload } from '../../src/runtime/reload.ts'
+import type { Taken } from '../../src/runtime/watch-config.ts'
 import { Secret } from '../../src/secret.ts'
+import { createEmbeddedKeyPair, type EmbeddedKeyPair } from '../support/embedded-key-pairs.ts'
 import { type PreparedGateway, prepareGateway } from '../support/gateway-process.ts'
 import {
   openTemporaryDirectory,
@@ -89,8 +93,8 @@ async function rewrite(changes: Readonly<Record<string, unknown>>): Promise<void
   await writeFile(prepared.file, JSON.stringify(settings, null, 2))
 }
 
-/** Changes the file and takes it; answers whether it could be used. */
-async function reloadWith(changes: Readonly<Record<string, unknown>>): Promise<boolean> {
+/** Changes the file and takes it; answers what became of it. */
+async function reloadWith(changes: Readonly<Record<string, unknown>>): Promise<Taken> {
   await rewrite(changes)
   return opened.reload()
 }
@@ -121,7 +125,7 @@ describe('a configuration that is read anew', () => {
         'buckets.media.upload': upload,
         'server.cors': { origins: ['https://a.example'] },
       }),
-    ).toBe(true)
+    ).toBe('used')
     expect((await create(prepared.apiKey, { contentType: 'image/png' })).status).toBe(415)
     expect((await create()).status).toBe(201)
     const page = await opened.app.request('/v1/usage', { headers: { origin: 'https://a.example' } })
@@ -129,9 +133,9 @@ describe('a configuration that is read anew', () => {
     expect(told('config.reloaded')).toMatchObject([
       { generation: 2, changed: ['server.cors', 'buckets.media'] },
     ])
-    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe(true)
+    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe('used')
     expect((await create()).status).toBe(401)
-    expect(await reloadWith({ 'tenants.acme.keys': [rule] })).toBe(true)
+    expect(await reloadWith({ 'tenants.acme.keys': [rule] })).toBe('used')
     expect((await create()).status).toBe(201)
     expect(opened.reconfigured()).toBe(3)
   })
@@ -169,7 +173,7 @@ describe('a configuration that is read anew', () => {
     const { config, live } = opened.context
     const { tenants } = live.file
     await writeFile(prepared.file, `# the same\n${await readFile(prepared.file, 'utf8')}\n`)
-    expect(await opened.reload()).toBe(true)
+    expect(await opened.reload()).toBe('used')
     expect((await status()).generation).toBe(1)
     expect([opened.context.config === config, live.file.tenants === tenants]).toEqual([true, true])
     expect([told('config.unchanged').length, opened.reconfigured()]).toEqual([1, 0])
@@ -186,7 +190,7 @@ describe('a configuration that is read anew', () => {
 
   it('is in force although nobody can record it', async () => {
     opened.sink.fails = true
-    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe(true)
+    expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe('used')
     expect((await create()).status).toBe(401)
     expect(told('config.not_recorded')).toHaveLength(1)
   })
@@ -195,7 +199,7 @@ describe('a configuration that is read anew', () => {
 describe('a configuration that cannot be used', () => {
   it('changes nothing, and each of its problems is told', async () => {
     await rewrite({ 'tenants.acme.keys': [], 'plans.test.rates': 'none', sever: {} })
-    expect(await opened.reload()).toBe(false)
+    expect(await opened.reload()).toBe('refused')
     expect((await create()).status).toBe(201)
     const problems = [
       { line: expect.any(Number), path: 'plans.test.rates', message: 'must be a list' },
@@ -223,17 +227,19 @@ describe('a configuration that cannot be used', () => {
     const { file } = prepared
     if (text === undefined) await rm(file)
     else await writeFile(file, text)
-    expect(await opened.reload()).toBe(false)
+    expect(await opened.reload()).toBe('refused')
     expect((await status()).problems).not.toEqual([])
     expect((await create()).status).toBe(201)
     await writeFile(file, good)
-    expect(await opened.reload()).toBe(true)
+    expect(await opened.reload()).toBe('used')
     const now = await status()
     expect([now.problems, now.refusedAt, now.generation]).toEqual([[], undefined, 1])
   })
 
   it('is one that drops a secret in use, and none of it is told', async () => {
-    expect(await reloadWith({ 'secrets.ticketKey': NEW, 'secrets.pepper': `${NEW}-2` })).toBe(false)
+    expect(await reloadWith({ 'secrets.ticketKey': NEW, 'secrets.pepper': `${NEW}-2` })).toBe(
+      'refused',
+    )
     expect((await status()).problems.map(({ path }: { path: string }) => path)).toEqual([
       'secrets.pepper',
       'secrets.ticketKey',
@@ -252,7 +258,7 @@ describe('what needs a restart', () => {
         state: 'sqlite:./other.db',
         'tenants.acme.keys': [],
       }),
-    ).toBe(true)
+    ).toBe('used')
     expect((await create()).status).toBe(401)
     expect(opened.context.config.server.listen).toBe(listen)
     expect(opened.context.config.state).toEqual({ kind: 'memory' })
@@ -288,7 +294,7 @@ describe('a secret that is rotated', () => {
         'secrets.pepper': { current: NEW, previous: TEST_PEPPER },
         'tenants.acme.keys': [first, second],
       }),
-    ).toBe(true)
+    ).toBe('used')
     expect((await create()).status).toBe(201)
     expect((await create(key.reveal())).status).toBe(201)
   })
@@ -307,5 +313,68 @@ describe('a secret that is rotated', () => {
       headers,
     })
     expect(aborted.status).toBeLessThan(300)
+  })
+})
+
+describe('the key pair of a store, replaced', () => {
+  let store: EmbeddedStore
+  beforeEach(async () => {
+    store = await openEmbeddedStore({
+      directory: join(directory.path, 'store'),
+      port: 0,
+      bucket: 'media-prod',
+      origins: [],
+    })
+    await reloadWith({ 'stores.main.endpoint': store.url, 'stores.main.credentials': inFile(good) })
+  })
+  afterEach(() => store.close())
+
+  const good = createEmbeddedKeyPair()
+  const inFile = ({
+    accessKeyId,
+    secretAccessKey,
+  }: Omit<EmbeddedKeyPair, 'revoke' | 'restore'>) => ({
+    accessKeyId,
+    secretAccessKey,
+  })
+  const signedBy = async () => (await (await create()).json()).request.url.split('Credential=')[1]
+
+  it('is not signed with before the store takes it, which is tried again and told once', async () => {
+    const next = createEmbeddedKeyPair()
+    next.revoke()
+    expect(await reloadWith({ 'stores.main.credentials': inFile(next) })).toBe('later')
+    expect(await opened.reload()).toBe('later')
+    expect(await signedBy()).toMatch(`${good.accessKeyId}%2F`)
+    expect(told('config.problem')).toMatchObject([
+      {
+        path: 'stores.main.credentials',
+        message: 'does not work for write, read, manage: the store says InvalidAccessKeyId',
+      },
+    ])
+    next.restore()
+    expect(await opened.reload()).toBe('used')
+    expect(await signedBy()).toMatch(`${next.accessKeyId}%2F`)
+    expect((await status()).problems).toEqual([])
+  })
+
+  it('is named by what it is for, and its secret is told to nobody', async () => {
+    const next = createEmbeddedKeyPair()
+    const wrong = { ...inFile(next), secretAccessKey: 'canary-of-a-wrong-secret' }
+    const credentials = { write: wrong, read: inFile(next), manage: inFile(good) }
+    expect(await reloadWith({ 'stores.main.credentials': credentials })).toBe('later')
+    expect((await status()).problems).toMatchObject([
+      { message: 'does not work for write: the store says SignatureDoesNotMatch' },
+    ])
+    expect(JSON.stringify([opened.log, await status()])).not.toContain('canary-of-a-wrong')
+  })
+
+  it('is signed with all the same where the old one does not work either, or nobody answers', async () => {
+    const [old, next] = [createEmbeddedKeyPair(), createEmbeddedKeyPair()]
+    await reloadWith({ 'stores.main.credentials': inFile(old) })
+    old.revoke()
+    next.revoke()
+    expect(await reloadWith({ 'stores.main.credentials': inFile(next) })).toBe('used')
+    await store.close()
+    expect(await reloadWith({ 'stores.main.credentials': inFile(good) })).toBe('used')
   })
 })

@@ -3,7 +3,7 @@ import { open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ConfigFiles, readConfigFiles } from '../../src/runtime/config-files.ts'
-import { type ConfigWatch, watchConfig } from '../../src/runtime/watch-config.ts'
+import { type ConfigWatch, type Taken, watchConfig } from '../../src/runtime/watch-config.ts'
 import {
   openTemporaryDirectory,
   type TemporaryDirectory,
@@ -27,8 +27,8 @@ interface Watched {
   readonly taken: Record<string, string>[]
   /** Paths to ask for from now on. */
   asks: string[]
-  /** Whether what is taken can be used. Default true. */
-  usable: boolean
+  /** What becomes of what is taken. Default `used`. */
+  becomes: Taken
 }
 
 async function textsOf(files: ConfigFiles, paths: readonly string[]) {
@@ -44,7 +44,7 @@ async function start(
   asks: string[],
   { everyMs = 3, wait }: { everyMs?: number; wait?: () => Promise<void> } = {},
 ): Promise<Watched> {
-  const watched: Watched = { taken: [], asks, usable: true }
+  const watched: Watched = { taken: [], asks, becomes: 'used' }
   const files = readConfigFiles()
   await textsOf(files, asks)
   watch = await watchConfig({
@@ -52,7 +52,7 @@ async function start(
     everyMs: () => everyMs,
     async take(now) {
       watched.taken.push(await textsOf(now, watched.asks))
-      return watched.usable
+      return watched.becomes
     },
     wait: wait ?? (async () => {}),
   })
@@ -148,10 +148,10 @@ describe('a watch over a configuration and the files it names', () => {
   it('R21 tells of a file that is gone, once, and takes it when it is back', async () => {
     await writeFile(at('a'), 'one')
     const watched = await start(['a'])
-    watched.usable = false
+    watched.becomes = 'refused'
     await rm(at('a'))
     await taken(watched, 1)
-    watched.usable = true
+    watched.becomes = 'used'
     await writeFile(at('a'), 'one')
     await taken(watched, 2)
     expect(watched.taken).toEqual([{ a: 'no: ENOENT' }, { a: 'one' }])
@@ -180,7 +180,7 @@ describe('a watch over a configuration and the files it names', () => {
     await writeFile(at('a'), 'one')
     await writeFile(at('key'), 'key')
     const watched = await start(['a', 'key'])
-    watched.usable = false
+    watched.becomes = 'refused'
     watched.asks = ['a']
     await writeFile(at('a'), 'broken')
     await taken(watched, 1)
@@ -188,6 +188,21 @@ describe('a watch over a configuration and the files it names', () => {
     await writeFile(at('key'), 'other')
     await taken(watched, 2)
     expect(watched.taken).toEqual([{ a: 'broken' }, { a: 'broken', key: 'other' }])
+  })
+
+  it('takes again with each look what may be of use later, and then no more', async () => {
+    await writeFile(at('a'), 'one')
+    const watched = await start(['a'])
+    watched.becomes = 'later'
+    await writeFile(at('a'), 'two')
+    await taken(watched, 3)
+    watched.becomes = 'used'
+    const times = watched.taken.length
+    await taken(watched, times + 1)
+    await watch?.lookNow()
+    await watch?.lookNow()
+    expect(watched.taken.length).toBe(times + 3)
+    expect(new Set(watched.taken.map(({ a }) => a))).toEqual(new Set(['two']))
   })
 
   it('looks at once when told to, and takes what is there even if nothing has changed', async () => {

@@ -17,16 +17,20 @@ export interface EmbeddedKeyPair {
   readonly secretAccessKey: string
   /** The store knows it no longer. Repeating it is safe. */
   revoke(): void
+  /** The store knows it again. */
+  restore(): void
 }
 
 /** Makes one as a store's operator does: what it signs is good from now on. */
 export function createEmbeddedKeyPair(): EmbeddedKeyPair {
   const accessKeyId = `AK${crypto.randomUUID().replaceAll('-', '').slice(0, 18).toUpperCase()}`
   const secretAccessKey = crypto.randomUUID()
-  DUMMY_ACCOUNT.createKeyPair(accessKeyId, secretAccessKey)
+  const restore = () => DUMMY_ACCOUNT.createKeyPair(accessKeyId, secretAccessKey)
+  restore()
   return {
     accessKeyId,
     secretAccessKey,
     revoke: () => DUMMY_ACCOUNT.revokeAccessKey(accessKeyId),
+    restore,
   }
 }
