@@ -35,7 +35,10 @@ export function framedApp(
   const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true, router })
   const { clock, log } = context
   const problems: ProblemContext = { log, outageLog: createRareLog(clock, OUTAGE_LOG_MS) }
-  app.onError((error, http) => problemResponse(problems, toldAs(error), http.get('requestId')))
+  app.onError((error, http) => {
+    dropAnswer(http)
+    return problemResponse(problems, toldAs(error), http.get('requestId'))
+  })
   app.notFound((http) =>
     problemResponse(
       problems,
@@ -90,6 +93,14 @@ function requestFrame(
       })
     }
   }
+}
+
+/**
+ * Takes back an answer after which something has failed: Hono would give its headers to the problem, and
+ * the `Location` of a redirect is a grant.
+ */
+function dropAnswer(http: HttpContext): void {
+  if (http.finalized) http.res = undefined
 }
 
 function finish(http: HttpContext, draining: boolean): void {

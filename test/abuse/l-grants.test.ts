@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createLogger, type LogLevel } from '../../src/log.ts'
 import type { SignedUrl } from '../../src/secret.ts'
 import { replace } from '../http/listening-gateway.ts'
+import { expectRefused } from '../support/expect-refused.ts'
 import { NO_MULTIPART } from '../support/no-multipart.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { uploadBody } from '../support/test-gateway.ts'
@@ -150,6 +151,18 @@ describe('logs', () => {
 })
 
 describe('a grant', () => {
+  it('L01 500: is taken back with its Location when something fails behind it', async () => {
+    const { gateway, signed } = await openAt('debug')
+    const { telemetry } = gateway.context
+    const requestServed = () => {
+      throw new Error('full')
+    }
+    replace(gateway, { telemetry: { ...telemetry, requestServed } })
+    const answer = await gateway.call('GET', `/v1/objects/media/${OBJECT}`)
+    expect([signed.length, answer.headers.get('location')]).toEqual([1, null])
+    await expectRefused(answer, { status: 500, code: 'InternalError' }, { gateway })
+  })
+
   it('L04 is shown once, by the call that signed it: in no status, list, usage or audit', async () => {
     const { gateway } = await openAt('debug')
     const created = await gateway.call('POST', '/v1/uploads', uploadBody())
