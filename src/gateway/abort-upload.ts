@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { FinishReply, Reservation } from '../ledger/port.ts'
-import { endEvent, recordOrLog } from './audit-events.ts'
+import { actor, endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { abortAtStore, lookWhenPartsAreOver } from './end-multipart.ts'
 import { giveUpUnmade } from './leftover-multipart.ts'
@@ -35,7 +35,8 @@ export async function abortUpload(
   if (reply.code === 'TERMINAL' && reply.state === 'S') throw notPending('completed')
   if (reply.code === 'EXISTS') throw changedMeanwhile('abort the upload', reply)
   if (reply.code === 'OK') {
-    await recordOrLog(context, endEvent(context, 'upload.aborted', aborted, rid))
+    const event = endEvent(context, 'upload.aborted', aborted, rid)
+    await recordOrLog(context, { ...event, ...actor(principal) })
     if (isMade(note.multipart)) await releaseParts(context, reservation, aborted)
   }
 }

@@ -12,6 +12,7 @@ import {
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
 import type { Quota } from '../limits/plan.ts'
+import type { AskedBy } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { finishAdjustment } from './finish-adjustment.ts'
 import { recovering } from './refusal.ts'
@@ -52,7 +53,7 @@ const STORED = { 'stored-bytes': KIND.stored, 'stored-objects': KIND.objects } a
 export async function adjustUsage(
   context: GatewayContext,
   wanted: Adjustment,
-  requestId?: string,
+  askedBy: AskedBy = {},
 ): Promise<Adjusted> {
   const { quota, counts } = quotaOf(context.config, wanted)
   const note: AdjustNote = { kind: 'adjust', counts, ...wanted }
@@ -72,7 +73,7 @@ export async function adjustUsage(
       facts: { reply: reply.code },
     })
   }
-  const end = await finishAdjustment(context, command, note, requestId)
+  const end = await finishAdjustment(context, command, note, askedBy)
   if (end === 'refused') throw outOfRange(wanted)
   return done(end === 'repeated')
 }

@@ -3,6 +3,7 @@ import type { Principal } from '../auth/principal.ts'
 import { toTimestamp } from '../clock.ts'
 import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { Hashing } from '../hashing.ts'
+import type { UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import { uploadGrantHash } from './grant-hash.ts'
 import type { AdjustNote, UploadNote } from './reservation-note.ts'
@@ -12,6 +13,13 @@ interface Asked {
   readonly principal: Principal
   readonly requestId: string
   readonly wanted: { readonly bucket: string; readonly sizeBytes?: number }
+}
+
+/** Which operator's request something comes from; nothing of what a gateway does by itself. */
+export interface AskedBy {
+  readonly requestId?: string
+  /** Who: "token", or issuer and subject. */
+  readonly admin?: string
 }
 
 /** First 16 hex digits of SHA-256(key): enough to find an event, too little to name an object. */
@@ -32,10 +40,19 @@ export function actor(
   }
 }
 
+/** The rule that allowed an upload; of an overwrite, which needs two, the one for the upload. */
+export function ruleOf({ allowedBy: [first] }: UploadAllowance): Pick<AuditEvent, 'rule'> {
+  return first === undefined ? {} : { rule: first.rule }
+}
+
 /** The event of a granted upload. */
 export function uploadGranted(
   context: Pick<GatewayContext, 'clock' | 'hashing'>,
-  { principal, requestId }: Asked,
+  {
+    principal,
+    requestId,
+    allowance,
+  }: Omit<Asked, 'wanted'> & { readonly allowance: UploadAllowance },
   uploadId: string,
   note: UploadNote,
   grant: UploadGrant,
@@ -46,6 +63,7 @@ export function uploadGranted(
     at: toTimestamp(context.clock.nowMs()),
     requestId,
     ...actor(principal),
+    ...ruleOf(allowance),
     uploadId,
     bucket: note.bucket,
     keyHash: keyHash(context.hashing, note.key),
@@ -61,12 +79,12 @@ export function adjustmentEvent(
   context: Pick<GatewayContext, 'clock'>,
   event: 'usage.adjustment_requested' | 'usage.adjusted' | 'usage.adjustment_refused',
   { tenant, user, id, policy, delta, reason }: AdjustNote,
-  requestId?: string,
+  askedBy: AskedBy = {},
 ): AuditEvent {
   return {
     event,
     at: toTimestamp(context.clock.nowMs()),
-    ...(requestId !== undefined && { requestId }),
+    ...askedBy,
     tenant,
     ...(user !== undefined && { user }),
     policies: [policy],

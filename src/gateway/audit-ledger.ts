@@ -2,7 +2,7 @@ import { toTimestamp } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { CounterDrift, IndexDrift, NegativeCounter, PartitionAudit } from '../ledger/audit.ts'
 import type { Ledger } from '../ledger/port.ts'
-import { recordOrLog } from './audit-events.ts'
+import { type AskedBy, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { compareStored, type StoredDifference } from './stored-at-rest.ts'
 
@@ -15,8 +15,8 @@ export interface AuditLedgerOptions {
   readonly pause: () => Promise<void>
   /** Sees what was there when it began, not some seconds before. Default false. */
   readonly fresh?: boolean
-  /** Of the operator who asks, for the record of what was mended. */
-  readonly requestId?: string
+  /** For the record of what was mended. */
+  readonly askedBy?: AskedBy
   /** Asked between partitions, and between objects: true ends the audit with `Overloaded`. */
   readonly isStopped?: () => boolean
 }
@@ -72,7 +72,7 @@ async function auditAll(
     }
     return partitions
   } finally {
-    await recordRepairs(context, partitions, options.requestId)
+    await recordRepairs(context, partitions, options.askedBy)
   }
 }
 
@@ -85,7 +85,7 @@ function goOn({ isStopped }: AuditLedgerOptions): void {
 async function recordRepairs(
   context: GatewayContext,
   partitions: readonly PartitionAudit[],
-  requestId: string | undefined,
+  askedBy: AskedBy = {},
 ): Promise<void> {
   const count = (of: (audit: PartitionAudit) => readonly { readonly repaired: boolean }[]) =>
     partitions.flatMap(of).filter((each) => each.repaired).length
@@ -95,7 +95,7 @@ async function recordRepairs(
   await recordOrLog(context, {
     event: 'ledger.repaired',
     at: toTimestamp(context.clock.nowMs()),
-    ...(requestId !== undefined && { requestId }),
+    ...askedBy,
     repaired,
   })
 }

@@ -4,6 +4,7 @@ import { type FieldProblem, GatewayError } from '../errors.ts'
 import { corsAdvice } from '../stores/cors-advice.ts'
 import { type CorsRule, mergeRules, rivalsOf, sameRules, signetRule } from '../stores/cors-rules.ts'
 import type { Placement } from '../stores/store.ts'
+import type { AskedBy } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { isMixedContent } from './page-requests.ts'
 import { askPages, type PageVerdict } from './page-verdicts.ts'
@@ -19,7 +20,7 @@ export interface CorsRequest {
   readonly bucket?: string | undefined
   /** Puts the rules, where there is an API for it. */
   readonly apply: boolean
-  readonly requestId?: string
+  readonly askedBy?: AskedBy
 }
 
 /** One bucket of a store, by the store's own name. */
@@ -133,7 +134,7 @@ async function putRules(
   await context.audit.append({
     event: 'store.cors_changed',
     at: toTimestamp(context.clock.nowMs()),
-    ...(request.requestId !== undefined && { requestId: request.requestId }),
+    ...request.askedBy,
     store: store.name,
     storeBucket: bucket,
     origins: request.origins,

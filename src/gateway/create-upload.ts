@@ -116,7 +116,8 @@ async function grantNew(
     )
     if (note.multipart !== undefined) note = await openMultipart(context, signing, note)
     const grant = await sign(context, signing, note)
-    const event = uploadGranted(context, request, command.rid, note, grant)
+    const asked = { ...request, allowance: plan.allowance }
+    const event = uploadGranted(context, asked, command.rid, note, grant)
     await context.audit.append(shadowPolicies.length > 0 ? { ...event, shadowPolicies } : event)
     context.telemetry.uploadGranted({ bucket: note.bucket, sizeBytes: note.sizeBytes })
     return {
@@ -199,7 +200,8 @@ async function replay(
     made = await openMultipart(context, signing, made)
   }
   const grant = await sign(context, signing, made)
-  await context.audit.append(uploadGranted(context, request, command.rid, made, grant))
+  const asked = { ...request, allowance: plan.allowance }
+  await context.audit.append(uploadGranted(context, asked, command.rid, made, grant))
   return { upload, guarantees: plan.guarantees, limits, grant }
 }
 

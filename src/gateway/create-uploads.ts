@@ -261,7 +261,7 @@ async function signAll(
       const conditions = undefined
       const signing = { command, plan: standing, wanted, nowMs, expMs, expiresAtMs, conditions }
       const grant = await signUpload(context, signing)
-      const asked = { ...request, wanted }
+      const asked = { ...request, allowance: plan.allowance }
       const event = uploadGranted(context, asked, rid, note, grant)
       return { upload, guarantees, grant, event }
     }),

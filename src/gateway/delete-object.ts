@@ -27,7 +27,7 @@ export async function deleteObject(
   context: GatewayContext,
   { principal, bucket: name, key, requestId }: DeleteObjectRequest,
 ): Promise<void> {
-  authorize(principal, { operation: 'delete', bucket: name, key })
+  const { rule } = authorize(principal, { operation: 'delete', bucket: name, key })
   const bucket = context.config.buckets.get(name)
   if (bucket === undefined) throw accessDenied()
   const place = placeNew(bucket, key)
@@ -51,6 +51,7 @@ export async function deleteObject(
     at: toTimestamp(context.clock.nowMs()),
     requestId,
     ...actor(principal),
+    rule,
     bucket: name,
     keyHash: keyHash(context.hashing, key.text),
     sizeBytes: head.sizeBytes,

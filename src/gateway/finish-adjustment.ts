@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { FinishReply, Reservation } from '../ledger/port.ts'
-import { adjustmentEvent, recordOrLog } from './audit-events.ts'
+import { type AskedBy, adjustmentEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { recovering } from './refusal.ts'
 import { type AdjustNote, noteText } from './reservation-note.ts'
@@ -22,11 +22,11 @@ export async function finishAdjustment(
   context: GatewayContext,
   { partition, rid, fingerprint, subjects }: AdjustmentRef,
   note: AdjustNote,
-  requestId?: string,
+  askedBy: AskedBy = {},
 ): Promise<AdjustmentEnd> {
   const ref = { partition, rid, fingerprint, subjects }
   const eventOf = (event: Parameters<typeof adjustmentEvent>[1]) =>
-    adjustmentEvent(context, event, note, requestId)
+    adjustmentEvent(context, event, note, askedBy)
   await context.audit.append(eventOf('usage.adjustment_requested'))
   const bytes = note.counts === 'stored-bytes'
   const reply = await context.ledger.finish({

@@ -70,7 +70,7 @@ export async function signDownloads(
     const grants = await Promise.all(planned.map((plan) => sign(context, plan, nowMs)))
     // Downloads stay open while the audit sink fails: they hold nothing.
     await Promise.all(
-      planned.map(({ bucket, key }, index) => {
+      planned.map(({ bucket, key, rule }, index) => {
         const grant = grants[index]
         context.telemetry.downloadGranted({ bucket: bucket.name })
         return recordOrLog(context, {
@@ -78,6 +78,7 @@ export async function signDownloads(
           at: toTimestamp(context.clock.nowMs()),
           requestId,
           ...actor(principal),
+          rule,
           bucket: bucket.name,
           keyHash: keyHash(context.hashing, key.text),
           ...(grant !== undefined && { grantHash: urlHash(context.hashing, grant) }),

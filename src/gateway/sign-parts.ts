@@ -5,7 +5,7 @@ import { accessDenied } from '../policy/authorize.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import type { PartGrant } from '../signing/part-grants.ts'
 import { assertUploadEnforceable } from '../stores/enforceable.ts'
-import { actor, auditRefusal, keyHash } from './audit-events.ts'
+import { actor, auditRefusal, keyHash, ruleOf } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { partsHash } from './grant-hash.ts'
@@ -72,6 +72,7 @@ export async function signMoreParts(
       at: toTimestamp(context.clock.nowMs()),
       requestId,
       ...actor(principal),
+      ...ruleOf(own.allowance),
       uploadId,
       bucket: note.bucket,
       keyHash: keyHash(context.hashing, note.key),

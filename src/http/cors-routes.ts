@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { corsOf, MAX_ORIGINS } from '../gateway/cors.ts'
 import { PAGE_USES } from '../gateway/page-requests.ts'
-import { type Call, type Route, route } from './route.ts'
+import { type AdminCall, type Route, route } from './route.ts'
 import { text } from './schemas.ts'
 
 const corsBody = z.strictObject({
@@ -67,7 +67,7 @@ const storeCorsSchema = z
   })
   .meta({ id: 'StoreCors' })
 
-const cors = route<Call>({
+const cors = route<AdminCall>({
   method: 'POST',
   path: '/admin/v1/stores/:store/cors',
   operationId: 'checkStoreCors',
@@ -75,12 +75,13 @@ const cors = route<Call>({
   body: corsBody,
   responses: { 200: { description: 'What was seen and done', schema: storeCorsSchema } },
   errors: ['NoSuchStore', 'StoreUnavailable', 'Overloaded'],
-  async handle({ context, http, body, requestId }) {
+  async handle({ context, http, body, requestId, admin }) {
     const wanted = body as z.output<typeof corsBody>
     const store = http.req.param('store') ?? ''
-    return Response.json(await corsOf(context, { ...wanted, store, requestId }))
+    const askedBy = { requestId, admin: admin.name }
+    return Response.json(await corsOf(context, { ...wanted, store, askedBy }))
   },
 })
 
 /** Routes of the admin API about pages of other origins. */
-export const CORS_ROUTES: readonly Route<Call>[] = [cors]
+export const CORS_ROUTES: readonly Route<AdminCall>[] = [cors]

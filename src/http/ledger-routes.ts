@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { adjustUsage } from '../gateway/adjust-usage.ts'
 import { auditLedger } from '../gateway/audit-ledger.ts'
 import { MAX_LISTED, reportOf } from '../gateway/ledger-report.ts'
-import { type Call, type Route, route } from './route.ts'
+import { type AdminCall, type Route, route } from './route.ts'
 
 const MAX_AMOUNT = 2 ** 50
 /** Between two looks at what seems wrong, in milliseconds. */
@@ -54,7 +54,7 @@ const adjustedSchema = z.object({
   reason: z.string(),
 })
 
-const adjust = route<Call>({
+const adjust = route<AdminCall>({
   method: 'POST',
   path: '/admin/v1/adjustments',
   operationId: 'adjustUsage',
@@ -65,10 +65,13 @@ const adjust = route<Call>({
     201: { description: 'It is posted', schema: adjustedSchema },
   },
   errors: ['IdempotencyMismatch', 'LedgerUnavailable'],
-  async handle({ context, body, requestId }) {
+  async handle({ context, body, requestId, admin }) {
     const { user, ...wanted } = body as z.output<typeof adjustmentBody>
     const adjustment = { ...wanted, ...(user !== undefined && { user }) }
-    const { repeated, ...adjusted } = await adjustUsage(context, adjustment, requestId)
+    const { repeated, ...adjusted } = await adjustUsage(context, adjustment, {
+      requestId,
+      admin: admin.name,
+    })
     return Response.json(adjusted, { status: repeated ? 200 : 201 })
   },
 })
@@ -129,7 +132,7 @@ const auditBody = z
   })
   .prefault({})
 
-const audit = route<Call>({
+const audit = route<AdminCall>({
   method: 'POST',
   path: '/admin/v1/ledger/audit',
   operationId: 'auditLedger',
@@ -137,11 +140,18 @@ const audit = route<Call>({
   body: auditBody,
   responses: { 200: { description: 'What is wrong, and what was mended', schema: reportSchema } },
   errors: ['LedgerUnavailable', 'StoreUnavailable'],
-  async handle({ context, http, body, requestId }) {
+  async handle({ context, http, body, requestId, admin }) {
     const { repair, stored } = body as z.output<typeof auditBody>
     const { signal } = http.req.raw
     const isStopped = () => signal.aborted || context.lifecycle.state === 'draining'
-    const how = { repair, stored, fresh: true, pause, requestId, isStopped }
+    const how = {
+      repair,
+      stored,
+      fresh: true,
+      pause,
+      askedBy: { requestId, admin: admin.name },
+      isStopped,
+    }
     const findings = await auditLedger(context, how)
     return Response.json(reportOf(context, findings))
   },
@@ -152,4 +162,4 @@ function pause(): Promise<void> {
 }
 
 /** Routes of the admin API about what the ledger counts. */
-export const LEDGER_ROUTES: readonly Route<Call>[] = [adjust, audit]
+export const LEDGER_ROUTES: readonly Route<AdminCall>[] = [adjust, audit]

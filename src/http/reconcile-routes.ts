@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
 import { type ReconcileStep, reconcile } from '../gateway/reconcile/reconcile.ts'
-import { type Call, type Route, route } from './route.ts'
+import { type AdminCall, type Route, route } from './route.ts'
 
 /** Findings of one answer; `found` counts all. */
 const MAX_LISTED = 100
@@ -85,7 +85,7 @@ const stepSchema = z.object({
   findings: z.array(finding).describe(`The first ${MAX_LISTED} of them`),
 })
 
-const reconcileRoute = route<Call>({
+const reconcileRoute = route<AdminCall>({
   method: 'POST',
   path: '/admin/v1/reconcile',
   operationId: 'reconcile',
@@ -93,14 +93,13 @@ const reconcileRoute = route<Call>({
   body: reconcileBody,
   responses: { 200: { description: 'What this step found', schema: stepSchema } },
   errors: ['LedgerUnavailable', 'StoreUnavailable'],
-  async handle({ context, http, body, requestId }) {
+  async handle({ context, http, body, requestId, admin }) {
     const { run, bucket, ...how } = body as z.output<typeof reconcileBody>
     const { signal } = http.req.raw
     const isStopped = () => signal.aborted || context.lifecycle.state === 'draining'
+    const askedBy = { requestId, admin: admin.name }
     const which = { ...(run !== undefined && { run }), ...(bucket !== undefined && { bucket }) }
-    return Response.json(
-      viewOf(await reconcile(context, { ...how, ...which, requestId, isStopped })),
-    )
+    return Response.json(viewOf(await reconcile(context, { ...how, ...which, askedBy, isStopped })))
   },
 })
 
@@ -131,4 +130,4 @@ function placeView([store, bucket, prefix]: ReconcileStep['run']['places'][numbe
 }
 
 /** Routes of the admin API that compare stores and ledger. */
-export const RECONCILE_ROUTES: readonly Route<Call>[] = [reconcileRoute]
+export const RECONCILE_ROUTES: readonly Route<AdminCall>[] = [reconcileRoute]

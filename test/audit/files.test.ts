@@ -140,6 +140,13 @@ describe('audit files', () => {
     await audit.close()
   })
 
+  it('reads a file that begins with an empty line, as after a first write that failed', async () => {
+    await writeFile(path, `\n${JSON.stringify(eventAt(0, {}))}\n`)
+    const audit = await openAudit({ kind: 'file', path }, { log })
+    expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(0, {})] })
+    await audit.close()
+  })
+
   it('reads lines that lie across its stretches, each once', async () => {
     const reason = 'é'.repeat(230)
     const audit = await openAudit({ kind: 'file', path }, { log })

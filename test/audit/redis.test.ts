@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Audit } from '../../src/audit/port.ts'
 import { openRedisAudit } from '../../src/audit/redis.ts'
-import { createCircuitBreaker } from '../../src/circuit-breaker.ts'
+import { type CircuitBreaker, createCircuitBreaker } from '../../src/circuit-breaker.ts'
 import { monotonicClock } from '../../src/clock.ts'
 import { ioredisConnector } from '../../src/runtime/ioredis-link.ts'
 import { redisAccess, redisSettings } from '../../src/runtime/open-ledger.ts'
@@ -10,10 +10,17 @@ import { load } from '../config/config-fixture.ts'
 import { auditContract, eventAt, pagesOf } from '../contract/audit.contract.ts'
 import { openRedisServer, type RedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
+import { TestClock } from '../support/test-clock.ts'
 
 const STREAM = 'a:{021}'
 
-async function opened(url: string, options: Partial<{ maxBuffered: number; maxEvents: number }>) {
+interface Changes {
+  readonly maxBuffered?: number
+  readonly maxEvents?: number
+  readonly breaker?: CircuitBreaker
+}
+
+async function opened(url: string, options: Changes) {
   const { config } = await load({ state: url, 'audit.redis': {}, ledger: { durability: 'async' } })
   const { state, ledger } = config
   if (state.kind !== 'redis') throw new Error('no Redis')
@@ -94,6 +101,21 @@ describeOnRedis('an audit log on a real Redis', () => {
       await server.command('XADD', STREAM, '*', 'other', 'x')
       expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(0, {})] })
     }))
+
+  it('leaves a server alone for a moment that has failed', async () => {
+    await server.command('DEL', STREAM)
+    const clock = new TestClock()
+    const breaker = createCircuitBreaker({ clock, failuresToOpen: 1 })
+    const audit = await opened(server.url, { maxBuffered: 1, breaker })
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await audit.append(eventAt(0, {}))
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    await expect(audit.append(eventAt(1, {}))).rejects.toMatchObject({ code: 'Overloaded' })
+    clock.advance(1_000)
+    await audit.append(eventAt(2, {}))
+    expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(2, {}), eventAt(0, {})] })
+    await audit.close()
+  })
 
   it('503: tells no address while the server is away, buffers, and finds back', async () => {
     const own = await openRedisServer()

@@ -4,6 +4,7 @@ import { openSqliteAudit, type SqliteAuditOptions } from '../../src/audit/sqlite
 import { auditContract, eventAt, momentAt, pagesOf } from '../contract/audit.contract.ts'
 import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { until } from '../support/until.ts'
 
 const schedule = (run: () => void) => void setImmediate(run)
 const RETRY_MS = 5
@@ -97,6 +98,19 @@ describe('an audit log in SQLite', () => {
     }
     await audit.append(eventAt(2, {}))
     expect((await audit.query({ limit: 10 })).events).toEqual([eventAt(2, {}), eventAt(0, {})])
+    await audit.close()
+  })
+
+  it('goes on after a write that failed in the middle', async () => {
+    const database = new DatabaseSync(':memory:')
+    const audit = openOn(database)
+    database.exec('ALTER TABLE audit_event RENAME TO away')
+    await audit.append(eventAt(0, {}))
+    expect(database.isTransaction).toBe(false)
+    database.exec('ALTER TABLE away RENAME TO audit_event')
+    await audit.append(eventAt(1, {}))
+    const both = async () => (await audit.query({ limit: 10 })).events.length === 2
+    await until('both are there', both)
     await audit.close()
   })
 

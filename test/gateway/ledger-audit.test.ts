@@ -108,6 +108,7 @@ describe('the audit of a ledger', () => {
         event: 'ledger.repaired',
         at: expect.any(String),
         requestId: expect.any(String),
+        admin: 'token',
         repaired: { counters: 1, index: 1 },
       },
     ])

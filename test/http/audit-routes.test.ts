@@ -5,6 +5,7 @@ import { createJsonLinesAudit } from '../../src/audit/json-lines.ts'
 import type { AuditEvent } from '../../src/audit/port.ts'
 import { openSqliteAudit } from '../../src/audit/sqlite.ts'
 import type { AdminIdentity } from '../../src/auth/identity.ts'
+import type { Principal } from '../../src/auth/principal.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { CAPABLE_STORE, TEST_ADMIN_TOKEN } from '../support/test-config.ts'
@@ -28,6 +29,7 @@ beforeAll(async () => {
     clock,
     store: { capabilities },
     bucket: { upload: { writeOnce: false } },
+    allow: { 'acme/alice': [{ operations: ['list'] }, { name: 'own-files' }, {}] },
     overrides: { audit, authenticateAdmin: () => admin },
   })
   const storeClient = { ...gateway.context.storeClient, createMultipart: async () => 'an-id' }
@@ -81,12 +83,32 @@ describe('the audit log, asked by an operator', () => {
     const granted = await one('upload.granted')
     expect(granted).toMatchObject({ tenant: 'acme', user: 'alice', keyId: 'acmealice' })
     expect(granted).toMatchObject({ uploadId: id, bucket: 'media', sizeBytes: 1_000 })
+    expect(granted.rule).toBe('own-files')
     expect(granted.requestId).toMatch(/^[A-Za-z0-9._-]{8,64}$/)
     expect(granted.grantHash).toBe(hashOf(request.url))
 
     const wanted = { bucket: 'media', key: 'acme/alice/cat.jpg' }
     const download = await (await gateway.call('POST', '/v1/downloads', wanted)).json()
-    expect((await one('download.granted')).grantHash).toBe(hashOf(download.request.url))
+    const grantHash = hashOf(download.request.url)
+    expect(await one('download.granted')).toMatchObject({ grantHash, rule: 'own-files' })
+  })
+
+  it('finds what a token was good for, by its issuer', async () => {
+    const { authenticate } = gateway.context
+    const permissions = gateway.context.config.keys.get('globexcarol')?.permissions ?? []
+    const principal: Principal = { tenant: 'globex', user: 'carol', issuer: 'corp', permissions }
+    Object.assign(gateway.context, { authenticate: () => principal })
+    await created({ key: 'globex/carol/x' })
+    const refused = await gateway.call('POST', '/v1/uploads', uploadBody())
+    Object.assign(gateway.context, { authenticate })
+    expect(refused.status).toBe(403)
+    const { events } = await find('?tenant=globex')
+    const who = { tenant: 'globex', user: 'carol', issuer: 'corp' }
+    expect(events).toMatchObject([
+      { event: 'upload.refused', ...who },
+      { event: 'upload.granted', ...who, rule: 'allow[0]' },
+    ])
+    for (const event of events) expect(event).not.toHaveProperty('keyId')
   })
 
   it('finds a form by its policy, and parts by their signatures in order', async () => {
@@ -101,7 +123,8 @@ describe('the audit log, asked by an operator', () => {
     expect((await one('upload.granted')).grantHash).toBe(hashOf(signatures(multipart.parts)))
     const wanted = { partNumbers: [2, 1] }
     const { parts } = await (await gateway.call('POST', `/v1/uploads/${id}/parts`, wanted)).json()
-    expect((await one('upload.parts_granted')).grantHash).toBe(hashOf(signatures(parts)))
+    const grantHash = hashOf(signatures(parts))
+    expect(await one('upload.parts_granted')).toMatchObject({ grantHash, rule: 'own-files' })
   })
 
   it('finds refusals of known callers, with code and limits, and none of strangers', async () => {
@@ -177,16 +200,24 @@ describe('the audit log, asked by an operator', () => {
     }
   })
 
-  it('finds what was refused to an operator, once, and to a viewer', async () => {
+  it('finds which operator has changed what, and what was refused to one, or to a viewer', async () => {
     const post = (path: string, body: unknown) =>
       gateway.admin.request(path, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       })
+    const credit = { id: 'a1', tenant: 'acme', policy: 'tenant-stored', delta: 5, reason: 'found' }
+    admin = { name: 'corp:ada', role: 'operator' }
+    const posted = await post('/admin/v1/adjustments', credit)
+    expect(posted.status).toBe(201)
+    const by = { admin: 'corp:ada', requestId: posted.headers.get('x-request-id') }
+    expect(await one('usage.adjustment_requested')).toMatchObject(by)
+    expect(await one('usage.adjusted')).toMatchObject({ ...by, delta: 5, reason: 'found' })
+
     expect((await post('/admin/v1/adjustments', {})).status).toBe(400)
     expect(await one('admin.refused')).toMatchObject({
-      admin: 'token',
+      admin: 'corp:ada',
       action: 'adjustUsage',
       code: 'InvalidRequest',
     })
@@ -195,8 +226,14 @@ describe('the audit log, asked by an operator', () => {
     const { events } = await find('?event=admin.refused')
     expect(events).toMatchObject([
       { admin: 'corp:eve', action: 'sweep', code: 'AccessDenied' },
-      { admin: 'token' },
+      { admin: 'corp:ada' },
     ])
+  })
+
+  it('records no look at itself, whether it was answered or not', async () => {
+    expect((await ask('?limit=0')).status).toBe(400)
+    expect((await ask()).status).toBe(200)
+    expect((await find()).events).toEqual([])
   })
 
   it('503: says when the log does not answer, and not why', async () => {

@@ -2,7 +2,7 @@ import { toTimestamp } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import { isReservedKey } from '../../stores/reserved-keys.ts'
 import type { Placement } from '../../stores/store.ts'
-import { recordOrLog } from '../audit-events.ts'
+import { type AskedBy, recordOrLog } from '../audit-events.ts'
 import type { GatewayContext } from '../context.ts'
 import { namesOf } from '../ledger-report.ts'
 import { placementsOf } from '../stored-sums.ts'
@@ -37,7 +37,7 @@ export interface ReconcileRequest {
   readonly forget?: boolean
   /** Objects of one step, 1 to 1,000. Default 500. */
   readonly limit?: number
-  readonly requestId?: string
+  readonly askedBy?: AskedBy
   /** Asked between objects: true ends the step with `Overloaded`, and it may be made again. */
   readonly isStopped?: () => boolean
 }
@@ -85,7 +85,7 @@ export async function reconcile(
     throw error
   }
   context.telemetry.reconciled(step.findings)
-  if (step.run.stage === 'done') await finish(context, step.run, request.requestId)
+  if (step.run.stage === 'done') await finish(context, step.run, request.askedBy)
   return step
 }
 
@@ -209,11 +209,11 @@ async function compareInTurn(
   const nameOf = namesOf(context)
   const findings: ReconcileFinding[] = []
   const { partitions } = context.ledger
-  const { requestId } = request
+  const { askedBy } = request
   let { at } = run
   do {
     await keep()
-    const how = { partition: at, fresh: at === run.at, requestId, goOn: keep, nameOf }
+    const how = { partition: at, fresh: at === run.at, askedBy, goOn: keep, nameOf }
     const { totals, gone } = await reconcileTotals(context, run, how)
     findings.push(...gone, ...totals)
     at += 1
@@ -228,13 +228,13 @@ function kindsIn({ run, findings }: ReconcileStep): ReconcileCounts {
 async function finish(
   context: GatewayContext,
   { id, bucket, repair, counts }: ReconcileRun,
-  requestId: string | undefined,
+  askedBy: AskedBy = {},
 ): Promise<void> {
   context.log.info('reconcile.finished', { run: id, repair, ...counts })
   await recordOrLog(context, {
     event: 'ledger.reconciled',
     at: toTimestamp(context.clock.nowMs()),
-    ...(requestId !== undefined && { requestId }),
+    ...askedBy,
     ...(bucket !== undefined && { bucket }),
     reconciled: { run: id, ...counts },
   })

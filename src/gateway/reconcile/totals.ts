@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors.ts'
 import { adjustUsage } from '../adjust-usage.ts'
+import type { AskedBy } from '../audit-events.ts'
 import type { GatewayContext } from '../context.ts'
 import type { namesOf } from '../ledger-report.ts'
 import { totalName } from '../stored-sums.ts'
@@ -51,14 +52,14 @@ export async function reconcileTotals(
   {
     partition,
     fresh,
-    requestId,
+    askedBy,
     goOn,
     nameOf,
   }: {
     readonly partition: number
     /** As of `AuditRequest`. */
     readonly fresh: boolean
-    readonly requestId: string | undefined
+    readonly askedBy: AskedBy | undefined
     /** Called between looks; throws to end the step. */
     readonly goOn: () => Promise<void>
     readonly nameOf: ReturnType<typeof namesOf>
@@ -88,7 +89,7 @@ export async function reconcileTotals(
       (lowers && mayKeep(each) ? 'versioned' : undefined) ??
       (isAdjustable(context, each) ? undefined : 'unnamed') ??
       (run.repair ? undefined : 'open') ??
-      ((await credits.useUp(each.subject)) ? await putRight(context, run, each, requestId) : 'busy')
+      ((await credits.useUp(each.subject)) ? await putRight(context, run, each, askedBy) : 'busy')
     findings.push({ kind: 'total', action, ...each })
   }
   return { totals: [...findings, ...begun], gone: credits.findings(run.repair ? 'busy' : 'open') }
@@ -206,7 +207,7 @@ async function putRight(
   context: GatewayContext,
   run: ReconcileRun,
   { subject, limitId, tenant, user, policy, posted, found }: Difference,
-  requestId: string | undefined,
+  askedBy: AskedBy | undefined,
 ): Promise<ReconcileAction> {
   if (tenant === undefined || policy === undefined) return 'unnamed'
   const wanted = {
@@ -218,7 +219,7 @@ async function putRight(
     reason: `reconciled: the stores hold ${found} and the ledger counted ${posted}`,
   }
   try {
-    await adjustUsage(context, wanted, requestId)
+    await adjustUsage(context, wanted, askedBy)
     return 'adjusted'
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
