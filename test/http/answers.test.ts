@@ -9,7 +9,7 @@ import { callAdmin, postAdmin } from '../support/admin-call.ts'
 import { embeddedStore } from '../support/stores/stores-under-test.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { uploadBody } from '../support/test-gateway.ts'
-import { DIRECTORY_ANSWERS } from './directory-answers.ts'
+import { ADMIN_ANSWERS } from './admin-answers.ts'
 import { type JsonSchema, schemaProblems } from './json-schema.ts'
 
 let gateway: GatewayOnStore
@@ -124,7 +124,7 @@ describe('answers', () => {
     ] as const) {
       await expectDescribed(id, admin(path))
     }
-    for (const [id, method, path, body] of DIRECTORY_ANSWERS) {
+    for (const [id, method, path, body] of ADMIN_ANSWERS) {
       await expectDescribed(id, callAdmin(gateway, method, path, { body }))
     }
     await expectDescribed('sweep', admin('sweep', 'POST'))

@@ -19,7 +19,8 @@ interface Place {
 const KNOWN = new Set([
   ...['$ref', 'additionalProperties', 'anyOf', 'const', 'description', 'enum', 'items'],
   ...['maximum', 'minimum', 'properties', 'propertyNames', 'required', 'type'],
-  ...['default', 'maxItems', 'maxLength', 'minItems', 'minLength', 'pattern'],
+  // What is of a format has its pattern, too.
+  ...['default', 'format', 'maxItems', 'maxLength', 'minItems', 'minLength', 'pattern'],
 ])
 
 function problemsAt({ root, at }: Place, schema: JsonSchema, value: unknown): string[] {

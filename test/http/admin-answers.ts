@@ -1,5 +1,7 @@
-/** Calls of the admin API that show each answer about plans, tenants and users, in an order that works. */
-export const DIRECTORY_ANSWERS: readonly (readonly [
+const LIST = { operations: ['list'], buckets: ['media'], prefix: 't/u/' }
+
+/** Calls of the admin API that show what operators keep, each answer of it, in an order that works. */
+export const ADMIN_ANSWERS: readonly (readonly [
   operationId: string,
   method: string,
   path: string,
@@ -46,10 +48,19 @@ export const DIRECTORY_ANSWERS: readonly (readonly [
   ['putUser', 'PUT', 'tenants/t/users/u', { plan: 'p', overrides: { 'p-day': { limit: 7 } } }],
   ['patchUser', 'PATCH', 'tenants/t/users/u', { suspended: true }],
   ['getUser', 'GET', 'tenants/t/users/u'],
+  ['createKey', 'POST', 'tenants/t/keys', { id: 'kt', user: 'u', label: 'l', allow: [LIST] }],
+  ['changeKey', 'PATCH', 'tenants/t/keys/kt', { expiresAt: '2100-01-01T00:00:00Z' }],
+  ['rotateKey', 'POST', 'tenants/t/keys/kt/rotate', { overlapSeconds: 60 }],
+  ['getKey', 'GET', 'tenants/t/keys/kt'],
+  ['listKeys', 'GET', 'tenants/t/keys'],
+  ['listAllKeys', 'GET', 'keys?limit=1'],
   ['getTenant', 'GET', 'tenants/t'],
   ['listTenants', 'GET', 'tenants'],
   ['listUsers', 'GET', 'tenants/t/users?limit=1'],
   ['listAllUploads', 'GET', 'uploads?status=completed&limit=1'],
+  ['queryAudit', 'GET', 'audit?limit=1'],
+  ['getConfigStatus', 'GET', 'config'],
+  ['revokeKey', 'DELETE', 'tenants/t/keys/kt'],
   ['deleteUser', 'DELETE', 'tenants/t/users/u'],
   ['deleteTenant', 'DELETE', 'tenants/t'],
   ['deletePlan', 'DELETE', 'plans/p'],
