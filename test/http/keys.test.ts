@@ -9,6 +9,9 @@ let gateway: TestGateway
 let keys: ReturnType<typeof keyCalls>
 beforeAll(async () => {
   gateway = await openTestGateway({
+    allow: {
+      'globex/carol': [{ operations: ['list'], prefix: 'globex/shared/', maxSizeBytes: 9 }],
+    },
     tenantSettings: {
       globex: {
         allow: [{ ...OWN_KEYS, prefix: '{tenant}/shared/', maxSizeBytes: 1_000 }],
@@ -257,6 +260,14 @@ describe('changing a key', () => {
     }
     const seen = first.headers.get('etag') ?? ''
     expect((await keys.call('DELETE', path, undefined, { 'if-match': seen })).status).toBe(204)
+  })
+
+  it('400: takes no end that is past, and changes nothing then', async () => {
+    await keys.create('change3', { label: 'old' })
+    const body = { label: 'new', expiresAt: '2026-01-15T12:00:00Z' }
+    const answer = await keys.call('PATCH', '/tenants/acme/keys/change3', body)
+    await expectRefused(answer, { status: 400, code: 'InvalidRequest' }, { gateway })
+    expect(await keys.get('change3')).toMatchObject({ label: 'old' })
   })
 
   it('409: leaves keys of the configuration to the configuration', async () => {

@@ -2,6 +2,7 @@ import type { OutdatedHash } from '../../auth/authenticate.ts'
 import { rehashedKey } from '../../config/directory/change-key.ts'
 import { documentName } from '../../config/directory/document-name.ts'
 import { writeKeyDocument } from '../../config/directory/key-document.ts'
+import { createRareLog } from '../../rare-log.ts'
 import type { GatewayContext } from '../context.ts'
 
 /** Keys that wait to be rehashed; more have to be used once more. */
@@ -19,6 +20,8 @@ type Context = Pick<GatewayContext, 'clock' | 'directory' | 'log'>
 export function createRehashing(context: Context): (outdated: OutdatedHash) => void {
   const waiting = new Map<string, OutdatedHash>()
   const resting = new Map<string, number>()
+  // While the store is away every key in use fails.
+  const failures = createRareLog(context.clock, REST_MS)
   let running = false
 
   async function work(): Promise<void> {
@@ -27,7 +30,9 @@ export function createRehashing(context: Context): (outdated: OutdatedHash) => v
       try {
         await rehash(context, outdated)
       } catch (error) {
-        context.log.warn('key.rehash_failed', { keyId: outdated.id, error })
+        failures.tell('', (times) => {
+          context.log.warn('key.rehash_failed', { keyId: outdated.id, times, error })
+        })
       }
       waiting.delete(from)
       rest(from)
