@@ -16,6 +16,7 @@ import {
   openTemporaryDirectory,
   type TemporaryDirectory,
 } from '../support/stores/temporary-directory.ts'
+import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { uploadBody } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -64,6 +65,11 @@ function untilReloaded(gateway: GatewayProcess, generation: number): Promise<unk
   const isLive = async () =>
     told(gateway, 'config.reloaded').some((line) => line.generation === generation)
   return until(`generation ${generation} is live`, isLive, LIVE_WITHIN_MS)
+}
+
+async function generationOf({ adminUrl }: GatewayProcess): Promise<number> {
+  const headers = { authorization: `Bearer ${TEST_ADMIN_TOKEN}` }
+  return (await (await fetch(`${adminUrl}/admin/v1/config`, { headers })).json()).generation
 }
 
 /** Whether the alarm is on: what the metrics say of the file. */
@@ -137,10 +143,19 @@ describe('the files of a running gateway', () => {
     settings.tenants.acme.keys = []
     await writeFile(prepared.file, JSON.stringify(settings))
     gateway.kill('SIGHUP')
-    await gateway.said(/"config\.reloaded"/)
+    await untilReloaded(gateway, 2)
     expect((await call('POST', '/v1/uploads', uploadBody())).status).toBe(401)
     gateway.kill('SIGHUP')
     await gateway.said(/"config\.unchanged"/)
+    // What is below the level that a file asks for is told no more, and then again.
+    for (const level of ['warn', 'info']) {
+      await writeFile(prepared.file, JSON.stringify({ ...settings, log: { level } }))
+      gateway.kill('SIGHUP')
+      const isDone = async () => (await generationOf(gateway)) === (level === 'warn' ? 3 : 4)
+      await until(`the level is ${level}`, isDone, LIVE_WITHIN_MS)
+    }
+    await untilReloaded(gateway, 4)
+    expect(told(gateway, 'config.reloaded').map(({ generation }) => generation)).toEqual([2, 4])
     gateway.kill('SIGTERM')
     expect(await gateway.ended).toEqual({ code: 0, signal: null })
   })

@@ -188,6 +188,19 @@ describe('a configuration that is read anew', () => {
     )
   })
 
+  it('is asked of a store at another address as of one that nobody has seen', async () => {
+    const { storeHealth, config } = opened.context
+    const [store] = config.stores.values()
+    if (store === undefined) throw new Error('no store')
+    for (let failures = 0; failures < 5; failures += 1) {
+      const visit = await storeHealth.visit(store, { background: false, patienceMs: 0 })
+      visit.ended({ failed: true })
+    }
+    expect(storeHealth.of('main').breaker).toBe('open')
+    await reloadWith({ 'stores.main.endpoint': 'http://127.0.0.1:10' })
+    expect(storeHealth.of('main').breaker).toBe('closed')
+  })
+
   it('is in force although nobody can record it', async () => {
     opened.sink.fails = true
     expect(await reloadWith({ 'tenants.acme.keys': [] })).toBe('used')
