@@ -2,7 +2,10 @@ import { GatewayError } from '../errors.ts'
 import type { AuditEvent } from './port.ts'
 
 export interface EventBufferOptions {
-  /** Records events in their order; rejects when the sink is full or gone. One call at a time. */
+  /**
+   * Records events in their order; rejects when the sink is full or gone, and is then given the same array
+   * again before any other. One call at a time.
+   */
   readonly write: (events: readonly AuditEvent[]) => Promise<void>
   /** Told once when the sink starts to fail, and once when it works again. */
   readonly onState?: ((state: 'failing' | 'working', error?: unknown) => void) | undefined
@@ -39,6 +42,8 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   const { write, onState, onLost, gather } = options
   const { maxBuffered = MAX_BUFFERED, retryMs = RETRY_MS } = options
   let waiting: AuditEvent[] = []
+  /** Of a write that failed: the sink may have them, so they come again as they were, before all others. */
+  let unsure: readonly AuditEvent[] = []
   /** Events of the write under way: they count as buffered until the sink has them. */
   let writing = 0
   let failing = false
@@ -50,31 +55,39 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   /** Writes what is there when it begins, oldest first; ends with the first write that fails. */
   async function writeAll(): Promise<void> {
     await gather?.()
-    let left = waiting.length
-    while (left > 0 && (await writeBatch())) left -= MAX_BATCH
+    let left = unsure.length + waiting.length
+    while (left > 0) {
+      const written = await writeBatch()
+      if (written === 0) break
+      left -= written
+    }
     if (failing) tryAgainLater()
   }
 
-  async function writeBatch(): Promise<boolean> {
-    const batch = waiting.slice(0, MAX_BATCH)
-    waiting = waiting.slice(MAX_BATCH)
+  /** Returns how many it wrote; 0: the sink failed. */
+  async function writeBatch(): Promise<number> {
+    const batch = unsure.length > 0 ? unsure : waiting.splice(0, MAX_BATCH)
+    unsure = []
     writing = batch.length
     try {
       await write(batch)
       if (failing) onState?.('working')
       failing = false
+      return batch.length
     } catch (error) {
-      waiting = batch.concat(waiting)
+      unsure = batch
       if (!failing) onState?.('failing', error)
       failing = true
+      return 0
     } finally {
       writing = 0
     }
-    return !failing
   }
 
+  const buffered = () => unsure.length + waiting.length + writing
+
   function tryAgainLater(): void {
-    if (closed || retry !== undefined || waiting.length === 0) return
+    if (closed || retry !== undefined) return
     retry = setTimeout(() => {
       retry = undefined
       void nextWrite()
@@ -92,7 +105,7 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   }
 
   // Without a buffer every event tries the sink, or nobody would notice that it works again.
-  const isFull = () => failing && maxBuffered > 0 && waiting.length + writing >= maxBuffered
+  const isFull = () => failing && maxBuffered > 0 && buffered() >= maxBuffered
 
   return {
     async append(event) {
@@ -109,6 +122,7 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
       await written
       if (failing && maxBuffered === 0) {
         waiting = []
+        unsure = []
         throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is failing')
       }
     },
@@ -117,7 +131,7 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
       closed = true
       clearTimeout(retry)
       await nextWrite()
-      if (waiting.length > 0) onLost?.(waiting.length)
+      if (buffered() > 0) onLost?.(buffered())
     },
   }
 }

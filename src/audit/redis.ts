@@ -11,6 +11,8 @@ export interface RedisAuditOptions extends Omit<EventBufferOptions, 'write' | 'g
   readonly breaker: CircuitBreaker
   /** Hash tag of the stream's key. */
   readonly tag: string
+  /** Unique to this log: letters, digits and `-`. */
+  readonly gateway: string
   /** Events that are kept, or some hundred more: Redis drops whole nodes of a stream. */
   readonly maxEvents: number
 }
@@ -21,12 +23,23 @@ const MAX_STRETCHES = 50
 /** How far a gateway's clock may be ahead of Redis', in milliseconds, and nothing is overlooked. */
 const SLACK_MS = 600_000
 
-// One script, so that a batch is there as a whole or not at all. KEYS 1 stream; ARGV 1 how many stay.
+/** How long a gateway's last batch is remembered, in milliseconds: far longer than it is tried again. */
+const REMEMBERED_MS = 86_400_000
+
+/**
+ * One script, so that a batch is there as a whole, and once: an answer may have been lost, or replicas may
+ * have been missing. KEYS 1 stream, 2 the gateway's last batch; ARGV 1 how many events stay, 2 the batch, 3
+ * how long that is remembered, and from 4 on events. The batch is noted again when it is repeated, or the
+ * WAIT behind it would wait for nothing.
+ */
 const APPEND_LUA = `#!lua
-for index = 2, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[index])
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then
+  for index = 4, #ARGV do
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[index])
+  end
 end
-return #ARGV - 1
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
 `
 
 /**
@@ -34,14 +47,21 @@ return #ARGV - 1
  * events. Letters of its key are not the ledger's.
  */
 export function openRedisAudit(options: RedisAuditOptions): Audit {
-  const { server, breaker, tag, maxEvents } = options
+  const { server, breaker, tag, gateway, maxEvents } = options
   const stream = `a:{${tag}}`
+  const lastBatch = `${stream}:${gateway}`
+  let batch = 0
+  /** The events of the batch that was sent last. */
+  let sent: readonly AuditEvent[] | undefined
 
   async function write(events: readonly AuditEvent[]): Promise<void> {
     if (!breaker.allow()) throw new Error('the server has not answered')
+    if (events !== sent) batch += 1
+    sent = events
     const texts = events.map((event) => JSON.stringify(event))
+    const args = [stream, lastBatch, maxEvents, batch, REMEMBERED_MS, ...texts]
     try {
-      await server.run('EVAL', [APPEND_LUA, 1, stream, maxEvents, ...texts])
+      await server.change('EVAL', [APPEND_LUA, 2, ...args])
       breaker.succeeded()
     } catch (error) {
       breaker.failed()

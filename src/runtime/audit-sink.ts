@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { EventBufferOptions } from '../audit/event-buffer.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
 import type { Audit } from '../audit/port.ts'
@@ -89,7 +90,7 @@ function openOnRedis(
   // One failure opens it: what waits is in the buffer, and nobody gains by waiting for a server as well.
   const breaker = createCircuitBreaker({ clock: monotonicClock, failuresToOpen: 1 })
   const tag = PARTITION_TAGS[HOME_PARTITION] ?? ''
-  return openRedisAudit({ server, breaker, tag, maxEvents, ...told })
+  return openRedisAudit({ server, breaker, tag, gateway: randomUUID(), maxEvents, ...told })
 }
 
 function writeStdout(text: string): Promise<void> {

@@ -56,6 +56,7 @@ describe('the buffer before an audit sink', () => {
     const second = append(2)
     await sink.end('failed')
     await sink.end('written')
+    await sink.end('written')
     await Promise.all([first, second])
     expect(sink.written).toEqual([1, 2])
     expect(states).toEqual(['failing', 'working'])
@@ -99,6 +100,29 @@ describe('the buffer before an audit sink', () => {
     await sink.end('written')
     expect(sink.written).toEqual([1])
     expect(states).toEqual(['failing', 'working'])
+    await buffer.close()
+  })
+
+  it('gives a sink that failed the same events again, for it may have them', async () => {
+    const given: (readonly AuditEvent[])[] = []
+    const { append, buffer } = open({
+      write: async (events) => {
+        given.push(events)
+        if (given.length < 3) throw new Error('no answer')
+      },
+    })
+    await append(1)
+    await append(2)
+    await append(3)
+    for (let turn = 0; turn < 3; turn += 1) await buffer.flush()
+    const [first] = given
+    expect(given.slice(0, 3).every((events) => events === first)).toBe(true)
+    expect(
+      given
+        .flat()
+        .slice(2)
+        .map(({ parts }) => parts),
+    ).toEqual([1, 2, 3])
     await buffer.close()
   })
 

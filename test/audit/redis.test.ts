@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Audit } from '../../src/audit/port.ts'
 import { openRedisAudit } from '../../src/audit/redis.ts'
@@ -11,6 +12,7 @@ import { auditContract, eventAt, pagesOf } from '../contract/audit.contract.ts'
 import { openRedisServer, type RedisServer } from '../support/redis/redis-server.ts'
 import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { until } from '../support/until.ts'
 
 const STREAM = 'a:{021}'
 
@@ -18,10 +20,13 @@ interface Changes {
   readonly maxBuffered?: number
   readonly maxEvents?: number
   readonly breaker?: CircuitBreaker
+  readonly onState?: (state: 'failing' | 'working') => void
 }
 
-async function opened(url: string, options: Changes) {
-  const { config } = await load({ state: url, 'audit.redis': {}, ledger: { durability: 'async' } })
+const ALONE = { durability: 'async' }
+
+async function opened(url: string, options: Changes, promises: object = ALONE) {
+  const { config } = await load({ state: url, 'audit.redis': {}, ledger: promises })
   const { state, ledger } = config
   if (state.kind !== 'redis') throw new Error('no Redis')
   const server = openPartitionServer(0, {
@@ -38,6 +43,7 @@ async function opened(url: string, options: Changes) {
     server,
     breaker,
     tag: '021',
+    gateway: randomUUID(),
     maxEvents: 100_000,
     retryMs: 5,
     ...options,
@@ -117,6 +123,33 @@ describeOnRedis('an audit log on a real Redis', () => {
     await audit.close()
   })
 
+  it('waits for the replicas that the ledger waits for, and repeats nothing meanwhile', async () => {
+    const master = await openRedisServer()
+    const states: string[] = []
+    const onState = (state: string) => void states.push(state)
+    const strict = { durability: 'strict', replicas: 1 }
+    const audit = await opened(master.url, { onState }, strict)
+    for (const second of [0, 1, 2]) await audit.append(eventAt(second, {}))
+    const tries = async () => {
+      const stats = String(await master.command('INFO', 'commandstats'))
+      return Number(/cmdstat_eval:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+    }
+    const before = await tries()
+    await until('it was tried again and again', async () => (await tries()) > before + 3)
+    expect(await master.command('XLEN', STREAM)).toBe(1)
+    expect(states).toEqual(['failing'])
+
+    const replica = await openRedisServer({ replicaOf: { port: master.port } })
+    await until('it works', async () => states.includes('working'))
+    const all = async () => (await audit.query({ limit: 10 })).events.length === 3
+    await until('all are there', all)
+    expect(await master.command('XLEN', STREAM)).toBe(3)
+    expect(Number(await master.command('PTTL', (await keysOf(master))[0] ?? ''))).toBeGreaterThan(0)
+    await audit.close()
+    await replica.close()
+    await master.close()
+  })
+
   it('503: tells no address while the server is away, buffers, and finds back', async () => {
     const own = await openRedisServer()
     const audit = await opened(own.url, { maxBuffered: 2 })
@@ -133,3 +166,8 @@ describeOnRedis('an audit log on a real Redis', () => {
     await own.close()
   })
 })
+
+/** What gateways have noted beside the stream. */
+async function keysOf(server: RedisServer): Promise<string[]> {
+  return (await server.command('KEYS', `${STREAM}:*`)) as string[]
+}
