@@ -3,9 +3,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createJsonLinesAudit } from '../../src/audit/json-lines.ts'
 import type { AuditEvent } from '../../src/audit/port.ts'
+import { openSqliteAudit } from '../../src/audit/sqlite.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
 import { createLogger } from '../../src/log.ts'
 import { openAudit } from '../../src/runtime/audit-sink.ts'
+import { callAdmin } from '../support/admin-call.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import {
   openTemporaryDirectory,
@@ -120,6 +122,37 @@ describe('the audit log’s disk', () => {
     expect(states).toEqual(['failing', 'working'])
     await gateway.close()
     await full.close()
+  })
+
+  it('R23 is full, of an audit log in SQLite: grants and changes 503, downloads go on, and it heals', async () => {
+    const database = new DatabaseSync(`${directory.path}/audit.db`)
+    const clock = new TestClock()
+    const schedule = (run: () => void) => void setImmediate(run)
+    const audit = openSqliteAudit({ database, clock, schedule, maxBuffered: 5 })
+    const gateway = await openTestGateway({ clock, overrides: { audit } })
+    const post = (index: number) =>
+      gateway.call('POST', '/v1/uploads', uploadBody({ key: `acme/alice/${index}` }))
+    expect((await post(0)).status).toBe(201)
+    database.exec('PRAGMA max_page_count = 1')
+    let granted = 1
+    let answer = await post(granted)
+    // Room on pages that are there already may still be used, and then the buffer.
+    while (answer.status === 201) {
+      granted += 1
+      answer = await post(granted)
+    }
+    await expectRefused(answer, { status: 503, code: 'Overloaded' }, { gateway })
+    const tenant = await callAdmin(gateway, 'PUT', 'tenants/new', { body: { plan: 'test' } })
+    await expectRefused(tenant, { status: 503, code: 'Overloaded' }, { gateway })
+    expect((await callAdmin(gateway, 'GET', 'tenants/new')).status).toBe(404)
+    expect((await gateway.call('POST', '/v1/downloads', DOWNLOAD)).status).toBe(200)
+
+    database.exec('PRAGMA max_page_count = 1000000')
+    expect((await post(granted)).status).toBe(201)
+    const { events } = await audit.query({ event: 'upload.granted', limit: 1_000 })
+    expect(events).toHaveLength(granted + 1)
+    await gateway.close()
+    expect(integrityOf(`${directory.path}/audit.db`)).toBe('ok')
   })
 
   it('R23 is full from the start: the gateway runs, says so once, and closes', async () => {
