@@ -20,7 +20,7 @@ export function createCallerAuthentication({
 }: {
   readonly byKey: (presented: PresentedCredentials) => Principal
   readonly tokens: Pick<TokenVerifiers, 'verify'>
-  readonly config: () => Pick<Config, 'tenants'>
+  readonly config: () => Pick<Config, 'tenants' | 'plans'>
   readonly sightings: Pick<Sightings, 'note'>
 }): (presented: PresentedCredentials) => Principal | Promise<Principal> {
   async function byToken(token: string): Promise<Principal> {

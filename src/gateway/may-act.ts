@@ -21,6 +21,20 @@ export function assertMayAct(
   }
 }
 
+/**
+ * Passes a plan that a token may ask for. Throws `AccessDenied` for one that is not there, or that the
+ * tenant's users may not have: the tenant's own plan may be more than what was meant.
+ */
+export function assertMayHave(
+  { tenants, plans }: Pick<Config, 'tenants' | 'plans'>,
+  { tenant, plan }: { readonly tenant: string; readonly plan: string },
+): void {
+  if (!plans.has(plan)) throw denied('its token asks for a plan that is not there')
+  if (tenants.get(tenant)?.userPlans?.has(plan) === false) {
+    throw denied('its token asks for a plan that its tenant may not give')
+  }
+}
+
 function denied(why: string): GatewayError {
   return new GatewayError('AccessDenied', `Cannot act for this user: ${why}`)
 }

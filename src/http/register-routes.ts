@@ -38,10 +38,10 @@ export function registerRoutes<C extends Call>(
 ): void {
   for (const route of routes) {
     const answer = async (http: HttpContext) => {
-      // One generation of the settings from here on, whatever is replaced meanwhile.
-      const pinned = context.pinned()
       const admitted = admit(http, route)
       const caller = admitted instanceof Promise ? await admitted : admitted
+      // One generation of the settings from here on, whatever is replaced meanwhile.
+      const pinned = context.pinned()
       try {
         check?.(pinned, caller, route)
         const call = await readCall(pinned, http, route)

@@ -4,8 +4,8 @@ import { renderPermissions } from '../../policy/render-permissions.ts'
 import { buildPermissions } from '../build-permission.ts'
 import type { Path } from '../problem.ts'
 import type { Report } from '../report.ts'
-import type { AllowInput } from '../schema-allow.ts'
 import type { KeyDocument } from './key-document.ts'
+import { reachableRules } from './reachable-rules.ts'
 
 /** What a key of the directory is held against. */
 export interface DirectoryKeyScope {
@@ -38,19 +38,13 @@ export function buildDirectoryKey(
       hash: secret.hash,
       ...(secret.expiresAtMs !== undefined && { expiresAtMs: secret.expiresAtMs }),
     })),
-    permissions: renderPermissions(buildPermissions(reachable(document.allow, at), at), owner),
+    permissions: renderPermissions(
+      buildPermissions(reachableRules(document.allow, at.bucketNames), at),
+      owner,
+    ),
     ...(ceiling !== undefined && { ceiling: renderPermissions(ceiling, owner) }),
     ...(label !== undefined && { label }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     source: 'admin',
   }
-}
-
-function reachable(
-  allow: readonly AllowInput[],
-  { bucketNames }: Pick<DirectoryKeyScope, 'bucketNames'>,
-): AllowInput[] {
-  return allow
-    .map((rule) => ({ ...rule, buckets: rule.buckets.filter((name) => bucketNames.has(name)) }))
-    .filter(({ buckets }) => buckets.length > 0)
 }

@@ -9,6 +9,7 @@ import type { PlanInput } from '../schema-plans.ts'
 import type { TenantSettingsInput } from '../schema-tenants.ts'
 import type { UserSettings } from './directory-entries.ts'
 import type { DirectoryReport } from './directory-report.ts'
+import { reachableRules } from './reachable-rules.ts'
 
 interface BuildScope {
   readonly config: Config
@@ -51,16 +52,19 @@ export function buildDirectoryTenant(
   document: TenantSettingsInput,
   { config, plans, report }: BuildScope,
 ): Tenant | undefined {
+  const bucketNames = new Set(config.buckets.keys())
+  // Without any that can be reached it is an empty list, by which nothing is allowed.
+  const allow = document.allow && reachableRules(document.allow, bucketNames)
   return report.checked({ kind: 'tenant', tenant: id }, (part) =>
     buildTenant(
       id,
-      { ...document, users: {}, keys: [] },
+      { ...document, allow, users: {}, keys: [] },
       {
         scope: {
           plans,
           planNames: new Set(plans.keys()),
           buckets: config.buckets,
-          bucketNames: new Set(config.buckets.keys()),
+          bucketNames,
           pepper: undefined,
           report: part,
         },

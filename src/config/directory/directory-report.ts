@@ -1,5 +1,5 @@
 import type { Path } from '../problem.ts'
-import { createReport, type Report } from '../report.ts'
+import { type CollectedReport, createReport } from '../report.ts'
 import { type DirectoryEntity, documentName } from './document-name.ts'
 
 /** What is wrong with a document of the directory. */
@@ -18,7 +18,10 @@ export interface DirectoryReport {
   configured(entity: DirectoryEntity): void
   unusable(entity: DirectoryEntity, message: string): void
   /** Builds something; `undefined`, and its problems, for what would be refused in a configuration. */
-  checked<Built>(entity: DirectoryEntity, build: (report: Report) => Built): Built | undefined
+  checked<Built>(
+    entity: DirectoryEntity,
+    build: (report: CollectedReport) => Built,
+  ): Built | undefined
 }
 
 /** An empty report. */

@@ -10,6 +10,8 @@ import {
   type UserSettings,
 } from './directory-entries.ts'
 import { createDirectoryReport, type DirectoryProblem } from './directory-report.ts'
+import { documentName } from './document-name.ts'
+import type { KeyDocument } from './key-document.ts'
 
 /** Who is known: what a file and the directory name. */
 export type Identities = Pick<Config, 'plans' | 'tenants' | 'keys'>
@@ -41,6 +43,23 @@ export function createDirectoryOverlay({
   const entries = createDirectoryEntries()
   const report = createDirectoryReport()
   let last: { readonly settings: Settings; readonly identities: Identities } | undefined
+
+  /** Records of keys, by the document, with what they were made by. */
+  const records = new WeakMap<KeyDocument, MadeRecord>()
+  const bucketNames = new WeakMap<Config['buckets'], ReadonlySet<string>>()
+
+  function bucketNamesOf({ buckets }: Config): ReadonlySet<string> {
+    const names = bucketNames.get(buckets) ?? new Set(buckets.keys())
+    bucketNames.set(buckets, names)
+    return names
+  }
+
+  /** The same record again where nothing that it was made by has changed: nothing is verified anew. */
+  function reusable(document: KeyDocument, config: Config, { allow }: Tenant) {
+    const made = records.get(document)
+    const isSame = made?.ceiling === allow && made?.bucketNames === bucketNamesOf(config)
+    return isSame ? made.record : undefined
+  }
 
   function everything({ config }: Settings): Identities {
     report.clear()
@@ -92,7 +111,10 @@ export function createDirectoryOverlay({
         continue
       }
       const built = document && buildDirectoryUser(id, document, { tenant, plans, report })
-      const user = built ?? (document && isSet(document) ? outOfUse(id, tenant) : undefined)
+      const name = documentName({ kind: 'user', tenant: tenant.id, user: id })
+      const isBroken =
+        built === undefined && (document !== undefined || entries.unreadable.has(name))
+      const user = isBroken ? outOfUse(id, tenant) : built
       if (user === undefined) users.delete(id)
       else users.set(id, user)
     }
@@ -121,14 +143,17 @@ export function createDirectoryOverlay({
     const record =
       document === undefined || tenant === undefined
         ? undefined
-        : report.checked(problem, (part) =>
-            buildDirectoryKey(document, {
-              bucketNames: new Set(config.buckets.keys()),
-              ceiling: tenant.allow,
-              report: part,
-              path: ['keys', id],
-            }),
-          )
+        : (reusable(document, config, tenant) ??
+          report.checked(problem, (part) => {
+            const ceiling = tenant.allow
+            const bucketNames = bucketNamesOf(config)
+            const at = { bucketNames, ceiling, report: part, path: ['keys', id] }
+            const built = buildDirectoryKey(document, at)
+            if (built !== undefined && part.problems().length === 0) {
+              records.set(document, { record: built, ceiling, bucketNames })
+            }
+            return built
+          }))
     if (record === undefined) keys.delete(id)
     else keys.set(id, record)
   }
@@ -170,6 +195,12 @@ export function createDirectoryOverlay({
       return [...unreadable, ...report.problems()]
     },
   }
+}
+
+interface MadeRecord {
+  readonly record: KeyRecord
+  readonly ceiling: Tenant['allow']
+  readonly bucketNames: ReadonlySet<string>
 }
 
 /** Tenants name their keys. */

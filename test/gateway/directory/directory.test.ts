@@ -105,7 +105,7 @@ describe('the directory', () => {
     expect(gateway.context.config.tenants.has('initech')).toBe(true)
   })
 
-  it('lets nobody act whose settings cannot be used; a plan that only a token names is no setting', async () => {
+  it('lets nobody act whose settings cannot be used, be it a plan that only a token named', async () => {
     const gateway = await gatewayOn(openMemoryState())
     await write(gateway, tenantName, { plan: 'test' })
     await write(gateway, userName('peter'), { suspended: true, plan: 'gone' })
@@ -113,13 +113,27 @@ describe('the directory', () => {
     await write(gateway, userName('bill'), { claimedPlan: 'gone' })
     const mayAct = (user: string) =>
       refusalOf(() => assertMayAct(gateway.context.config, { tenant: 'initech', user }))?.code
-    expect(['peter', 'milton', 'bill'].map(mayAct)).toEqual([
-      'AccessDenied',
-      'AccessDenied',
-      undefined,
-    ])
+    await write(gateway, userName('odd'), { odd: true })
+    const denied = ['peter', 'milton', 'bill', 'odd'].map(mayAct)
+    expect(denied).toEqual(denied.map(() => 'AccessDenied'))
     await write(gateway, userName('milton'), { plan: 'test' })
     expect(mayAct('milton')).toBeUndefined()
+  })
+
+  it('keeps a tenant whose rules name a bucket that is gone, within the rules that are left', async () => {
+    const gateway = await gatewayOn(openMemoryState())
+    const rule = { operations: ['upload'], prefix: 'initech/' }
+    await write(gateway, tenantName, {
+      plan: 'test',
+      allow: [
+        { ...rule, buckets: ['media', 'gone'] },
+        { ...rule, buckets: ['gone'] },
+      ],
+    })
+    const { allow } = gateway.context.config.tenants.get('initech') ?? {}
+    expect(allow?.map(({ buckets }) => [...buckets])).toEqual([['media']])
+    await write(gateway, tenantName, { plan: 'test', allow: [{ ...rule, buckets: ['gone'] }] })
+    expect(gateway.context.config.tenants.get('initech')?.allow).toEqual([])
   })
 
   it('keeps what has not changed the same object, so that nothing is verified anew', async () => {
