@@ -1,11 +1,12 @@
-import type { Permission } from '../../auth/principal.ts'
 import { toTimestamp } from '../../clock.ts'
+import { allowRule } from '../../config/allow-rule.ts'
 import type { Tenant, User } from '../../config/config.ts'
 import {
   type DirectoryEntity,
   documentName,
   entityOf,
 } from '../../config/directory/document-name.ts'
+import type { AllowInput } from '../../config/schema-allow.ts'
 import type { Plan } from '../../limits/plan.ts'
 import type { GatewayContext } from '../context.ts'
 import type { JsonObject } from './merge-patch.ts'
@@ -37,7 +38,7 @@ export interface TenantView extends CommonView {
   readonly timeZone: string
   readonly suspended: boolean
   readonly userPlans?: readonly string[]
-  readonly allow?: readonly JsonObject[]
+  readonly allow?: readonly AllowInput[]
   readonly limits?: LimitsView
   readonly userCount: number
   readonly users: readonly { readonly id: string; readonly plan: string }[]
@@ -150,7 +151,7 @@ function soundTenant(tenant: Tenant) {
     timeZone: tenant.timeZone,
     suspended: tenant.suspended === true,
     ...(userPlans !== undefined && { userPlans: [...userPlans] }),
-    ...(allow !== undefined && { allow: allow.map(permissionView) }),
+    ...(allow !== undefined && { allow: allow.map(allowRule) }),
     limits: limitsView(tenant.plan),
     userCount: users.size,
     users: [...users.values()]
@@ -180,18 +181,6 @@ function soundUser({ plan, planName, suspended }: User) {
 
 function limitsView({ rates, quotas }: Plan): LimitsView {
   return { rates, quotas }
-}
-
-/** A rule as the configuration writes it. */
-function permissionView(rule: Permission): JsonObject {
-  const { operations, buckets, contentTypes, prefix, ...rest } = rule
-  return {
-    ...rest,
-    operations: [...operations],
-    buckets: [...buckets],
-    ...(prefix === '' ? { wholeBucket: true } : { prefix }),
-    ...(contentTypes !== undefined && { contentTypes: [...contentTypes] }),
-  }
 }
 
 /** Who sets an entity, how its document stands when that is the directory, and what is wrong with it. */
