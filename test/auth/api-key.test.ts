@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -30,6 +31,27 @@ describe('an API key', () => {
         },
       ),
     )
+  })
+
+  it('is found, whole and alone, by the pattern for scanners in SECURITY.md', () => {
+    const page = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8')
+    const pattern = /`(\\bsignet_[^`]+)`/.exec(page)?.[1] ?? 'none'
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[A-Za-z0-9]{1,64}$/),
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.constantFrom(' ', '"', "'", '\n', '=', ':', ',', '/', ''),
+        (id, bytes, around) => {
+          const key = createApiKey(() => bytes, id).reveal()
+          const found = `x${around}${key}${around}x`.match(new RegExp(pattern, 'g'))
+          expect(found).toEqual(around === '' ? null : [key])
+        },
+      ),
+    )
+    // Hashes, ids and the secret of a test that ends too early are no keys.
+    for (const other of [`v1:${SECRET}`, 'signet_k1', `signet_k1_${SECRET}`]) {
+      expect(new RegExp(pattern).test(other)).toBe(false)
+    }
   })
 
   it('has the checksum of zlib, in base62', () => {
