@@ -111,9 +111,9 @@ export function createIssuerKeys(
       void startIfOld()
       const key = await lookUp(serving(), asked)
       if (key !== undefined) return key
-      await fetching.wait()
+      const hasWaited = await fetching.wait()
       const now = serving()
-      const found = await lookUp(now, asked)
+      const found = hasWaited ? await lookUp(now, asked) : undefined
       if (found !== undefined) return found
       // Whether the issuer has such a key, nobody knows while it does not answer.
       if (now === undefined || fetching.isUncertain) throw unavailable(name)

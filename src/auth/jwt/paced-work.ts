@@ -19,8 +19,8 @@ export interface PacedWorkOptions {
 export interface PacedWork {
   /** The run under way, or a new one where it may be; `undefined` where none may. Never rejects. */
   start(): Promise<void> | undefined
-  /** Starts it as well, and waits for its end, but never long. */
-  wait(): Promise<void>
+  /** Starts it as well, and waits for its end, but never long. False where there was nothing to wait for. */
+  wait(): Promise<boolean>
   /** The last run has failed, or the one under way has not ended yet. */
   readonly isUncertain: boolean
 }
@@ -55,10 +55,11 @@ export function createPacedWork({
     start,
     async wait() {
       const running = waiting < MAX_WAITING ? start() : undefined
-      if (running === undefined) return
+      if (running === undefined) return false
       waiting += 1
       await untilDoneOr(waitMs, running)
       waiting -= 1
+      return true
     },
     get isUncertain() {
       return hasFailed || underWay !== undefined
