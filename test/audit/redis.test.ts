@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Audit } from '../../src/audit/port.ts'
 import { openRedisAudit } from '../../src/audit/redis.ts'
@@ -107,6 +108,21 @@ describeOnRedis('an audit log on a real Redis', () => {
       await server.command('XADD', STREAM, '*', 'other', 'x')
       expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(0, {})] })
     }))
+
+  it('needs no more of an ACL user than the README gives it', async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+    const rules = /^user signet on >PASSWORD (.+)$/m.exec(readme)?.[1] ?? ''
+    const more = /With `audit\.redis` add `([^`]+)`/.exec(readme)?.[1] ?? ''
+    const own = await openRedisServer({ users: [`user signet on >secret ${rules} ${more}`] })
+    const states: string[] = []
+    const onState = (state: string) => void states.push(state)
+    const audit = await opened(`redis://signet:secret@127.0.0.1:${own.port}`, { onState })
+    await audit.append(eventAt(0, {}))
+    expect(await audit.query({ limit: 10 })).toEqual({ events: [eventAt(0, {})] })
+    expect(states).toEqual([])
+    await audit.close()
+    await own.close()
+  })
 
   it('leaves a server alone for a moment that has failed', async () => {
     await server.command('DEL', STREAM)
