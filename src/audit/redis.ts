@@ -18,8 +18,8 @@ export interface RedisAuditOptions extends Omit<EventBufferOptions, 'write' | 'g
 }
 
 /** Records of one look, and looks of one query. */
-const STRETCH_RECORDS = 1_000
-const MAX_STRETCHES = 50
+const STRETCH_RECORDS = 500
+const MAX_STRETCHES = 100
 /** How far a gateway's clock may be ahead of Redis', in milliseconds, and nothing is overlooked. */
 const SLACK_MS = 600_000
 

@@ -77,7 +77,7 @@ describe('an audit log in SQLite', () => {
     const audit = openOn(database)
     await audit.append(eventAt(0, { bucket: 'rare' }))
     database.exec(`
-      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
       INSERT INTO audit_event (at_ms, event)
         SELECT ${momentAt(1)}, json_object('event', 'upload.granted', 'at', '${eventAt(1, {}).at}')
         FROM n
