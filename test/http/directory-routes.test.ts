@@ -238,6 +238,10 @@ describe('plans, tenants and users by the admin API', () => {
     await made('PATCH', 'tenants/small', { userPlans: ['big'] })
     await made('PATCH', user, { plan: 'big' })
     expect(await read(user)).toMatchObject({ plan: 'big' })
+    // A bound that comes later keeps nobody from suspending whoever has more.
+    await made('PATCH', 'tenants/small', { userPlans: [] })
+    await made('PATCH', user, { suspended: true })
+    await refused(call('PUT', 'tenants/small/users/v', { plan: 'big' }), 403, 'AccessDenied')
   })
 
   it('400: no plan or tenant changes so that somebody who has it would not fit it any more', async () => {
@@ -342,6 +346,28 @@ describe('plans, tenants and users by the admin API', () => {
     await refused(call('DELETE', 'tenants/visited'), 409, 'DeleteConflict')
     await made('PATCH', path, { suspended: null })
     await made('DELETE', 'tenants/visited')
+  })
+
+  it('users have overrides of the plan that their token claims, and are suspended whatever it is', async () => {
+    await made('PUT', 'plans/claimed', { quotas: [{ ...QUOTA, policy: 'claimed-day' }] })
+    await made('PUT', 'tenants/claims', { plan: 'test' })
+    const see = (user: string, claimedPlan: string) =>
+      gateway.context.directory.put({
+        name: documentName({ kind: 'user', tenant: 'claims', user }),
+        value: JSON.stringify({ firstSeenAtMs: 1_000, claimedPlan }),
+      })
+    await see('one', 'claimed')
+    await see('other', 'nowhere')
+    const overrides = { 'claimed-day': { limit: 3 } }
+    await made('PUT', 'tenants/claims/users/one', { overrides })
+    expect(await read('tenants/claims/users/one')).toMatchObject({
+      plan: 'claimed',
+      limits: { quotas: [{ policy: 'claimed-day', limit: 3 }] },
+    })
+    const other = 'tenants/claims/users/other'
+    await refused(call('PUT', other, { overrides }), 400, 'InvalidRequest')
+    await made('PATCH', other, { suspended: true })
+    expect((await read(other)).suspended).toBe(true)
   })
 
   it.each([

@@ -38,12 +38,14 @@ export async function changeUser(
     next({ settings }) {
       const { firstSeenAtMs, claimedPlan, ...current } = settings ?? {}
       const wanted = change(settings === undefined ? undefined : current)
-      checkUser(context, { tenant, user }, wanted)
-      return {
+      const next = {
         ...wanted,
-        ...(firstSeenAtMs !== undefined && { firstSeenAtMs }),
-        ...(claimedPlan !== undefined && { claimedPlan }),
+        ...(typeof firstSeenAtMs === 'number' && { firstSeenAtMs }),
+        ...(typeof claimedPlan === 'string' && { claimedPlan }),
       }
+      const keepsPlan = settings !== undefined && wanted.plan === current.plan
+      checkUser(context, { tenant, user, keepsPlan }, next)
+      return next
     },
   })
 }

@@ -64,7 +64,16 @@ export function tenantWith(
  */
 export function checkUser(
   { live }: Pick<Context, 'live'>,
-  { tenant: tenantId, user: id }: { readonly tenant: string; readonly user: string },
+  {
+    tenant: tenantId,
+    user: id,
+    keepsPlan,
+  }: {
+    readonly tenant: string
+    readonly user: string
+    /** It has this plan already: a bound that came later keeps nobody from suspending it. */
+    readonly keepsPlan: boolean
+  },
   user: UserSettings,
 ): void {
   const { plans, tenants } = live.current
@@ -72,17 +81,20 @@ export function checkUser(
   if (tenant === undefined) {
     throw new GatewayError('NoSuchEntity', 'Cannot set up the user: there is no such tenant')
   }
-  const { plan } = user
-  if (plan !== undefined && tenant.userPlans?.has(plan) === false) {
+  const { plan, claimedPlan, ...settings } = user
+  if (plan !== undefined && !keepsPlan && tenant.userPlans?.has(plan) === false) {
     throw new GatewayError(
       'AccessDenied',
       `Cannot set up the user: its tenant may not give the plan "${plan}"`,
       { fields: [{ path: 'plan', message: "is none of the tenant's userPlans" }] },
     )
   }
+  // What a token claims is nothing that an operator has got wrong.
+  const chosen = plan ?? (plans.has(claimedPlan ?? '') ? claimedPlan : undefined)
+  const judged = { ...settings, ...(chosen !== undefined && { plan: chosen }) }
   throwProblems(
     problemsOf((report) => {
-      buildDirectoryUser(id, user, { tenant, plans, report })
+      buildDirectoryUser(id, judged, { tenant, plans, report })
     }),
     ['tenants', tenantId, 'users', id],
   )
