@@ -20,6 +20,7 @@ export const bucketsSchema = z.object({
         contentTypes: z.array(z.string()),
         expiresInSeconds: seconds,
         expiresInSecondsMax: seconds,
+        mayOutliveCredential: z.boolean(),
         writeOnce: z.boolean().optional(),
         oversized: z.enum(['keep', 'delete']),
         altered: z.enum(['keep', 'delete']),
@@ -37,6 +38,7 @@ export const bucketsSchema = z.object({
       download: z.object({
         expiresInSeconds: seconds,
         expiresInSecondsMax: seconds,
+        mayOutliveCredential: z.boolean(),
         disposition: z.enum(['attachment', 'inline']),
         stableForSeconds: seconds,
       }),
