@@ -43,8 +43,10 @@ export interface DirectoryEntries {
   document(name: string): StateDocument | undefined
   /** Takes documents as they are now; older versions than those that are there change nothing. */
   take(documents: Iterable<StateDocument>): void
-  /** Takes these, by name, for all that there are: what is not among them the store has lost. */
-  replace(all: ReadonlyMap<string, StateDocument>): void
+  /** Takes documents as they are in the store, be they older than those that are there. */
+  restore(documents: Iterable<StateDocument>): void
+  /** Takes these names for all that there are: what is not among them the store has lost. */
+  keepOnly(names: { has(name: string): boolean }): void
   changed(): DirectoryChanges
   /** All changes have been seen. */
   taken(): void
@@ -113,14 +115,17 @@ export function createDirectoryEntries(): DirectoryEntries {
         if ((documents.get(document.name)?.version ?? -1) < document.version) takeOne(document)
       }
     },
-    replace(all) {
+    keepOnly(names) {
       for (const [name, document] of documents) {
-        const entity = all.has(name) || document.version === UNWRITTEN ? undefined : entityOf(name)
+        const isLost = !names.has(name) && document.version !== UNWRITTEN
+        const entity = isLost ? entityOf(name) : undefined
         if (entity === undefined) continue
         documents.delete(name)
         change(entity, undefined, name)
       }
-      for (const document of all.values()) {
+    },
+    restore(all) {
+      for (const document of all) {
         const known = documents.get(document.name)
         const isSame = known?.version === document.version && known.value === document.value
         if (!isSame) takeOne(document)

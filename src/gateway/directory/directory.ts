@@ -5,8 +5,11 @@ import { DIRECTORY } from '../../config/directory/document-name.ts'
 import type { DirectoryOverlay } from '../../config/directory/overlay.ts'
 import { MAX_DOCUMENTS, type StateDocument, type StateStore } from '../../state/port.ts'
 
-/** Everything is read again after so long: a store that lost writes may have given their positions anew. */
-const WHOLE_EVERY_MS = 60_000
+/**
+ * Everything is compared again after so long, in milliseconds: a store that lost writes may have given their
+ * positions anew. That takes a page with each `sync`, so that nobody waits for thousands of documents.
+ */
+const COMPARE_EVERY_MS = 60_000
 
 /**
  * Tenants, users, plans and keys that operators keep by the admin API, shared by all gateways. Each has a
@@ -61,7 +64,9 @@ export function createDirectory({
   const { entries } = overlay
   let position = 0
   let heardAtMs: number | undefined
-  let wholeAtMs = -Infinity
+  let comparedAtMs = stopwatch.nowMs()
+  /** Where the comparison under way is, and the names that it has met. */
+  let comparison: { at: number; readonly names: Set<string> } | undefined
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
 
@@ -81,17 +86,36 @@ export function createDirectory({
 
   async function read(): Promise<void> {
     const startedMs = stopwatch.nowMs()
-    const isWholeDue = startedMs - wholeAtMs >= WHOLE_EVERY_MS
-    let found = isWholeDue ? undefined : await readAfter(position)
-    if (found === undefined || found.last < position) {
+    let found = await readAfter(position)
+    if (found.last < position) {
       found = await readAfter(0)
-      entries.replace(found.documents)
-      wholeAtMs = startedMs
+      entries.keepOnly(found.documents)
+      entries.restore(found.documents.values())
+      comparison = undefined
     } else entries.take(found.documents.values())
     position = found.at
+    if (!alone) await compareSome(startedMs)
     heardAtMs = startedMs
     const { plansOrTenants, users, keys } = entries.changed()
     if (plansOrTenants || users.size + keys.size > 0) onChange()
+  }
+
+  /** Compares a page, after the changes were taken: so what it shows is as new as what is known, or newer. */
+  async function compareSome(nowMs: number): Promise<void> {
+    if (comparison === undefined && nowMs - comparedAtMs < COMPARE_EVERY_MS) return
+    comparison ??= { at: 0, names: new Set() }
+    const { at: after, names } = comparison
+    const { changes } = await state.changes({ kind: DIRECTORY, after, limit: MAX_DOCUMENTS })
+    entries.restore(changes)
+    for (const { name, position: at } of changes) {
+      names.add(name)
+      comparison.at = at
+    }
+    // What is written meanwhile moves behind what was read, so that the last page has it.
+    if (changes.length === MAX_DOCUMENTS) return
+    entries.keepOnly(names)
+    comparison = undefined
+    comparedAtMs = nowMs
   }
 
   /** The reading after the one under way: only that surely sees what was written before the call. */
