@@ -5,6 +5,7 @@ const PARTS = {
   presign: async () => (await import('./presign-part.ts')).presignPart,
   ledger: async () => (await import('./ledger-part.ts')).ledgerPart,
   http: async () => (await import('./http-part.ts')).httpPart,
+  auth: async () => (await import('./auth-part.ts')).authPart,
   start: async () => (await import('./start-part.ts')).startPart,
 } as const satisfies Record<string, () => Promise<(report: Report) => Promise<void>>>
 

@@ -69,7 +69,7 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
       case 'redirect':
         return void response.writeHead(302, { location: `${origin}/elsewhere` }).end()
       case 'huge':
-        return void response.writeHead(200, json).end(`{"keys":[${' '.repeat(HUGE_BYTES)}]}`)
+        return void response.writeHead(200, json).end(JSON.stringify(document).padEnd(HUGE_BYTES))
       case 'empty':
         return void response.writeHead(200, json).end('{"keys":[]}')
       case 'hang':

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Issuer } from '../../src/auth/jwt/issuer.ts'
+import { createTokenVerifiers } from '../../src/gateway/token-verifiers.ts'
+import { ISSUER, keyPorts } from '../auth/jwt/jwt-fixture.ts'
+import { expectRefused } from '../support/expect-refused.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
+import { startTestIssuer, type TestIssuer } from '../support/token-issuer.ts'
+
+const DENIED = { status: 403, code: 'AccessDenied' } as const
+const REFUSED = { status: 401, code: 'Unauthenticated' } as const
+
+let clock: TestClock
+let issuer: TestIssuer
+let gateway: TestGateway
+
+beforeAll(async () => {
+  clock = new TestClock()
+  issuer = await startTestIssuer(() => clock.nowMs())
+  const common = { issuer: issuer.issuer, jwks: { url: issuer.jwksUrl } }
+  gateway = await openTestGateway({
+    clock,
+    tenantSettings: { asleep: { plan: 'test', suspended: true } },
+    tenants: { acme: ['alice'], asleep: [] },
+    issuers: {
+      corp: {
+        ...common,
+        audience: 'signet',
+        tenant: { claim: 'tenant' },
+        allow: [
+          { operations: ['upload'], buckets: ['media'], prefix: '{tenant}/{user}/' },
+          {
+            name: 'readers',
+            operations: ['download'],
+            buckets: ['media'],
+            prefix: '{tenant}/',
+            when: [{ claim: 'groups', value: 'readers' }],
+          },
+        ],
+      },
+    },
+    admin: {
+      oidc: {
+        ...common,
+        audience: 'signet-admin',
+        name: 'staff',
+        roles: [
+          { role: 'operator', when: { claim: 'groups', value: 'ops' } },
+          { role: 'viewer', when: { claim: 'groups', value: 'dev' } },
+        ],
+      },
+    },
+  })
+})
+afterAll(() => Promise.all([gateway.close(), issuer.close()]))
+
+const bearer = async (claims: Readonly<Record<string, unknown>> = {}) => ({
+  authorization: `Bearer ${await issuer.token(claims)}`,
+})
+
+async function upload(key: string, claims?: Readonly<Record<string, unknown>>) {
+  return gateway.call('POST', '/v1/uploads', uploadBody({ key }), { headers: await bearer(claims) })
+}
+
+describe('callers by token', () => {
+  it('201: a user whom nobody configured appears, with a key space of its own', async () => {
+    expect((await upload('acme/zoe/cat.jpg', { sub: 'zoe' })).status).toBe(201)
+    expect(gateway.context.config.tenants.get('acme')?.users.has('zoe')).toBe(true)
+    await expectRefused(await upload('acme/alice/cat.jpg', { sub: 'zoe' }), DENIED, { gateway })
+    expect(gateway.audited.at(-1)).toMatchObject({ tenant: 'acme', user: 'zoe', issuer: 'corp' })
+  })
+
+  it('201: a user who is configured is the same by token and by API key', async () => {
+    expect((await upload('acme/alice/dog.jpg')).status).toBe(201)
+    const usage = await gateway.call('GET', '/v1/usage')
+    const { limits } = await usage.json()
+    expect(limits).toContainEqual(
+      expect.objectContaining({ policy: 'user-bytes-day', pending: 1_000 }),
+    )
+  })
+
+  it('403: for a tenant that is not there, and for one that is suspended, and no user appears', async () => {
+    for (const tenant of ['nowhere', 'asleep']) {
+      const answer = await upload(`${tenant}/alice/x`, { tenant })
+      await expectRefused(answer, DENIED, { gateway })
+    }
+    expect(gateway.context.config.tenants.get('asleep')?.users.size).toBe(0)
+    expect(gateway.context.config.tenants.has('nowhere')).toBe(false)
+  })
+
+  it('403: where no rule holds whose conditions the token meets', async () => {
+    const body = { bucket: 'media', key: 'acme/bob/x' }
+    const read = async (groups: unknown) =>
+      gateway.call('POST', '/v1/downloads', body, { headers: await bearer({ groups }) })
+    await expectRefused(await read(['writers']), DENIED, { gateway })
+    await expectRefused(await read(undefined), DENIED, { gateway })
+    expect((await read(['writers', 'readers'])).status).toBe(200)
+  })
+
+  it('400: a token beside another credential', async () => {
+    const ambiguous = { status: 400, code: 'AmbiguousCredentials' } as const
+    const { authorization } = await bearer()
+    for (const headers of [
+      { authorization, 'x-api-key': 'x' },
+      { authorization: `${authorization}, ${authorization}` },
+    ]) {
+      const answer = await gateway.call('GET', '/v1/usage', undefined, { headers })
+      await expectRefused(answer, ambiguous, { gateway })
+    }
+  })
+})
+
+describe('administrators by token', () => {
+  const admin = async (method: string, claims: Readonly<Record<string, unknown>>) =>
+    gateway.admin.request('/admin/v1/tenants/acme', {
+      method,
+      headers: await bearer({ aud: 'signet-admin', ...claims }),
+    })
+
+  it('200: a viewer looks, and may change nothing', async () => {
+    expect((await admin('GET', { groups: ['dev'] })).status).toBe(200)
+    await expectRefused(await admin('DELETE', { groups: ['dev'] }), DENIED, { gateway })
+  })
+
+  it('409: an operator may change what the file does not set, and is named in the audit log', async () => {
+    const answer = await admin('DELETE', { sub: 'olga', groups: ['ops'] })
+    await expectRefused(answer, { status: 409, code: 'UnmodifiableEntity' }, { gateway })
+    expect(gateway.audited.at(-1)).toMatchObject({ admin: 'staff:olga' })
+  })
+
+  it('A15 401: without a role, or with a token for callers', async () => {
+    await expectRefused(await admin('GET', {}), REFUSED, { gateway })
+    await expectRefused(await admin('GET', { groups: ['sales'] }), REFUSED, { gateway })
+    await expectRefused(await admin('GET', { aud: 'signet', groups: ['ops'] }), REFUSED, {
+      gateway,
+    })
+    const headers = await bearer({ aud: 'signet-admin', groups: ['ops'] })
+    await expectRefused(await gateway.call('GET', '/v1/usage', undefined, { headers }), REFUSED)
+  })
+})
+
+describe('issuers that change while the gateway runs', () => {
+  it('are followed: keys of those that stay are kept, tokens of those that go are refused', async () => {
+    const corp: Issuer = {
+      ...ISSUER,
+      issuer: issuer.issuer,
+      keys: { kind: 'url', url: issuer.jwksUrl },
+    }
+    let config: Parameters<typeof createTokenVerifiers>[0] extends () => infer C ? C : never = {
+      issuers: new Map([['corp', corp]]),
+      adminIssuer: undefined,
+    }
+    const tokens = createTokenVerifiers(() => config, keyPorts({ clock }).ports)
+    const token = await issuer.token()
+    const seen = issuer.requests.length
+    expect(await tokens.verify(token)).toMatchObject({ user: 'alice' })
+    config = { ...config, issuers: new Map([['corp', { ...corp, user: { fixed: 'service' } }]]) }
+    expect(await tokens.verify(token)).toMatchObject({ user: 'service' })
+    expect(issuer.requests.length - seen).toBe(1)
+    config = { ...config, issuers: new Map() }
+    await tokens.refreshKeys()
+    await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
+    await expect(tokens.verifyAdmin(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
+  })
+})
