@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/fail-on-leaks.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // Files keep nothing in modules, and importing the gateway anew for each took a third of the time.

@@ -1,21 +1,21 @@
 import { expect, it } from 'vitest'
 import { startSignedPathStore } from '../support/signed-path-store.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { TEST_STORE_SECRET } from '../support/test-config.ts'
 import { openTestGateway } from '../support/test-gateway.ts'
 import { type CreatedForm, sendForm } from './form-fixture.ts'
 
-const SECRET = 'store-secret-for-tests-0123456789abc'
 const BASE = '/storage/v1/s3'
 
 /** A gateway on a store of Supabase's kind: a path before the bucket, which is signed. */
 async function openOnPath(path = BASE) {
-  const store = await startSignedPathStore(path, 'media-prod', SECRET)
+  const store = await startSignedPathStore(path, 'media-prod', TEST_STORE_SECRET)
   const gateway = await openTestGateway({
     clock: new TestClock(Date.now()),
     store: {
       provider: 'supabase',
       endpoint: `${store.origin}${BASE}`,
-      credentials: { accessKeyId: 'AKIATEST', secretAccessKey: SECRET },
+      credentials: { accessKeyId: 'AKIATEST', secretAccessKey: TEST_STORE_SECRET },
       capabilities: { unsignedCopySource: 'closed', responseOverrides: 'yes' },
     },
   })

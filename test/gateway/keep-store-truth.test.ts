@@ -12,6 +12,7 @@ import {
   type StoreUnderTest,
 } from '../support/stores/stores-under-test.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -100,7 +101,7 @@ async function start(options: StartOptions): Promise<Started> {
   }
 }
 
-const ADMIN = { authorization: 'Bearer Adm1n-token-for-tests-9f2c7e1b4a6d8053' }
+const ADMIN = { authorization: `Bearer ${TEST_ADMIN_TOKEN}` }
 
 async function probeByAdmin({ gateway }: Started): Promise<Response> {
   return gateway.admin.request('/admin/v1/stores/main/probe', { method: 'POST', headers: ADMIN })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toTimestamp } from '../../src/clock.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { TEST_STORE_SECRET } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 
 const LIFE_SECONDS = 600
@@ -9,7 +10,7 @@ const NOW_MS = Date.UTC(2026, 5, 1, 12)
 let gateway: TestGateway
 
 beforeAll(async () => {
-  const pair = { accessKeyId: 'AKIATEST', secretAccessKey: 'store-secret-for-tests-0123456789abc' }
+  const pair = { accessKeyId: 'AKIATEST', secretAccessKey: TEST_STORE_SECRET }
   const ending = (afterSeconds: number) => ({
     ...pair,
     sessionToken: 'token',

@@ -12,6 +12,7 @@ import { createLogger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { openContext } from '../../src/runtime/open-context.ts'
 import { Secret } from '../../src/secret.ts'
+import { watch, watchAnswers } from './leak-watch.ts'
 import { TEST_ADMIN_TOKEN, TEST_PEPPER } from './test-config.ts'
 import { type TestGatewayOptions, testConfig } from './test-gateway.ts'
 
@@ -138,6 +139,7 @@ export async function startGateway(
   const child = startChild({ args: [entry], env: { ...env, SIGNET_CONFIG: file } })
   const ready = await child.said(/"gateway\.ready".*?"gatewayUrl":"([^"]+)","adminUrl":"([^"]+)"/)
   const [, url = '', adminUrl = ''] = ready
+  void child.ended.then(() => watch('process', child.stdout() + child.stderr()))
   return { ...child, url, adminUrl }
 }
 
@@ -183,13 +185,16 @@ export async function reopenGateway(
   const { config, secrets } = await loadConfig(await readText(file), file, sources)
   const closing = new AsyncDisposableStack()
   const log: string[] = []
-  const write = (line: string) => void log.push(line)
+  const write = (line: string) => {
+    watch('log', line)
+    log.push(line)
+  }
   const context = await openContext(config, secrets, closing, {
     log: createLogger({ write, clock: systemClock }),
     ...overrides,
   })
   context.lifecycle.state = 'ready'
-  const app = createApp(context)
+  const app = watchAnswers(createApp(context))
   return {
     context,
     log,

@@ -10,6 +10,7 @@ import { createLogger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { openContext } from '../../src/runtime/open-context.ts'
 import { Secret } from '../../src/secret.ts'
+import { watch, watchAnswers, watchMetrics, watchSpans } from './leak-watch.ts'
 import { TestClock } from './test-clock.ts'
 import {
   CAPABLE_STORE,
@@ -154,12 +155,17 @@ export async function openTestGateway(options: TestGatewayOptions = {}): Promise
   const closing = new AsyncDisposableStack()
   const log: string[] = []
   const audited: Record<string, unknown>[] = []
+  const write = (line: string) => {
+    watch('log', line)
+    log.push(line)
+  }
   const context = await openContext(config, secrets, closing, {
     clock,
     ...(options.openedLedger !== true && { ledger: openMemoryLedger({ clock }) }),
-    log: createLogger({ write: (line) => log.push(line), clock, level: 'debug' }),
+    log: createLogger({ write, clock, level: 'debug' }),
     audit: {
       async append(event) {
+        watch('audit', JSON.stringify(event))
         audited.push({ ...event })
       },
       async query(query) {
@@ -171,12 +177,14 @@ export async function openTestGateway(options: TestGatewayOptions = {}): Promise
     },
     ...options.overrides,
   })
+  watchSpans(context)
+  watchMetrics(context, closing)
   context.lifecycle.state = 'ready'
-  const app = createApp(context)
+  const app = watchAnswers(createApp(context))
   const key = (who = 'acme/alice') => apiKeys.get(who) ?? ''
   return {
     app,
-    admin: createAdminApp(context),
+    admin: watchAnswers(createAdminApp(context)),
     context,
     clock,
     log,

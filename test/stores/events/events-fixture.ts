@@ -10,9 +10,10 @@ import { readEvents } from '../../../src/stores/events/read-events.ts'
 import type { StoreEvent } from '../../../src/stores/events/store-event.ts'
 import type { EventShape } from '../../../src/stores/traits.ts'
 import { TestClock } from '../../support/test-clock.ts'
+import { CANARY } from '../../support/test-config.ts'
 
 /** An event secret of 32 characters, as B2 makes them. */
-export const EVENT_SECRET = 'Ev3ntSecr3tForTests0123456789abc'
+export const EVENT_SECRET = `Ev3nt-${CANARY}-0123456789abc`
 
 /** A sample of the reference, byte for byte. */
 export function sample(name: string): string {
