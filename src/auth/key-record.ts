@@ -15,6 +15,8 @@ export interface KeyRecord {
   readonly label?: string
   /** When the key ends, in milliseconds; absent: it does not. */
   readonly expiresAtMs?: number
+  /** It is known whose it is, and it may do nothing: what it hangs on is not there. */
+  readonly outOfUse?: true
   /** Who made it: the configuration file, or somebody by the admin API. */
   readonly source: 'configuration' | 'admin'
 }
@@ -29,13 +31,14 @@ export interface KeyHash {
 
 /** Who a key stands for, with a secret of it that ends at `endsAtMs`; `Infinity`: never. */
 export function principalOf(key: KeyRecord, endsAtMs: number): Principal {
-  const { id, tenant, user, permissions, ceiling } = key
+  const { id, tenant, user, permissions, ceiling, outOfUse } = key
   return Object.freeze({
     tenant,
     user,
     keyId: id,
     permissions,
     ...(ceiling !== undefined && { ceiling }),
+    ...(outOfUse === true && { outOfUse }),
     ...(endsAtMs !== Infinity && { expiresAtMs: endsAtMs }),
   })
 }

@@ -50,6 +50,8 @@ export interface Principal {
   readonly ceiling?: readonly Permission[]
   /** When the credential ends, in milliseconds; absent: it does not. */
   readonly expiresAtMs?: number
+  /** Nothing may be done with the credential, although it is a good one. */
+  readonly outOfUse?: true
   /** The caller's address, there when a rule asks for it. */
   readonly address?: string
 }

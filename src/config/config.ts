@@ -194,7 +194,7 @@ export interface Tenant {
   /** The same, with the zones that came before it. */
   readonly zones: Zone
   readonly users: ReadonlyMap<string, User>
-  /** Ids of its keys; the records are in `Config.keys`. */
+  /** Ids of its keys in the file; the records are in `Config.keys`, beside those of the directory. */
   readonly keys: readonly string[]
   /**
    * What its users may do at all, whatever their credentials allow; absent: no bound. Prefixes may hold

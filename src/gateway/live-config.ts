@@ -51,10 +51,11 @@ export function createLiveConfig(
 ): LiveConfig {
   let settings = begin
   let sealing = sealingKeys(hashing, begin.secrets)
-  const storeTruth = createStoreTruth(withIdentities(), log)
+  let identities = identitiesOver(begin)
+  const storeTruth = createStoreTruth(inForce(), log)
 
-  function withIdentities(): Config {
-    const { plans, tenants, keys } = identitiesOver(settings)
+  function inForce(): Config {
+    const { plans, tenants, keys } = identities
     return Object.freeze({ ...settings.config, plans, tenants, keys })
   }
 
@@ -75,10 +76,15 @@ export function createLiveConfig(
     replaceFile(next) {
       settings = next
       sealing = sealingKeys(hashing, next.secrets)
-      storeTruth.reconfigure(withIdentities())
+      identities = identitiesOver(next)
+      storeTruth.reconfigure(inForce())
     },
     refreshIdentities() {
-      storeTruth.reconfigure(withIdentities())
+      const next = identitiesOver(settings)
+      // Users and keys come and go within the same maps.
+      if (next === identities) return
+      identities = next
+      storeTruth.reconfigure(inForce())
     },
   }
 }

@@ -8,12 +8,13 @@ import { GatewayError } from '../errors.ts'
  */
 export function assertMayAct(
   { tenants }: Pick<Config, 'tenants'>,
-  who: { readonly tenant: string; readonly user: string },
+  who: { readonly tenant: string; readonly user: string; readonly outOfUse?: true },
 ): void {
   const tenant = tenants.get(who.tenant)
   if (tenant === undefined) throw denied('its tenant is not there')
   if (tenant.suspended === true) throw denied('its tenant is suspended')
   const user = tenant.users.get(who.user)
+  if (who.outOfUse === true) throw denied('its credential is out of use')
   if (user === undefined) return
   if (user.suspended === true) throw denied('it is suspended')
   if (tenant.userPlans?.has(user.planName) === false) {

@@ -89,6 +89,7 @@ export async function openContext(
     stopwatch,
     alone: config.state.kind === 'memory',
     onChange: () => live.refreshIdentities(),
+    onLost: (names) => log.error('directory.writes_lost', { documents: names.length }),
   })
   // Without it the gateway serves whom the file names; all others are told to come again.
   await directory.sync().catch((error: unknown) => log.error('directory.silent', { error }))

@@ -46,15 +46,21 @@ export function buildDirectoryPlans(
   return plans
 }
 
-/** A tenant of the directory, without users. */
+/**
+ * A tenant of the directory, without users. With `asWritten` a bucket that its rules name and that is not
+ * there is a problem, as in a file; without, it just cannot be reached.
+ */
 export function buildDirectoryTenant(
   id: string,
   document: TenantSettingsInput,
-  { config, plans, report }: BuildScope,
+  { config, plans, report, asWritten = false }: BuildScope & { readonly asWritten?: boolean },
 ): Tenant | undefined {
   const bucketNames = new Set(config.buckets.keys())
   // Without any that can be reached it is an empty list, by which nothing is allowed.
-  const allow = document.allow && reachableRules(document.allow, bucketNames)
+  const allow =
+    asWritten || document.allow === undefined
+      ? document.allow
+      : reachableRules(document.allow, bucketNames)
   return report.checked({ kind: 'tenant', tenant: id }, (part) =>
     buildTenant(
       id,

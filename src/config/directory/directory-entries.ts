@@ -22,8 +22,10 @@ export type UserSettings = UserInput & {
 
 /** What has changed since `taken`. */
 export interface DirectoryChanges {
-  /** Plans or tenants: all that hangs on them has to be looked at. */
-  readonly plansOrTenants: boolean
+  /** Names. */
+  readonly plans: ReadonlySet<string>
+  /** Ids: all that hangs on them has to be looked at. */
+  readonly tenants: ReadonlySet<string>
   /** Ids of users by tenant. */
   readonly users: ReadonlyMap<string, ReadonlySet<string>>
   /** Ids of keys. */
@@ -45,8 +47,22 @@ export interface DirectoryEntries {
   take(documents: Iterable<StateDocument>): void
   /** Takes documents as they are in the store, be they older than those that are there. */
   restore(documents: Iterable<StateDocument>): void
+  /**
+   * Of what is known, what these have in an older version; with the names of all that there are, also what is
+   * not among them.
+   */
+  lost(
+    found: Iterable<StateDocument>,
+    names?: { has(name: string): boolean },
+  ): readonly StateDocument[]
   /** Takes these names for all that there are: what is not among them the store has lost. */
   keepOnly(names: { has(name: string): boolean }): void
+  /** Ids of a tenant's users, those too whose documents cannot be read. */
+  userIdsOf(tenant: string): readonly string[]
+  /** Ids of the keys of a tenant, or of one of its users; revoked ones too. */
+  keyIdsOf(tenant: string, user?: string): readonly string[]
+  /** Ids of tenants that name one of these plans themselves, or by one of their users. */
+  tenantsWithPlans(plans: ReadonlySet<string>): readonly string[]
   changed(): DirectoryChanges
   /** All changes have been seen. */
   taken(): void
@@ -60,7 +76,9 @@ export function createDirectoryEntries(): DirectoryEntries {
   const users = new Map<string, Map<string, UserSettings>>()
   const keys = new Map<string, KeyDocument>()
   const unreadable = new Map<string, string>()
-  let plansOrTenants = false
+  const keyIds = new Map<string, Map<string, Set<string>>>()
+  let changedPlans = new Set<string>()
+  let changedTenants = new Set<string>()
   let changedUsers = new Map<string, Set<string>>()
   let changedKeys = new Set<string>()
 
@@ -70,11 +88,11 @@ export function createDirectoryEntries(): DirectoryEntries {
       readValue(schema, value, (why) => unreadable.set(name, why))
     switch (entity.kind) {
       case 'plan':
-        plansOrTenants = true
+        changedPlans.add(entity.plan)
         put(plans, entity.plan, read(planDocumentSchema))
         break
       case 'tenant':
-        plansOrTenants = true
+        changedTenants.add(entity.tenant)
         put(tenants, entity.tenant, read(tenantDocumentSchema))
         break
       case 'user': {
@@ -90,9 +108,20 @@ export function createDirectoryEntries(): DirectoryEntries {
         const result = value === undefined ? undefined : readKeyDocument(value)
         if (result !== undefined && 'problem' in result) unreadable.set(name, result.problem)
         const isKey = result !== undefined && 'key' in result && result.key.id === entity.key
+        const before = keys.get(entity.key)
+        if (before !== undefined) keysOf(before).delete(entity.key)
+        if (isKey) keysOf(result.key).add(entity.key)
         put(keys, entity.key, isKey ? result.key : undefined)
       }
     }
+  }
+
+  function keysOf({ tenant, user }: Pick<KeyDocument, 'tenant' | 'user'>): Set<string> {
+    const users = keyIds.get(tenant) ?? new Map<string, Set<string>>()
+    keyIds.set(tenant, users)
+    const ids = users.get(user) ?? new Set<string>()
+    users.set(user, ids)
+    return ids
   }
 
   function takeOne(document: StateDocument): void {
@@ -115,10 +144,17 @@ export function createDirectoryEntries(): DirectoryEntries {
         if ((documents.get(document.name)?.version ?? -1) < document.version) takeOne(document)
       }
     },
+    lost(found, names) {
+      const older = [...found].flatMap(({ name, version }) => {
+        const known = documents.get(name)
+        return known !== undefined && known.version > version ? [known] : []
+      })
+      const gone = names === undefined ? [] : [...documents.values()].filter(isGone(names))
+      return [...older, ...gone]
+    },
     keepOnly(names) {
-      for (const [name, document] of documents) {
-        const isLost = !names.has(name) && document.version !== UNWRITTEN
-        const entity = isLost ? entityOf(name) : undefined
+      for (const { name } of [...documents.values()].filter(isGone(names))) {
+        const entity = entityOf(name)
         if (entity === undefined) continue
         documents.delete(name)
         change(entity, undefined, name)
@@ -131,13 +167,48 @@ export function createDirectoryEntries(): DirectoryEntries {
         if (!isSame) takeOne(document)
       }
     },
-    changed: () => ({ plansOrTenants, users: changedUsers, keys: changedKeys }),
+    userIdsOf(tenant) {
+      const ids = [...(users.get(tenant)?.keys() ?? [])]
+      for (const name of unreadable.keys()) {
+        const entity = entityOf(name)
+        if (entity?.kind === 'user' && entity.tenant === tenant) ids.push(entity.user)
+      }
+      return ids
+    },
+    keyIdsOf(tenant, user) {
+      const own = keyIds.get(tenant)
+      const sets = user === undefined ? [...(own?.values() ?? [])] : [own?.get(user) ?? []]
+      return sets.flatMap((ids) => [...ids])
+    },
+    tenantsWithPlans(names) {
+      if (names.size === 0) return []
+      const isNamed = (plan: string | undefined) => plan !== undefined && names.has(plan)
+      const ids = [...tenants].flatMap(([id, { plan, userPlans = [] }]) =>
+        [plan, ...userPlans].some(isNamed) ? [id] : [],
+      )
+      for (const [id, own] of users) {
+        const settings = [...own.values()]
+        if (settings.some(({ plan, claimedPlan }) => isNamed(plan ?? claimedPlan))) ids.push(id)
+      }
+      return ids
+    },
+    changed: () => ({
+      plans: changedPlans,
+      tenants: changedTenants,
+      users: changedUsers,
+      keys: changedKeys,
+    }),
     taken() {
-      plansOrTenants = false
+      changedPlans = new Set()
+      changedTenants = new Set()
       changedUsers = new Map()
       changedKeys = new Set()
     },
   }
+}
+
+function isGone(names: { has(name: string): boolean }) {
+  return ({ name, version }: StateDocument) => version !== UNWRITTEN && !names.has(name)
 }
 
 function parsed(text: string): unknown {

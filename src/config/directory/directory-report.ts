@@ -13,7 +13,10 @@ export interface DirectoryProblem {
 /** Collects what is wrong with documents, by document. */
 export interface DirectoryReport {
   problems(): readonly DirectoryProblem[]
+  problemOf(name: string): string | undefined
   clear(): void
+  /** Nothing is wrong with it, or it is not there any more. */
+  forget(entity: DirectoryEntity): void
   /** The configuration names the same: what the directory says of it counts for nothing. */
   configured(entity: DirectoryEntity): void
   unusable(entity: DirectoryEntity, message: string): void
@@ -31,7 +34,12 @@ export function createDirectoryReport(): DirectoryReport {
 
   return {
     problems: () => [...problems].map(([name, message]) => ({ name, message })),
+    problemOf: (name) => problems.get(name),
     clear: () => problems.clear(),
+    forget(entity) {
+      // Most have none, and there may be many.
+      if (problems.size > 0) problems.delete(documentName(entity))
+    },
     configured(entity) {
       problems.set(documentName(entity), 'is set by the configuration file, which wins')
     },

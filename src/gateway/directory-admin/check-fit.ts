@@ -44,14 +44,17 @@ export function plansWith(
 
 /** The tenant, without users. Throws `InvalidRequest` for one that the configuration file could not have. */
 export function tenantWith(
-  { live }: Pick<Context, 'live'>,
+  { live, directory }: Pick<Context, 'live' | 'directory'>,
   id: string,
   tenant: TenantSettingsInput,
 ): Tenant {
   const { plans } = live.current
+  // Rules that stay as they are may name a bucket that is gone: a tenant must always be suspendable.
+  const before = directory.entries.tenants.get(id)?.allow
+  const asWritten = JSON.stringify(tenant.allow) !== JSON.stringify(before)
   let made: Tenant | undefined
   const found = problemsOf((report) => {
-    made = buildDirectoryTenant(id, tenant, { config: live.file, plans, report })
+    made = buildDirectoryTenant(id, tenant, { config: live.file, plans, report, asWritten })
   })
   throwProblems(found, ['tenants', id])
   if (made === undefined) throw new GatewayError('InternalError', 'Cannot make the tenant')
@@ -108,7 +111,9 @@ export function problemsOf(
   const found: Problem[] = []
   build({
     problems: () => [],
+    problemOf: () => undefined,
     clear() {},
+    forget() {},
     configured() {},
     unusable() {},
     checked(entity, make) {

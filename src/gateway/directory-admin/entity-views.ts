@@ -108,7 +108,7 @@ export function tenantView(context: Context, id: string): Versioned<TenantView> 
     view: {
       id,
       source,
-      ...(tenant === undefined ? brokenTenant(settings ?? {}) : soundTenant(tenant)),
+      ...(tenant === undefined ? brokenTenant(settings ?? {}) : soundTenant(context, tenant)),
       ...(settings !== undefined && { settings }),
       ...problem,
     },
@@ -144,8 +144,11 @@ export function userView(
   }
 }
 
-function soundTenant(tenant: Tenant) {
-  const { allow, userPlans, users, keys } = tenant
+function soundTenant({ live, directory }: Context, tenant: Tenant) {
+  const { allow, userPlans, users } = tenant
+  const inForce = live.current.keys
+  const made = directory.entries.keyIdsOf(tenant.id).filter((id) => inForce.has(id))
+  const keys = [...new Set([...tenant.keys, ...made])]
   return {
     plan: tenant.planName,
     timeZone: tenant.timeZone,
@@ -194,8 +197,8 @@ function origin(
   readonly standing: Standing | undefined
 } {
   const name = documentName(entity)
-  const found = context.directory.problems().find((each) => each.name === name)
-  const problem = found && { problem: found.message }
+  const message = context.directory.problemOf(name)
+  const problem = message === undefined ? undefined : { problem: message }
   if (inFile) return { source: 'configuration', problem, standing: undefined }
   const standing = standingOf(context, entity)
   const isThere = standing.text !== undefined && !standing.removed

@@ -1,4 +1,5 @@
 import type { UserSettings } from '../../config/directory/directory-entries.ts'
+import { isSet } from '../../config/directory/directory-user.ts'
 
 /** Where a user comes from: a file, an operator by the admin API, or a token that was seen. */
 export type UserSource = 'configuration' | 'admin' | 'seen'
@@ -10,7 +11,5 @@ export function hasSettings(user: UserSettings): boolean {
 
 /** Of a user that the configuration file does not name. */
 export function sourceOf(user: UserSettings): Exclude<UserSource, 'configuration'> {
-  const { plan, overrides, suspended, firstSeenAtMs } = user
-  const isSet = plan !== undefined || overrides !== undefined || suspended !== undefined
-  return isSet || firstSeenAtMs === undefined ? 'admin' : 'seen'
+  return isSet(user) || user.firstSeenAtMs === undefined ? 'admin' : 'seen'
 }

@@ -42,6 +42,8 @@ export interface Directory {
   assume(name: string, value: string): void
   /** What is in the directory and cannot be used, and why. */
   problems(): readonly DirectoryProblem[]
+  /** The same of one document. */
+  problemOf(name: string): string | undefined
 }
 
 /** A copy of what is in a state store, empty until `sync`. */
@@ -51,6 +53,7 @@ export function createDirectory({
   stopwatch,
   alone,
   onChange,
+  onLost = () => {},
 }: {
   readonly state: StateStore
   readonly overlay: DirectoryOverlay
@@ -60,6 +63,8 @@ export function createDirectory({
   readonly alone: boolean
   /** Told that others are known. */
   readonly onChange: () => void
+  /** Told of documents that the store has lost, or has an older version of. */
+  readonly onLost?: (names: readonly string[]) => void
 }): Directory {
   const { entries } = overlay
   let position = 0
@@ -67,6 +72,8 @@ export function createDirectory({
   let comparedAtMs = stopwatch.nowMs()
   /** Where the comparison under way is, and the names that it has met. */
   let comparison: { at: number; readonly names: Set<string> } | undefined
+  /** Names of what was written here since the reading under way began: it may have seen them as they were. */
+  const ownWrites = new Set<string>()
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
 
@@ -86,18 +93,41 @@ export function createDirectory({
 
   async function read(): Promise<void> {
     const startedMs = stopwatch.nowMs()
+    ownWrites.clear()
     let found = await readAfter(position)
     if (found.last < position) {
       found = await readAfter(0)
-      entries.keepOnly(found.documents)
-      entries.restore(found.documents.values())
+      takeBack(found.documents.values(), found.documents)
       comparison = undefined
     } else entries.take(found.documents.values())
     position = found.at
     if (!alone) await compareSome(startedMs)
     heardAtMs = startedMs
-    const { plansOrTenants, users, keys } = entries.changed()
-    if (plansOrTenants || users.size + keys.size > 0) onChange()
+    tellChanges()
+  }
+
+  function tellChanges(): void {
+    const { plans, tenants, users, keys } = entries.changed()
+    if (plans.size + tenants.size + users.size + keys.size > 0) onChange()
+  }
+
+  /**
+   * Takes what a store has, older or not, and with `names` forgets what is not there: it has lost writes.
+   * What was taken away from somebody stays so, and is written again.
+   */
+  function takeBack(found: Iterable<StateDocument>, names?: { has(name: string): boolean }): void {
+    const documents = [...found].filter(({ name }) => !ownWrites.has(name))
+    const lost = entries.lost(documents, names)
+    if (lost.length > 0) onLost(lost.map(({ name }) => name))
+    const narrowed = lost.filter(isNarrowing)
+    for (const { name, value } of narrowed) {
+      const ifVersion = documents.find((document) => document.name === name)?.version ?? 0
+      // What fails is found again by the next comparison.
+      void state.put({ name, value, ifVersion }).catch(() => {})
+    }
+    const kept = new Set(narrowed.map(({ name }) => name))
+    entries.restore(documents.filter(({ name }) => !kept.has(name)))
+    if (names !== undefined) entries.keepOnly({ has: (name) => kept.has(name) || names.has(name) })
   }
 
   /** Compares a page, after the changes were taken: so what it shows is as new as what is known, or newer. */
@@ -106,14 +136,14 @@ export function createDirectory({
     comparison ??= { at: 0, names: new Set() }
     const { at: after, names } = comparison
     const { changes } = await state.changes({ kind: DIRECTORY, after, limit: MAX_DOCUMENTS })
-    entries.restore(changes)
+    takeBack(changes)
     for (const { name, position: at } of changes) {
       names.add(name)
       comparison.at = at
     }
     // What is written meanwhile moves behind what was read, so that the last page has it.
     if (changes.length === MAX_DOCUMENTS) return
-    entries.keepOnly(names)
+    takeBack([], { has: (name) => names.has(name) || ownWrites.has(name) })
     comparison = undefined
     comparedAtMs = nowMs
   }
@@ -147,8 +177,17 @@ export function createDirectory({
     entries,
     document: (name) => entries.document(name),
     async put(document) {
+      const { name, value } = document
       const version = await state.put(document)
-      await sync()
+      if (version === undefined) {
+        // Whoever was faster is looked at by who decides anew; what was read is good enough until then.
+        await sync()
+        return undefined
+      }
+      // In force here at once, whether or not the store can be heard: it is written.
+      ownWrites.add(name)
+      entries.restore([{ name, value, version }])
+      tellChanges()
       return version
     },
     assume(name, value) {
@@ -157,5 +196,16 @@ export function createDirectory({
       onChange()
     },
     problems: () => overlay.problems(),
+    problemOf: (name) => overlay.problemOf(name),
+  }
+}
+
+/** Whether a document takes something away: a key that is revoked, a tenant or user that is suspended. */
+function isNarrowing({ value }: StateDocument): boolean {
+  try {
+    const { revokedAtMs, suspended } = JSON.parse(value)
+    return typeof revokedAtMs === 'number' || suspended === true
+  } catch {
+    return false
   }
 }

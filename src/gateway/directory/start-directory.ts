@@ -15,7 +15,7 @@ export function startDirectory(
   let stopped = false
   let failing = false
   let timer: ReturnType<typeof setTimeout> | undefined
-  let told = ''
+  let told: ReadonlyMap<string, string> = new Map()
 
   async function follow(): Promise<void> {
     try {
@@ -29,12 +29,13 @@ export function startDirectory(
     }
   }
 
+  /** Each problem once, when it appears. */
   function tellProblems(): void {
-    const problems = directory.problems()
-    const now = JSON.stringify(problems)
-    if (now === told) return
+    const now = new Map(directory.problems().map(({ name, message }) => [name, message]))
+    for (const [name, message] of now) {
+      if (told.get(name) !== message) log.warn('directory.problem', { name, message })
+    }
     told = now
-    for (const { name, message } of problems) log.warn('directory.problem', { name, message })
   }
 
   let running: Promise<void> = Promise.resolve()

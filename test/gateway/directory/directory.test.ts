@@ -140,14 +140,53 @@ describe('the directory', () => {
     const gateway = await gatewayOn(openMemoryState())
     await write(gateway, tenantName, { plan: 'test' })
     await write(gateway, userName('peter'), {})
-    const { tenants } = gateway.context.config
+    const { config, accounts } = gateway.context
+    const acme = config.tenants.get('acme')
+    const peter = config.tenants.get('initech')?.users.get('peter')
+    const account = accounts.of('acme', 'alice')
     await gateway.context.directory.sync()
-    expect(gateway.context.config.tenants).toBe(tenants)
+    expect(gateway.context.config).toBe(config)
     await write(gateway, userName('milton'), {})
-    const now = gateway.context.config.tenants
-    expect(now).not.toBe(tenants)
-    expect(now.get('acme')).toBe(tenants.get('acme'))
-    expect(now.get('initech')?.users.get('peter')).toBe(tenants.get('initech')?.users.get('peter'))
+    expect(gateway.context.config).toBe(config)
+    const { tenants } = gateway.context.config
+    expect(tenants.get('acme')).toBe(acme)
+    expect([...(tenants.get('initech')?.users.keys() ?? [])]).toEqual(['peter', 'milton'])
+    expect(tenants.get('initech')?.users.get('peter')).toBe(peter)
+    expect(accounts.of('acme', 'alice')).toBe(account)
+  })
+
+  it('writes what is in force here, whether or not the store can be heard afterwards', async () => {
+    const state = openMemoryState()
+    let silent = false
+    const gateway = await gatewayOn({
+      ...state,
+      changes: (request) =>
+        silent ? Promise.reject(new Error('no answer')) : state.changes(request),
+    })
+    silent = true
+    await write(gateway, tenantName, { plan: 'test', suspended: true })
+    expect(gateway.context.config.tenants.get('initech')?.suspended).toBe(true)
+  })
+
+  it('stands by a suspension that the store has lost, and writes it again', async () => {
+    const [before, older] = [openMemoryState(), openMemoryState()]
+    let current = before
+    const gateway = await gatewayOn({
+      ...before,
+      put: (document) => current.put(document),
+      changes: (request) => current.changes(request),
+    })
+    for (const state of [before, older]) {
+      await state.put({ name: tenantName, value: JSON.stringify({ plan: 'test' }) })
+    }
+    await gateway.context.directory.sync()
+    await write(gateway, tenantName, { plan: 'test', suspended: true })
+    await gateway.context.directory.sync()
+    current = older
+    await gateway.context.directory.sync()
+    expect(gateway.context.config.tenants.get('initech')?.suspended).toBe(true)
+    expect((await older.get(tenantName))?.value).toContain('"suspended":true')
+    expect(gateway.log.filter((line) => line.includes('directory.writes_lost'))).toHaveLength(1)
   })
 
   it('forgets what a store has lost, like one that was restored from an older copy', async () => {
@@ -164,8 +203,10 @@ describe('the directory', () => {
     const gateway = await gatewayOn(state)
     await write(gateway, tenantName, { plan: 'test' })
     await write(gateway, userName('peter'), {})
+    await gateway.context.directory.sync()
     current = restored
     await write(gateway, tenantName, { plan: 'test', suspended: true })
+    await gateway.context.directory.sync()
     expect(gateway.context.config.tenants.get('initech')).toMatchObject({ suspended: true })
     expect(gateway.context.config.tenants.get('initech')?.users.has('peter')).toBe(false)
   })
