@@ -55,6 +55,7 @@ export function openMemoryState(): StateStore {
       const changes = ofKind(kind).filter(({ position }) => position > after)
       return { changes: changes.slice(0, limit), last }
     },
+    async confirm() {},
     async close() {},
   }
 }

@@ -57,6 +57,11 @@ export interface StateStore {
     readonly after: number
     readonly limit: number
   }): Promise<{ readonly changes: readonly StateChange[]; readonly last: number }>
+  /**
+   * Resolves when all that was written so far is as safe as a change that was answered. For whoever finds
+   * that something is so already: it may be by a change of which nobody could say that it was made.
+   */
+  confirm(): Promise<void>
   /** Lets go of files and connections. */
   close(): Promise<void>
 }

@@ -104,6 +104,8 @@ export function openSqliteState(database: SqlDatabase): StateStore {
       const changes = rows.filter(({ position }) => position !== null).map(changeOf)
       return { changes, last: Number(rows[0]?.last ?? 0) }
     },
+    // Each change is on the disk before anybody can read it.
+    async confirm() {},
     async close() {
       attempt(() => database.close())
     },

@@ -186,6 +186,16 @@ export function stateStoreContract(name: string, open: () => Promise<StateUnderT
         expect(after).toBe(RACERS)
       }))
 
+    it('confirms what was written without a change that anybody sees', () =>
+      within(async ({ one, other }) => {
+        await one.confirm()
+        await one.put({ name: 'run/a', value: 'a' })
+        await other.confirm()
+        const changes = [{ name: 'run/a', version: 1, value: 'a', position: 1 }]
+        const seen = await one.changes({ kind: 'run', after: 0, limit: 10 })
+        expect(seen).toEqual({ changes, last: 1 })
+      }))
+
     it('keeps the largest document whole and refuses one byte more, as bytes count', () =>
       within(async ({ one, other }) => {
         const value = 'é'.repeat(MAX_DOCUMENT_BYTES / 2)

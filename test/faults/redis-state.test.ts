@@ -33,6 +33,7 @@ describeOnRedis('documents of several gateways before a replica that does not an
     const away = { code: 'LedgerUnavailable' }
     await expect(strict.put({ name: DOCUMENT, value: 'revoked' })).rejects.toMatchObject(away)
     await expect(strict.remove(DOCUMENT)).rejects.toMatchObject(away)
+    await expect(strict.confirm()).rejects.toMatchObject(away)
     expect(await strict.get(DOCUMENT)).toBe(undefined)
     expect(await disk.put({ name: DOCUMENT, value: 'made again' })).toBe(1)
     await link?.setMode('pass')
@@ -42,6 +43,7 @@ describeOnRedis('documents of several gateways before a replica that does not an
         () => false,
       ),
     )
+    await strict.confirm()
     const [replica] = replication.replicas
     const field = await replica?.command('HGET', 'd:{021}:directory', DOCUMENT)
     expect(field).toMatch(/^\d+:revoked$/)

@@ -47,7 +47,11 @@ export async function changeEntity(
     const { storedVersion: ifVersion, version } = standing
     checkPrecondition(precondition, version)
     const value = JSON.stringify(next(standing))
-    if (value === standing.text && ifVersion > 0) return { version: ifVersion, created: false }
+    if (value === standing.text && ifVersion > 0) {
+      // The change that made it so may have been answered with 503, and must not be lost after this.
+      await context.state.confirm()
+      return { version: ifVersion, created: false }
+    }
     try {
       const written = await auditedChange(context, change, async () => {
         const put = await directory.put({ name, value, ifVersion })

@@ -198,6 +198,7 @@ describe('the directory', () => {
       remove: (name, version) => current.remove(name, version),
       list: (request) => current.list(request),
       changes: (request) => current.changes(request),
+      confirm: () => current.confirm(),
       async close() {},
     }
     const gateway = await gatewayOn(state)
