@@ -164,6 +164,14 @@ describe('grants by a token', () => {
       return lifeOfUrl((await answer.json()).request.url)
     }
     expect([await again(1_000), await again(40)]).toEqual([USUAL, 40])
+    const batchAgain = async (seconds: number) => {
+      const sameKey = { ...(await bearer(seconds)), 'idempotency-key': 'd05-batch-again' }
+      const body = { items: [uploadBody()] }
+      const answer = await gateway.call('POST', '/v1/uploads/batch', body, { headers: sameKey })
+      expect(answer.status).toBe(201)
+      return lifeOfUrl((await answer.json()).items[0].request.url)
+    }
+    expect([await batchAgain(1_000), await batchAgain(40)]).toEqual([USUAL, 40])
   })
 
   it('D05: a redirect ends with the token, too', async () => {
