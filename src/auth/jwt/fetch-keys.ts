@@ -45,7 +45,9 @@ async function fetchJson(
   const response = await fetch(url, {
     redirect: 'manual',
     signal,
-    headers: { accept: 'application/json, application/jwk-set+json' },
+    // A connection that is kept for half a minute may be closed at the other end just as it is used again,
+    // and the next attempt is half a minute away. Runtimes that forbid the header drop it.
+    headers: { accept: 'application/json, application/jwk-set+json', connection: 'close' },
   })
   if (response.status === 200) return JSON.parse(await readCapped(response, MAX_JWKS_BYTES))
   await response.body?.cancel()

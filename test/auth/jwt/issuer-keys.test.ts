@@ -116,6 +116,18 @@ describe('keys of an issuer', () => {
     expect(await outcomeOf(verify(token))).toBe('ok')
   })
 
+  it('are fetched by a connection of its own, for a kept one may be closed just as it is used', async () => {
+    const connections: unknown[] = []
+    const { keys } = open({
+      fetch(url, init) {
+        connections.push(new Headers(init?.headers).get('connection'))
+        return fetch(url, init)
+      },
+    })
+    await keys.refresh()
+    expect([keys.isLoaded, connections]).toEqual([true, ['close']])
+  })
+
   it('do not hang on a clock that is set back', async () => {
     const { keys, fetches } = open()
     await keys.refresh()
