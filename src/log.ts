@@ -21,7 +21,9 @@ export interface LoggerOptions {
 }
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+/** Characters of a text that are shown, and that are looked through for what must not be. */
 const MAX_TEXT = 2_000
+const MAX_READ = 65_536
 const MAX_DEPTH = 4
 
 // Second line of defence behind `Secret`: what looks like a grant or a key never reaches a line.
@@ -29,6 +31,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/https?:\/\/[^\s"']*X-Amz-Signature=[^\s"']*/gi, '[signed url]'],
   [/X-Amz-(Signature|Security-Token|Credential)=[^\s"'&]+/gi, 'X-Amz-$1=[secret]'],
   [/signet_[A-Za-z0-9]+_[A-Za-z0-9_-]{20,}/g, '[api key]'],
+  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, '[token]'],
   [/\b(Bearer|Basic)\s+[^\s"',]+/gi, '$1 [secret]'],
   [/([?&](?:access_token|api_key|token)=)[^\s"'&]+/gi, '$1[secret]'],
 ]
@@ -50,9 +53,10 @@ export function createLogger({ write, clock, level = 'info' }: LoggerOptions): L
 
 /** Removes what must not be printed from a text. */
 export function redact(text: string): string {
-  let cleaned = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
+  let cleaned = text.slice(0, MAX_READ)
   for (const [pattern, replacement] of PATTERNS) cleaned = cleaned.replace(pattern, replacement)
-  return cleaned
+  // Cut last: half a secret looks like none, and is still half a secret.
+  return cleaned.length > MAX_TEXT ? `${cleaned.slice(0, MAX_TEXT)}…` : cleaned
 }
 
 /** What a log line may say about an error: its kind, message, code and facts, and its causes. */
