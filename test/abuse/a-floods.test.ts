@@ -13,7 +13,10 @@ const PROXY = '10.0.0.5'
 // Every test comes from networks of its own, so one gateway is enough.
 let gateway: TestGateway
 beforeAll(async () => {
-  gateway = await openTestGateway({ server: { trustedProxies: ['10.0.0.0/8'] } })
+  gateway = await openTestGateway({
+    server: { trustedProxies: ['10.0.0.0/8'] },
+    allow: { 'acme/bob': [{ networks: ['192.0.2.0/25', '2001:db8:9::/48'] }] },
+  })
 })
 afterAll(() => gateway.close())
 
@@ -230,6 +233,38 @@ describe('the address that failures are counted for', () => {
       return gateway.app.request('/v1/usage', { headers }, bindings)
     })
     expect(answers).toEqual({ 401: 20, 429: 1 })
+  })
+
+  it.each([
+    ['192.0.2.127', undefined, 200],
+    ['192.0.2.128', undefined, 403],
+    ['::ffff:192.0.2.1', undefined, 200],
+    ['2001:db8:9:ffff::1', undefined, 200],
+    ['2001:db8:a::1', undefined, 403],
+    ['192.0.2.128', '192.0.2.1', 403],
+    [PROXY, undefined, 403],
+    [PROXY, '192.0.2.1', 200],
+    [PROXY, '192.0.2.1, 192.0.2.128', 403],
+    [PROXY, '192.0.2.128, ::ffff:192.0.2.1, 10.0.0.9', 200],
+    [PROXY, 'unknown', 403],
+  ])('Q06 a rule’s networks from %s, forwarded for %s: %i', async (from, forwardedFor, status) => {
+    const headers = {
+      authorization: `Bearer ${gateway.key('acme/bob')}`,
+      'content-type': 'application/json',
+      ...(forwardedFor !== undefined && { 'x-forwarded-for': forwardedFor }),
+    }
+    const body = JSON.stringify({ bucket: 'media', key: 'acme/bob/cat.jpg' })
+    const bindings = { incoming: { socket: { remoteAddress: from } } }
+    const init = { method: 'POST', headers, body }
+    const answer = await gateway.app.request('/v1/downloads', init, bindings)
+    expect(answer.status).toBe(status)
+  })
+
+  it('Q06 403: a rule’s networks where the runtime does not know who asks', async () => {
+    const asked = { bucket: 'media', key: 'acme/bob/cat.jpg' }
+    const headers = { 'x-forwarded-for': '192.0.2.1' }
+    const answer = await gateway.call('POST', '/v1/downloads', asked, { who: 'acme/bob', headers })
+    await expectRefused(answer, { status: 403, code: 'AccessDenied' }, { gateway })
   })
 
   it('Q06 429: of two headers on the wire the last one was written last', async () => {

@@ -145,7 +145,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
 
   L01: done('no grant in any log'),
   L02: done('no secret anywhere'),
-  L03: later('proxy guide', "a signature in a proxy's access log"),
+  L03: done("a signature in a proxy's access log"),
   L04: done('a grant is shown once'),
   L05: later('dialects', 'tokens in a path'),
 
