@@ -22,6 +22,7 @@ export const AUDIT_KINDS = [
   'admin.change_requested',
   'admin.changed',
   'admin.refused',
+  'admin.unknown',
   'config.reloaded',
   'config.refused',
 ] as const

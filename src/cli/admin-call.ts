@@ -93,6 +93,7 @@ export async function askAdmin(
     io.stderr(refusalText(`The gateway at ${url} answers ${answer.status}`, value))
   } catch {
     io.stderr(`The gateway at ${url} does not answer: is it running, and is this its admin API?\n`)
+    if (method !== 'GET') io.stderr('The change may have been made: look before you repeat it\n')
   }
   return undefined
 }

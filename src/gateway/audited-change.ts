@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../audit/port.ts'
 import { toTimestamp } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 import { codeOf, isUnrecorded, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 
@@ -19,9 +20,11 @@ export interface AdminChange {
 }
 
 /**
- * Makes a change that is recorded before (`admin.change_requested`) and after (`admin.changed`, or
- * `admin.refused` with the code): what cannot be recorded is not made. Throws `Overloaded` for the sink,
- * and what `make` throws. An `admin.changed` that is lost is logged, for the change is made.
+ * Makes a change that is recorded before (`admin.change_requested`) and after: what cannot be recorded is
+ * not made. `admin.changed`; `admin.refused` with the code; or `admin.unknown`, where `make` throws
+ * `LedgerUnavailable`: it may be made or not, and the error that is thrown instead says so. Throws
+ * `Overloaded` for the sink, and what `make` throws. An `admin.changed` that is lost is logged, for the
+ * change is made.
  */
 export async function auditedChange<Result>(
   context: Pick<GatewayContext, 'audit' | 'clock' | 'log'>,
@@ -38,13 +41,28 @@ export async function auditedChange<Result>(
   try {
     result = await make()
   } catch (error) {
+    const code = codeOf(error)
+    const isUnknown = code === 'LedgerUnavailable'
     if (isUnrecorded(error)) {
-      await recordOrLog(context, { ...eventOf('admin.refused'), code: codeOf(error) })
+      const event = isUnknown ? 'admin.unknown' : 'admin.refused'
+      await recordOrLog(context, { ...eventOf(event), code })
     }
-    throw error
+    throw isUnknown ? unknownOutcome(change, error) : error
   }
   await recordOrLog(context, eventOf('admin.changed'))
   return result
+}
+
+/** The store may have taken the change before the answer was lost. */
+function unknownOutcome({ resource }: AdminChange, cause: unknown): GatewayError {
+  const error = new GatewayError(
+    'LedgerUnavailable',
+    `Cannot tell whether the change was made: the store gave no answer; look at "${resource}" before you repeat it`,
+    { cause },
+  )
+  // It is the same failure, and recorded as it stands.
+  isUnrecorded(error)
+  return error
 }
 
 /** A resource's path from ids, each as it is in the path of a URL. */

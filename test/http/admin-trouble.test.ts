@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GatewayError } from '../../src/errors.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
+import type { StateStore } from '../../src/state/port.ts'
+import { callAdmin } from '../support/admin-call.ts'
+import { expectRefused } from '../support/expect-refused.ts'
+import { openTestGateway, type TestGateway } from '../support/test-gateway.ts'
+import { keyCalls, OWN_KEYS } from './key-calls.ts'
+
+const away = () => new GatewayError('LedgerUnavailable', 'Cannot reach the state: no answer')
+
+let gateway: TestGateway
+let keys: ReturnType<typeof keyCalls>
+/** Calls of the store that do something else than the store's own. */
+let instead: Partial<StateStore>
+const state = openMemoryState()
+
+beforeAll(async () => {
+  const own = { ...state }
+  const troubled: StateStore = {
+    ...own,
+    get: (name) => (instead.get ?? own.get)(name),
+    put: (document) => (instead.put ?? own.put)(document),
+    changes: (asked) => (instead.changes ?? own.changes)(asked),
+  }
+  instead = {}
+  gateway = await openTestGateway({ overrides: { state: troubled } })
+  keys = keyCalls(gateway)
+})
+afterAll(() => gateway.close())
+beforeEach(() => {
+  instead = {}
+})
+
+const eventsOf = (action: string) =>
+  gateway.audited.filter((event) => event.action === action).map(({ event, code }) => [event, code])
+
+describe('a change whose answer was lost', () => {
+  it('503: says that it may have been made, and the audit log does not say that it was refused', async () => {
+    instead.put = async (document) => {
+      await state.put(document)
+      throw away()
+    }
+    const body = { id: 'lost1', user: 'alice', allow: [OWN_KEYS] }
+    const answer = await keys.call('POST', '/tenants/acme/keys', body)
+    instead = {}
+    const problem = await expectRefused(
+      answer,
+      { status: 503, code: 'LedgerUnavailable' },
+      { gateway },
+    )
+    expect(problem.detail).toMatch(/^Cannot tell whether the change was made: .*keys\/lost1"/)
+    expect(eventsOf('createKey')).toEqual([
+      ['admin.change_requested', undefined],
+      ['admin.unknown', 'LedgerUnavailable'],
+    ])
+    expect((await keys.call('DELETE', '/tenants/acme/keys/lost1')).status).toBe(204)
+  })
+
+  it('503: is refused where the store was silent before, and says no more', async () => {
+    instead.changes = () => Promise.reject(away())
+    const answer = await callAdmin(gateway, 'PUT', 'plans/silent', { body: {} })
+    const problem = await expectRefused(
+      answer,
+      { status: 503, code: 'LedgerUnavailable' },
+      { gateway },
+    )
+    expect(problem.detail).toBe('Cannot reach the state: no answer')
+    expect(eventsOf('putPlan')).toEqual([['admin.refused', 'LedgerUnavailable']])
+  })
+})
