@@ -33,7 +33,7 @@ const list = route<AdminCall>({
   summary: 'API keys of all tenants, without their secrets',
   query: keysQuery,
   responses: { 200: { description: 'A page of keys', schema: keyPageSchema } },
-  errors: ['LedgerUnavailable'],
+  errors: [],
   async handle({ context, query }) {
     return listed(context, query as z.output<typeof keysQuery>)
   },
@@ -46,7 +46,7 @@ const listOfTenant = route<AdminCall>({
   summary: 'API keys of a tenant, without their secrets',
   query: tenantKeysQuery,
   responses: { 200: { description: 'A page of keys', schema: keyPageSchema } },
-  errors: ['NoSuchEntity', 'LedgerUnavailable'],
+  errors: ['NoSuchEntity'],
   async handle({ context, http, query }) {
     const tenant = http.req.param('tenant') ?? ''
     if (!context.config.tenants.has(tenant)) {
@@ -96,7 +96,7 @@ const get = route<AdminCall>({
   operationId: 'getKey',
   summary: 'An API key without its secret',
   responses: { 200: { description: 'The key', schema: keySchema, headers: { ETag: ETAG } } },
-  errors: ['NoSuchEntity', 'LedgerUnavailable'],
+  errors: ['NoSuchEntity'],
   async handle({ context, http }) {
     const stored = storedKey(context, placeOf(http))
     const [shown] = await withLastUse(context, [keyView(context, stored)])

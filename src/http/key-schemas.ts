@@ -86,7 +86,9 @@ const shownKey = z.object({
   revokedAt: timestamp.optional(),
   lastUsedAt: timestamp
     .optional()
-    .describe('Beginning of the hour of its last use; absent when it was not used for 400 days'),
+    .describe(
+      'Beginning of the hour of its last use; absent when it was not used for 400 days, or the store does not tell',
+    ),
   secrets: z
     .array(
       z.object({

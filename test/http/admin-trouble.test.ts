@@ -69,3 +69,14 @@ describe('a change whose answer was lost', () => {
     expect(eventsOf('putPlan')).toEqual([['admin.refused', 'LedgerUnavailable']])
   })
 })
+
+describe('keys while nobody can tell when they were used', () => {
+  it('200: are changed and shown without their last use', async () => {
+    await keys.create('unread1')
+    const path = '/tenants/acme/keys/unread1'
+    instead.get = () => Promise.reject(away())
+    expect((await keys.call('PATCH', path, { label: 'seen' })).status).toBe(200)
+    expect(await keys.get('unread1')).toMatchObject({ label: 'seen' })
+    expect((await keys.call('GET', '/keys')).status).toBe(200)
+  })
+})

@@ -1,6 +1,7 @@
 import { parseStoredHash } from '../../auth/api-key.ts'
 import { toTimestamp } from '../../clock.ts'
 import { keyStatus } from '../../config/directory/change-key.ts'
+import { GatewayError } from '../../errors.ts'
 import type { GatewayContext } from '../context.ts'
 import { type KeyView, liveSecrets, type PepperAge, pepperAge } from './key-view.ts'
 import { type StoredKey, storedKeys } from './stored-key.ts'
@@ -33,14 +34,21 @@ export function keysMatching(
   )
 }
 
-/** Keys with the hour of their last use, where they have one. Throws `LedgerUnavailable`. */
+/** Keys with the hour of their last use, where they have one and the store tells it. */
 export async function withLastUse(
   { keyUses }: Pick<GatewayContext, 'keyUses'>,
   keys: readonly KeyView[],
 ): Promise<readonly (KeyView & { readonly lastUsedAt?: string })[]> {
-  const uses = await keyUses.lastUsedAtMs(keys.map(({ id }) => id))
+  const ids = keys.map(({ id }) => id)
+  // All else is in memory, and a change that was made is not to be answered with an error.
+  const uses = await keyUses.lastUsedAtMs(ids).catch(noneIfAway)
   return keys.map((key) => {
     const usedAtMs = uses.get(key.id)
     return { ...key, ...(usedAtMs !== undefined && { lastUsedAt: toTimestamp(usedAtMs) }) }
   })
+}
+
+function noneIfAway(error: unknown): ReadonlyMap<string, number> {
+  if (error instanceof GatewayError && error.code === 'LedgerUnavailable') return new Map()
+  throw error
 }
