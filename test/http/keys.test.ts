@@ -362,6 +362,7 @@ describe('revoking a key', () => {
       action: 'revokeKey',
       resource: 'tenants/acme/keys/revoke2',
       tenant: 'acme',
+      user: 'alice',
       keyId: 'revoke2',
       requestId: 'request-7',
     }

@@ -8,8 +8,8 @@ import { type Standing, standingOf } from './standing.ts'
 /** A change of one entity of the directory. */
 export interface EntityChange {
   readonly entity: DirectoryEntity
-  /** For the audit log. */
-  readonly change: AdminChange
+  /** For the audit log, when what is known is as new as the store. */
+  readonly change: AdminChange | (() => AdminChange)
   readonly precondition: Precondition
   /**
    * The document that is to be, from how it stands. It throws what speaks against the change, and is asked
@@ -53,12 +53,16 @@ export async function changeEntity(
       return { version: ifVersion, created: false }
     }
     try {
-      const written = await auditedChange(context, change, async () => {
-        const put = await directory.put({ name, value, ifVersion })
-        if (put !== undefined) return put
-        lost = othersWereFaster()
-        throw lost
-      })
+      const written = await auditedChange(
+        context,
+        typeof change === 'function' ? change() : change,
+        async () => {
+          const put = await directory.put({ name, value, ifVersion })
+          if (put !== undefined) return put
+          lost = othersWereFaster()
+          throw lost
+        },
+      )
       return { version: written, created: version === undefined }
     } catch (error) {
       if (error !== lost) throw error

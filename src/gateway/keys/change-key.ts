@@ -79,7 +79,7 @@ async function write(
   let written: KeyDocument | undefined
   const { version } = await changeEntity(context, {
     entity: { kind: 'key', key: id },
-    change: keyChange(action, { tenant, id }, request),
+    change: () => keyChange(action, changeableKey(context, { tenant, id }), request),
     precondition,
     next: () => {
       written = orderedKeyDocument(next(changeableKey(context, { tenant, id })))
