@@ -331,6 +331,20 @@ describe('rotating a key', () => {
   })
 })
 
+describe('a key that has ended', () => {
+  it('409: is given no secret that would not work, before it has another end', async () => {
+    await keys.create('ended1', { expiresAt: inAnHour() })
+    const path = '/tenants/acme/keys/ended1'
+    gateway.clock.advance(3_599_999)
+    expect(await keys.status((await keys.rotate('ended1', 60)).secret)).toBe(200)
+    gateway.clock.advance(1)
+    const answer = await keys.call('POST', `${path}/rotate`, {})
+    await expectRefused(answer, { status: 409, code: 'DeleteConflict' }, { gateway })
+    await keys.call('PATCH', path, { expiresAt: inAnHour() })
+    expect(await keys.status((await keys.rotate('ended1', 60)).secret)).toBe(200)
+  })
+})
+
 describe('revoking a key', () => {
   it('A11 401: refuses it from then on, for good, and tells so', async () => {
     const { secret } = await keys.create('revoke1')

@@ -2,6 +2,7 @@ import { createApiKey } from '../../auth/api-key.ts'
 import {
   changedKey,
   type KeyChange,
+  keyStatus,
   revokedKey,
   rotatedKey,
 } from '../../config/directory/change-key.ts'
@@ -45,7 +46,8 @@ export async function changeKey(
 
 /**
  * Gives a key a new secret; those before it go on for the overlap, in milliseconds, 0 and up. Throws what
- * `changeKey` throws, and `DeleteConflict` when too many secrets would work at the same time.
+ * `changeKey` throws, and `DeleteConflict` for a key that has ended, since no secret of it works, and when
+ * too many secrets would work at the same time.
  */
 export async function rotateKey(
   context: GatewayContext,
@@ -56,6 +58,7 @@ export async function rotateKey(
     assertNotRevoked(key)
     const { overlapMs } = request
     const nowMs = context.clock.nowMs()
+    if (keyStatus(key, nowMs) === 'expired') throw ended()
     return rotatedKey(key, { ...storedSecret(context, secret), nowMs, overlapMs })
   })
   return { ...rotated, secret }
@@ -88,6 +91,13 @@ async function write(
   })
   if (written === undefined) throw new GatewayError('InternalError', 'Cannot change the key')
   return { key: written, version }
+}
+
+function ended(): GatewayError {
+  return new GatewayError(
+    'DeleteConflict',
+    'Cannot rotate the key: it has ended, so that its new secret would not work; give it another end first',
+  )
 }
 
 function assertNotRevoked({ revokedAtMs }: KeyDocument): void {
