@@ -1,31 +1,39 @@
+import { KNOWN_FOR_MS, UNKNOWN_AFTER_MS } from '../auth/authenticate.ts'
 import { bearerToken, type PresentedCredentials } from '../auth/bearer.ts'
-import { type AdminIdentity, looksLikeToken } from '../auth/identity.ts'
+import { type AdminIdentity, type Identity, looksLikeToken } from '../auth/identity.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import type { Directory } from './directory/directory.ts'
 import type { Sightings } from './directory/sightings.ts'
 import { principalOfIdentity } from './principal-of-identity.ts'
 import type { TokenVerifiers } from './token-verifiers.ts'
 
+type Identities = Pick<Config, 'tenants' | 'plans'>
+
 /**
  * Tells who calls: API keys at once, tokens later. The user of a token appears on first sight. Throws or
- * rejects with what `byKey` throws, what verification does, and `AccessDenied` where the tenant of a good
- * token is not there or may not act.
+ * rejects with what `byKey` throws, what verification does, `AccessDenied` where the tenant of a good
+ * token is not there or may not act, and `AuthUnavailable` where the directory could not be heard that
+ * would tell.
  */
 export function createCallerAuthentication({
   byKey,
   tokens,
-  config,
+  live,
+  directory,
   sightings,
 }: {
   readonly byKey: (presented: PresentedCredentials) => Principal
   readonly tokens: Pick<TokenVerifiers, 'verify'>
-  readonly config: () => Pick<Config, 'tenants' | 'plans'>
+  readonly live: { readonly [Name in 'file' | 'current']: Identities }
+  readonly directory: Pick<Directory, 'staleMs'>
   readonly sightings: Pick<Sightings, 'note'>
 }): (presented: PresentedCredentials) => Principal | Promise<Principal> {
   async function byToken(token: string): Promise<Principal> {
     const identity = await tokens.verify(token)
-    const principal = principalOfIdentity(config(), identity)
+    assertHeard(identity, live, directory.staleMs())
+    const principal = principalOfIdentity(live.current, identity)
     sightings.note(identity)
     return principal
   }
@@ -55,6 +63,25 @@ export function createAdminAuthentication({
       return tokens.verifyAdmin(token)
     }
   }
+}
+
+/**
+ * Passes who is known well enough. What a directory may not have told yet is not known not to be there; and
+ * whom the file does not name could have been suspended by now, or been given less.
+ */
+function assertHeard(
+  { tenant, user, plan }: Pick<Identity, 'tenant' | 'user' | 'plan'>,
+  { file, current }: { readonly file: Identities; readonly current: Identities },
+  staleMs: number,
+): void {
+  const isKnown = current.tenants.has(tenant) && (plan === undefined || current.plans.has(plan))
+  const isInFile = file.tenants.get(tenant)?.users.has(user) === true
+  const goesOn = staleMs <= KNOWN_FOR_MS || isInFile
+  if (staleMs <= UNKNOWN_AFTER_MS || (isKnown && goesOn)) return
+  throw new GatewayError(
+    'AuthUnavailable',
+    'Cannot authenticate the request: the directory of users does not answer',
+  )
 }
 
 /** The bearer's token where it is one; throws as `bearerToken` does. No API key has a dot. */

@@ -167,7 +167,8 @@ export async function openContext(
         onOutdated: createRehashing({ clock, directory, log }),
       }),
       tokens,
-      config: () => live.current,
+      live,
+      directory,
       sightings,
     }),
     authenticateAdmin: createAdminAuthentication({

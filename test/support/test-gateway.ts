@@ -51,6 +51,11 @@ export interface TestGatewayOptions {
   readonly issuers?: Readonly<Record<string, unknown>>
   /** `admin`. */
   readonly admin?: Readonly<Record<string, unknown>>
+  /**
+   * URL of the state, whose port is among the overrides then. Default `memory:`, by which nobody else can
+   * change anything; with another one the directory may be stale.
+   */
+  readonly stateUrl?: string
   readonly clock?: TestClock
   /** The ledger as `openContext` opens it, instead of a bare one in memory. Default false. */
   readonly openedLedger?: boolean
@@ -89,7 +94,7 @@ export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string
   return stringify(
     {
       server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0', ...options.server },
-      state: 'memory:',
+      state: options.stateUrl ?? 'memory:',
       audit: { file: 'none' },
       secrets: { pepper: TEST_PEPPER, ticketKey: TEST_TICKET_KEY, adminToken: TEST_ADMIN_TOKEN },
       stores: { main: { ...CAPABLE_STORE, ...options.store } },
