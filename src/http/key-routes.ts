@@ -183,7 +183,8 @@ async function listed(
   { limit, cursor, ...filter }: z.output<typeof keysQuery>,
 ): Promise<Response> {
   const scope = ['keys', JSON.stringify(filter satisfies KeyFilter)]
-  const nameOf = ({ key }: StoredKey) => key.id
+  // The configuration file may have a key of the same id.
+  const nameOf = ({ key, source }: StoredKey) => `${key.id} ${source}`
   const all = keysMatching(context, filter)
   const { items, ...rest } = adminPage(context, { scope, limit, cursor, items: all, nameOf })
   const shown = items.map((stored) => keyView(context, stored))

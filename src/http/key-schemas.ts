@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { keyAllowSchema, keyIdSchema, keyLabelSchema } from '../config/directory/key-document.ts'
 import { parseInstant } from '../config/parse-instant.ts'
+import { allowSchema } from '../config/schema-allow.ts'
 import { idSchema, oneOf } from '../config/schema-values.ts'
 import { ADMIN_PAGE_QUERY, nextCursorSchema } from './admin-page.ts'
 import { text, timestamp } from './schemas.ts'
@@ -80,7 +81,11 @@ const shownKey = z.object({
     .enum(['configuration', 'admin'])
     .describe('A key of the configuration file is changed there'),
   status: z.enum(['active', 'expired', 'revoked']),
-  allow: keyAllowSchema.describe('What the key may do'),
+  problem: z
+    .string()
+    .optional()
+    .describe('Why it is not in force; it can be revoked, and not changed'),
+  allow: z.array(allowSchema).describe('What the key may do'),
   createdAt: timestamp.optional(),
   expiresAt: timestamp.optional(),
   revokedAt: timestamp.optional(),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { isKeyId, parseStoredHash } from '../../auth/api-key.ts'
-import { allowListSchema } from '../schema-allow.ts'
+import { allowListSchema, allowSchema } from '../schema-allow.ts'
 import { idSchema, integer, list, members, text } from '../schema-values.ts'
 
 /** Secrets of one key that may work at the same time: the newest, and those that are being replaced. */
@@ -45,17 +45,24 @@ const keyDocumentSchema = members({
   tenant: idSchema,
   user: idSchema,
   label: keyLabelSchema.optional(),
-  allow: keyAllowSchema,
+  allow: list(allowSchema, 0).max(MAX_ALLOW_RULES, {
+    error: `must have at most ${MAX_ALLOW_RULES} items`,
+  }),
   hashes: list(secretSchema, 0).max(MAX_LIVE_SECRETS, {
     error: `must have at most ${MAX_LIVE_SECRETS} items`,
   }),
   createdAtMs: momentSchema,
   expiresAtMs: momentSchema.optional(),
   revokedAtMs: momentSchema.optional(),
-}).refine(({ hashes, revokedAtMs }) => (hashes.length === 0) === (revokedAtMs !== undefined), {
-  error: 'must have a hash, or be revoked',
-  path: ['hashes'],
 })
+  .refine(({ hashes, revokedAtMs }) => (hashes.length === 0) === (revokedAtMs !== undefined), {
+    error: 'must have a hash, or be revoked',
+    path: ['hashes'],
+  })
+  .refine(({ allow, revokedAtMs }) => allow.length > 0 || revokedAtMs !== undefined, {
+    error: 'must have at least 1 item',
+    path: ['allow'],
+  })
 
 /**
  * An API key that was made by the admin API, as the directory keeps it. Its secrets are newest first; a
@@ -66,11 +73,6 @@ export type KeyDocument = Readonly<z.output<typeof keyDocumentSchema>>
 
 /** One secret of a key: nothing in it lets anybody make the secret again. */
 export type StoredSecret = KeyDocument['hashes'][number]
-
-/** The document's name in the state store. Key ids are letters and digits. */
-export function keyDocumentName(id: string): string {
-  return `directory/key/${id}`
-}
 
 /**
  * The same document with its members in their one order, so that equal keys are equal texts. Throws for
@@ -100,5 +102,41 @@ export function readKeyDocument(
   const message = unknown ? 'has a member that is unknown here' : issue?.message
   return {
     problem: `${path === '' ? 'the key' : `"${path}"`} ${message ?? 'is not as it must be'}`,
+  }
+}
+
+const salvageSchema = z.object({
+  tenant: idSchema,
+  user: idSchema,
+  label: keyLabelSchema.optional().catch(undefined),
+  allow: keyAllowSchema.catch([]),
+  createdAtMs: momentSchema.catch(0),
+  expiresAtMs: momentSchema.optional().catch(undefined),
+  revokedAtMs: momentSchema.optional().catch(undefined),
+})
+
+/**
+ * What can be told of a key from a text that `readKeyDocument` does not take, as a newer version may have
+ * written it: enough to revoke it, without any secret. `undefined`: not even whose it is.
+ */
+export function salvagedKeyDocument(id: string, text: string): KeyDocument | undefined {
+  const result = salvageSchema.safeParse(parsed(text))
+  if (!result.success || !isKeyId(id)) return undefined
+  const { label, expiresAtMs, revokedAtMs, ...rest } = result.data
+  return {
+    id,
+    ...rest,
+    hashes: [],
+    ...(label !== undefined && { label }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(revokedAtMs !== undefined && { revokedAtMs }),
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

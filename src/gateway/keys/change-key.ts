@@ -14,7 +14,7 @@ import { changeEntity } from '../directory-admin/change-entity.ts'
 import { checkRules } from './check-rules.ts'
 import { type IssuedKey, keyChange, storedSecret } from './create-key.ts'
 import { inFuture } from './in-future.ts'
-import { changeableKey, type KeyPlace } from './stored-key.ts'
+import { changeableKey, isSetByFile, type KeyPlace, revocableKey } from './stored-key.ts'
 
 /** A change of one key. */
 export interface KeyRequest extends KeyPlace, AdminRequest {}
@@ -65,11 +65,24 @@ export async function rotateKey(
 }
 
 /**
- * Revokes a key, for good: its id stays taken. Safe to repeat. Throws `NoSuchEntity`,
- * `UnmodifiableEntity`, `PreconditionFailed`.
+ * Revokes a key, for good: its id stays taken. Safe to repeat. One that the configuration file hides, or
+ * that cannot be read, is revoked as well. Throws `NoSuchEntity`, `PreconditionFailed`, and
+ * `UnmodifiableEntity` where the file's own key of this tenant and id goes on.
  */
 export async function revokeKey(context: GatewayContext, request: KeyRequest): Promise<void> {
-  await write(context, 'revokeKey', request, (key) => revokedKey(key, context.clock.nowMs()))
+  const { tenant, id, precondition } = request
+  await changeEntity(context, {
+    entity: { kind: 'key', key: id },
+    change: () => keyChange('revokeKey', revocableKey(context, { tenant, id }), request),
+    precondition,
+    next: () =>
+      orderedKeyDocument(revokedKey(revocableKey(context, { tenant, id }), context.clock.nowMs())),
+  })
+  if (!isSetByFile(context, { tenant, id })) return
+  throw new GatewayError(
+    'UnmodifiableEntity',
+    "Cannot revoke the configuration file's key of this id; the one that it hid is revoked",
+  )
 }
 
 async function write(

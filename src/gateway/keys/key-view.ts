@@ -15,6 +15,8 @@ export interface KeyView {
   readonly label?: string
   readonly source: StoredKey['source']
   readonly status: KeyStatus
+  /** Why it is not in force, whatever its status. */
+  readonly problem?: string
   /** As it was written for a key of the admin API; for one of the configuration without variables. */
   readonly allow: readonly AllowInput[]
   readonly createdAt?: string
@@ -43,7 +45,7 @@ export function keyView(
   stored: StoredKey,
 ): KeyView {
   const nowMs = clock.nowMs()
-  const { key, source } = stored
+  const { key, source, problem } = stored
   const { id, tenant, user, label } = key
   const dates = stored.source === 'admin' ? stored.key : undefined
   return {
@@ -53,6 +55,7 @@ export function keyView(
     ...(label !== undefined && { label }),
     source,
     status: keyStatus(key, nowMs),
+    ...(problem !== undefined && { problem }),
     allow: stored.source === 'admin' ? stored.key.allow : stored.key.permissions.map(allowRule),
     ...timestamps({
       createdAt: dates?.createdAtMs,

@@ -10,7 +10,6 @@ import {
 } from '../../../src/config/directory/change-key.ts'
 import {
   type KeyDocument,
-  keyDocumentName,
   MAX_LIVE_SECRETS,
   readKeyDocument,
   writeKeyDocument,
@@ -52,7 +51,6 @@ describe('a key in the directory', () => {
     for (const key of [KEY, whole, revokedKey(whole, 3_000)]) {
       expect(readKeyDocument(JSON.parse(writeKeyDocument(key)))).toEqual({ key })
     }
-    expect(keyDocumentName('k1')).toBe('directory/key/k1')
   })
 
   it.each([
