@@ -76,7 +76,13 @@ const put = route<AdminCall>({
     },
     201: { description: 'It is made', schema: tenantAnswer, headers: { ETag: ETAG } },
   },
-  errors: ['UnmodifiableEntity', 'PreconditionFailed', 'LedgerUnavailable', 'Overloaded'],
+  errors: [
+    'UnmodifiableEntity',
+    'DeleteConflict',
+    'PreconditionFailed',
+    'LedgerUnavailable',
+    'Overloaded',
+  ],
   async handle(call) {
     const { context } = call
     const { tenant } = newPathOf(call, tenantPath)

@@ -85,6 +85,7 @@ const put = route<AdminCall>({
     'AccessDenied',
     'NoSuchEntity',
     'UnmodifiableEntity',
+    'DeleteConflict',
     'PreconditionFailed',
     'LedgerUnavailable',
     'Overloaded',

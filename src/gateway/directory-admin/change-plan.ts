@@ -22,7 +22,7 @@ export async function putPlan(
   settings: PlanInput,
 ): Promise<ChangedEntity> {
   const { plan: name, precondition } = request
-  const entity = entityOf(context, name)
+  const entity = ownPlan(context, name)
   return changeEntity(context, {
     entity,
     precondition,
@@ -41,7 +41,7 @@ export async function putPlan(
  */
 export async function deletePlan(context: GatewayContext, request: PlanRequest): Promise<void> {
   const { plan: name, precondition } = request
-  const entity = entityOf(context, name)
+  const entity = ownPlan(context, name)
   await changeEntity(context, {
     entity,
     precondition,
@@ -57,7 +57,8 @@ export async function deletePlan(context: GatewayContext, request: PlanRequest):
   })
 }
 
-function entityOf({ live }: GatewayContext, plan: string): DirectoryEntity & { kind: 'plan' } {
+/** Not the file's. */
+function ownPlan({ live }: GatewayContext, plan: string): DirectoryEntity & { kind: 'plan' } {
   if (live.file.plans.has(plan)) throw unmodifiable('plan')
   return { kind: 'plan', plan }
 }

@@ -3,6 +3,7 @@ import { REMOVED } from '../../config/directory/entity-documents.ts'
 import type { TenantSettingsInput } from '../../config/schema-tenants.ts'
 import { GatewayError } from '../../errors.ts'
 import type { GatewayContext } from '../context.ts'
+import { liveKeysOf } from '../keys/stored-key.ts'
 import {
   type AdminRequest,
   adminChange,
@@ -13,6 +14,8 @@ import {
 import { type ChangedEntity, changeEntity } from './change-entity.ts'
 import { checkTenantDependents } from './check-dependents.ts'
 import { tenantWith } from './check-fit.ts'
+import { checkNothingLeft, hasSeenUsers, removeLeftOver } from './left-over.ts'
+import { isNew } from './standing.ts'
 import { hasSettings } from './user-source.ts'
 
 interface TenantRequest extends AdminRequest {
@@ -21,8 +24,8 @@ interface TenantRequest extends AdminRequest {
 
 /**
  * Makes a tenant, or changes it. Throws `UnmodifiableEntity` for one of the configuration file,
- * `InvalidRequest` for one that is not sound, alone or with its users, and what `changeEntity` and
- * `change` throw.
+ * `InvalidRequest` for one that is not sound, alone or with its users, `DeleteConflict` for a new one while
+ * keys or users of an older one are left, and what `changeEntity` and `change` throw.
  */
 export async function changeTenant(
   context: GatewayContext,
@@ -30,13 +33,14 @@ export async function changeTenant(
   change: SettingsChange<TenantSettingsInput>,
 ): Promise<ChangedEntity> {
   const { tenant: id, precondition, action } = request
-  const entity = entityOf(context, id)
+  const entity = ownTenant(context, id)
   return changeEntity(context, {
     entity,
     precondition,
     change: adminChange(request, action, entity),
-    next({ settings }) {
-      const wanted = change(settings)
+    next(standing) {
+      const wanted = change(standing.settings)
+      if (isNew(standing)) checkNothingLeft(context, { tenant: id })
       checkTenantDependents(context, tenantWith(context, id, wanted))
       return wanted
     },
@@ -50,23 +54,24 @@ export async function changeTenant(
  */
 export async function deleteTenant(context: GatewayContext, request: TenantRequest): Promise<void> {
   const { tenant: id, precondition } = request
-  const entity = entityOf(context, id)
+  const entity = ownTenant(context, id)
   await changeEntity(context, {
     entity,
     precondition,
     change: adminChange(request, 'deleteTenant', entity),
     next({ text, removed }) {
-      if (text === undefined) throw noSuch('tenant')
+      // Users may be left of one that the configuration file had.
+      if (text === undefined && !hasSeenUsers(context, id)) throw noSuch('tenant')
       if (!removed) checkUnused(context, id)
       return REMOVED
     },
   })
+  await removeLeftOver(context, { tenant: id }, { ...request, action: 'deleteTenant' })
 }
 
-function checkUnused({ directory }: GatewayContext, id: string): void {
-  const { keys, users } = directory.entries
-  const own = [...keys.values()].filter((key) => key.tenant === id && key.revokedAtMs === undefined)
-  const setUp = [...(users.get(id)?.values() ?? [])].filter(hasSettings)
+function checkUnused(context: GatewayContext, id: string): void {
+  const own = liveKeysOf(context, { tenant: id })
+  const setUp = [...(context.directory.entries.users.get(id)?.values() ?? [])].filter(hasSettings)
   if (own.length === 0 && setUp.length === 0) return
   throw new GatewayError(
     'DeleteConflict',
@@ -74,7 +79,8 @@ function checkUnused({ directory }: GatewayContext, id: string): void {
   )
 }
 
-function entityOf({ live }: GatewayContext, tenant: string): DirectoryEntity & { kind: 'tenant' } {
+/** Not the file's. */
+function ownTenant({ live }: GatewayContext, tenant: string): DirectoryEntity & { kind: 'tenant' } {
   if (live.file.tenants.has(tenant)) throw unmodifiable('tenant')
   return { kind: 'tenant', tenant }
 }

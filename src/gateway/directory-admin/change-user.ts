@@ -3,6 +3,7 @@ import { REMOVED } from '../../config/directory/entity-documents.ts'
 import type { UserInput } from '../../config/schema-tenants.ts'
 import { GatewayError } from '../../errors.ts'
 import type { GatewayContext } from '../context.ts'
+import { liveKeysOf } from '../keys/stored-key.ts'
 import {
   type AdminRequest,
   adminChange,
@@ -12,6 +13,8 @@ import {
 } from './admin-request.ts'
 import { type ChangedEntity, changeEntity } from './change-entity.ts'
 import { checkUser } from './check-fit.ts'
+import { checkNothingLeft, removeLeftOver } from './left-over.ts'
+import { isNew } from './standing.ts'
 
 interface UserRequest extends AdminRequest {
   readonly tenant: string
@@ -21,8 +24,9 @@ interface UserRequest extends AdminRequest {
 /**
  * Makes a user of a tenant of file or directory, or changes it; what was seen of it stays. Throws
  * `UnmodifiableEntity` for one of the configuration file, `NoSuchEntity` without the tenant,
- * `AccessDenied` for a plan that the tenant may not give, `InvalidRequest` for what is not sound, and what
- * `changeEntity` and `change` throw.
+ * `AccessDenied` for a plan that the tenant may not give, `InvalidRequest` for what is not sound,
+ * `DeleteConflict` for a new one while keys of an older one are left, and what `changeEntity` and `change`
+ * throw.
  */
 export async function changeUser(
   context: GatewayContext,
@@ -30,12 +34,13 @@ export async function changeUser(
   change: SettingsChange<UserInput>,
 ): Promise<ChangedEntity> {
   const { tenant, user, precondition, action } = request
-  const entity = entityOf(context, tenant, user)
+  const entity = ownUser(context, tenant, user)
   return changeEntity(context, {
     entity,
     precondition,
     change: adminChange(request, action, entity),
-    next({ settings }) {
+    next(standing) {
+      const { settings } = standing
       const { firstSeenAtMs, claimedPlan, ...current } = settings ?? {}
       const wanted = change(settings === undefined ? undefined : current)
       const next = {
@@ -45,6 +50,7 @@ export async function changeUser(
       }
       const keepsPlan = settings !== undefined && wanted.plan === current.plan
       checkUser(context, { tenant, user, keepsPlan }, next)
+      if (isNew(standing)) checkNothingLeft(context, { tenant, user })
       return next
     },
   })
@@ -57,7 +63,7 @@ export async function changeUser(
  */
 export async function deleteUser(context: GatewayContext, request: UserRequest): Promise<void> {
   const { tenant, user, precondition } = request
-  const entity = entityOf(context, tenant, user)
+  const entity = ownUser(context, tenant, user)
   await changeEntity(context, {
     entity,
     precondition,
@@ -68,15 +74,14 @@ export async function deleteUser(context: GatewayContext, request: UserRequest):
       return REMOVED
     },
   })
+  await removeLeftOver(context, { tenant, user }, { ...request, action: 'deleteUser' })
 }
 
 function checkUnused(
-  { directory }: GatewayContext,
-  { tenant, user }: { readonly tenant: string; readonly user: string },
+  context: GatewayContext,
+  owner: { readonly tenant: string; readonly user: string },
 ): void {
-  const own = [...directory.entries.keys.values()].filter(
-    (key) => key.tenant === tenant && key.user === user && key.revokedAtMs === undefined,
-  )
+  const own = liveKeysOf(context, owner)
   if (own.length === 0) return
   throw new GatewayError(
     'DeleteConflict',
@@ -84,7 +89,8 @@ function checkUnused(
   )
 }
 
-function entityOf(
+/** Not the file's. */
+function ownUser(
   { live }: GatewayContext,
   tenant: string,
   user: string,

@@ -35,6 +35,11 @@ export function standingOf(
   }
 }
 
+/** Whether what is written next makes the entity: nothing is there, nor does anything stand unread. */
+export function isNew({ settings, text, removed }: Standing): boolean {
+  return settings === undefined && (text === undefined || removed)
+}
+
 function parsed(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -12,8 +12,9 @@ import type { GatewayContext } from '../context.ts'
 import type { AdminRequest } from '../directory-admin/admin-request.ts'
 import { changeEntity } from '../directory-admin/change-entity.ts'
 import { checkRules } from './check-rules.ts'
-import { type IssuedKey, keyChange, storedSecret } from './create-key.ts'
+import { type IssuedKey, storedSecret } from './create-key.ts'
 import { inFuture } from './in-future.ts'
+import { keyChange } from './key-change.ts'
 import { changeableKey, isSetByFile, type KeyPlace, revocableKey } from './stored-key.ts'
 
 /** A change of one key. */

@@ -4,12 +4,13 @@ import type { AllowInput } from '../../config/schema-allow.ts'
 import { GatewayError } from '../../errors.ts'
 import { toHex } from '../../hashing.ts'
 import type { Secret } from '../../secret.ts'
-import { type AdminChange, resourceOf } from '../audited-change.ts'
 import type { GatewayContext } from '../context.ts'
 import type { AdminRequest } from '../directory-admin/admin-request.ts'
 import { changeEntity } from '../directory-admin/change-entity.ts'
+import { isThere, revokeLeftKey } from '../directory-admin/left-over.ts'
 import { checkRules } from './check-rules.ts'
 import { inFuture } from './in-future.ts'
+import { keyChange } from './key-change.ts'
 
 /** A key that is to be made. */
 export interface WantedKey {
@@ -75,6 +76,7 @@ export async function createKey(
       return key
     },
   })
+  await checkOwnerStayed(context, key, request)
   return { key, secret, version }
 }
 
@@ -89,21 +91,27 @@ export function storedSecret(
   }
 }
 
-/** What the audit log says of a change of a key. */
-export function keyChange(
-  action: string,
-  { tenant, id, user }: { readonly tenant: string; readonly id: string; readonly user?: string },
-  { admin, requestId }: Pick<AdminRequest, 'admin' | 'requestId'>,
-): AdminChange {
-  return {
-    admin,
-    requestId,
-    action,
-    resource: resourceOf('tenants', tenant, 'keys', id),
-    tenant,
-    ...(user !== undefined && { user }),
-    keyId: id,
+/**
+ * Looks once more whose key it is: whoever removed the owner before the key was there could not see it.
+ * Whoever removed it later looks as well, so that a store which falls silent now leaves little to chance.
+ */
+async function checkOwnerStayed(
+  context: GatewayContext,
+  key: KeyDocument,
+  request: AdminRequest,
+): Promise<void> {
+  try {
+    await context.directory.sync()
+  } catch (error) {
+    context.log.warn('key.owner_unchecked', { keyId: key.id, error })
+    return
   }
+  if (isThere(context, key)) return
+  await revokeLeftKey(context, key, { ...request, action: 'createKey' })
+  throw new GatewayError(
+    'NoSuchEntity',
+    'Cannot make the key: its tenant or user was removed at the same time; it is revoked',
+  )
 }
 
 function checkOwner({ live }: GatewayContext, { tenant, user }: WantedKey): void {
