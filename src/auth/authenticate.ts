@@ -7,7 +7,7 @@ import { bearerToken, type PresentedCredentials, unauthenticated } from './beare
 import { type KeyRecord, principalOf } from './key-record.ts'
 import type { Principal } from './principal.ts'
 import type { RotatingSecret } from './rotating-secret.ts'
-import { verifyKey } from './verify-key.ts'
+import { hangsOnNewer, verifyKey } from './verify-key.ts'
 
 /** Verified keys that are remembered; beyond it the one unused for longest is forgotten. */
 export const MAX_VERIFIED_KEYS = 10_000
@@ -43,7 +43,8 @@ export const KNOWN_FOR_MS = 60_000
 /**
  * Tells who asks, or throws: `AmbiguousCredentials` for more than one credential; `Unauthenticated`,
  * always in the same words, for none, an unknown key, a wrong secret, a wrong checksum, and for a key
- * that has ended; `AuthUnavailable` where the directory of keys could not be heard.
+ * that has ended; `AuthUnavailable` where the directory of keys could not be heard, and where another
+ * gateway has hashed the key with a pepper that this one does not have yet.
  */
 export type AuthenticateKey = (presented: PresentedCredentials) => Principal
 
@@ -110,7 +111,15 @@ export function createAuthenticator({
     if (record === undefined || secret === undefined) {
       // Elsewhere it may have been made, or been given another secret.
       const isShared = record?.source !== 'configuration'
-      throw isShared && staleMs() > UNKNOWN_AFTER_MS ? keysAway() : unauthenticated()
+      if (isShared && staleMs() > UNKNOWN_AFTER_MS) throw keysAway()
+      if (
+        record !== undefined &&
+        isShared &&
+        hangsOnNewer(pepper, { record, nowMs: clock.nowMs() })
+      ) {
+        throw pepperUnknown()
+      }
+      throw unauthenticated()
     }
     const { hash, pepperVersion, endsAtMs } = secret
     const { current } = pepper
@@ -131,6 +140,13 @@ export function createAuthenticator({
     if (known.outdated !== undefined) onOutdated?.(known.outdated)
     return known.principal
   }
+}
+
+function pepperUnknown(): GatewayError {
+  return new GatewayError(
+    'AuthUnavailable',
+    'Cannot authenticate the request: the key hangs on a pepper that this gateway does not have yet',
+  )
 }
 
 function keysAway(): GatewayError {

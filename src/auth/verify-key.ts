@@ -44,3 +44,18 @@ export function verifyKey(
     return verifyApiKey(hashing, pepper, { key: key.text, digest })
   }
 }
+
+/**
+ * Whether a secret of a key that works at `nowMs` was hashed with a newer pepper than there is here, by a
+ * gateway that was told of it earlier: then nobody here can tell whether a text is that secret.
+ */
+export function hangsOnNewer(
+  { current }: RotatingSecret,
+  { record, nowMs }: { readonly record: KeyRecord; readonly nowMs: number },
+): boolean {
+  if ((record.expiresAtMs ?? Infinity) <= nowMs) return false
+  return record.hashes.some(
+    ({ hash, expiresAtMs = Infinity }) =>
+      expiresAtMs > nowMs && (parseStoredHash(hash)?.version ?? 0) > current.version,
+  )
+}

@@ -193,3 +193,32 @@ describe('a hash that hangs on an older pepper', () => {
     expect(outdated).toEqual([])
   })
 })
+
+describe('a key that another gateway has hashed with a newer pepper', () => {
+  const hashes = [{ hash: hashWith(2), expiresAtMs: 2_000 }]
+
+  it('503: is not called wrong while that secret works, and is known with that pepper', () => {
+    const { world, outcome } = watched({ ...shared, hashes })
+    world.nowMs = 1_999
+    expect(outcome()).toBe('AuthUnavailable')
+    world.peppers = { current: pepper(2), previous: pepper(1) }
+    expect(outcome()).toBe('k1')
+  })
+
+  it('401: is refused from its end on, and where the pepper is an older one', () => {
+    const { world, outcome } = watched({ ...shared, hashes })
+    world.nowMs = 2_000
+    expect(outcome()).toBe('Unauthenticated')
+    world.nowMs = 1_999
+    world.keys = new Map([['k1', { ...shared, hashes, expiresAtMs: 1_999 }]])
+    expect(outcome()).toBe('Unauthenticated')
+    world.keys = new Map([['k1', { ...shared, hashes }]])
+    world.peppers = { current: pepper(3) }
+    expect(outcome()).toBe('Unauthenticated')
+  })
+
+  it('401: is refused where the configuration file has it, for every gateway reads that', () => {
+    const { outcome } = watched({ ...record, hashes })
+    expect(outcome()).toBe('Unauthenticated')
+  })
+})

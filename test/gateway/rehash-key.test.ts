@@ -6,7 +6,7 @@ import { type KeyDocument, writeKeyDocument } from '../../src/config/directory/k
 import { createDirectoryOverlay } from '../../src/config/directory/overlay.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createDirectory, type Directory } from '../../src/gateway/directory/directory.ts'
-import { createRehashing } from '../../src/gateway/keys/rehash-key.ts'
+import { createRehashing, PEPPER_GRACE_MS } from '../../src/gateway/keys/rehash-key.ts'
 import { createLogger } from '../../src/log.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
@@ -59,6 +59,8 @@ beforeEach(() => {
   })
   const logger = createLogger({ write: (line) => log.push(line), clock, level: 'info' })
   rehash = createRehashing({ clock, directory, log: logger })
+  rehash(outdated('first'))
+  clock.advance(PEPPER_GRACE_MS)
 })
 
 /** A key of alice with one secret, made with the first pepper. */
@@ -93,6 +95,20 @@ describe('rehashing keys', () => {
     expect(puts).toEqual([name('k1')])
     expect(hashIn('k1')).toBe(hashOf('k1', 2))
     expect(eventsIn(log, 'key.rehashed')).toHaveLength(1)
+  })
+
+  it('leaves all keys to gateways without the pepper for 10 minutes, and again for the next pepper', async () => {
+    await store('k1')
+    const third = { ...outdated('k1'), to: hashOf('k1', 3) }
+    rehash(third)
+    clock.advance(PEPPER_GRACE_MS - 1)
+    rehash(third)
+    await settled()
+    expect(puts).toEqual([])
+    clock.advance(1)
+    rehash(third)
+    await settled()
+    expect(hashIn('k1')).toBe(hashOf('k1', 3))
   })
 
   it('takes them one after the other, and goes on behind one that fails', async () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { documentName } from '../../src/config/directory/document-name.ts'
+import { PEPPER_GRACE_MS } from '../../src/gateway/keys/rehash-key.ts'
 import { Secret } from '../../src/secret.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
+import { expectRefused } from '../support/expect-refused.ts'
 import { TEST_PEPPER } from '../support/test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
 import { until } from '../support/until.ts'
@@ -135,11 +137,18 @@ describe('rotating the pepper', () => {
       expect.arrayContaining(['used2', 'unused', 'acmealice']),
     )
     expect(await keys.status(used.secret)).toBe(200)
+    gateway.clock.advance(PEPPER_GRACE_MS)
+    expect(await keys.status(used.secret)).toBe(200)
     await until('the key is rehashed', async () => !(await hangingOn('previous')).includes('used2'))
     expect(await keys.status(used.secret)).toBe(200)
     expect(await keys.get('used2')).toMatchObject({
       secrets: [{ last4: used.secret.slice(-4), pepperVersion: 2, pepper: 'current' }],
     })
+    await other.context.directory.sync()
+    const early = await other.app.request('/v1/usage', {
+      headers: { authorization: `Bearer ${used.secret}` },
+    })
+    await expectRefused(early, { status: 503, code: 'AuthUnavailable' }, { gateway: other })
     replace({ current: second })
     expect(await hangingOn('previous')).toEqual([])
     expect(await hangingOn('gone')).toContain('unused')

@@ -9,13 +9,19 @@ import type { GatewayContext } from '../context.ts'
 const MAX_WAITING = 1_000
 /** How long a hash that could not be replaced is left alone, in milliseconds. */
 const REST_MS = 60_000
+/**
+ * How long a pepper has been met here before hashes are made with it, in milliseconds: until then gateways
+ * that have not been given it yet go on taking all keys.
+ */
+export const PEPPER_GRACE_MS = 600_000
 
 type Context = Pick<GatewayContext, 'clock' | 'directory' | 'log'>
 
 /**
  * Puts hashes of the current pepper in the place of older ones, one at a time and behind the back of
- * whoever used the key: a pepper can be taken away once no key hangs on it. What fails is left for a
- * later use. The same hash may be told as often as one likes.
+ * whoever used the key: a pepper can be taken away once no key hangs on it. None is replaced before the
+ * pepper has been met for `PEPPER_GRACE_MS`. What fails is left for a later use. The same hash may be told
+ * as often as one likes.
  */
 export function createRehashing(context: Context): (outdated: OutdatedHash) => void {
   const waiting = new Map<string, OutdatedHash>()
@@ -23,6 +29,17 @@ export function createRehashing(context: Context): (outdated: OutdatedHash) => v
   // While the store is away every key in use fails.
   const failures = createRareLog(context.clock, REST_MS)
   let running = false
+  /** The newest pepper, as hashes name it, and when it was met. */
+  let pepper = ''
+  let metAtMs = 0
+
+  function isNewPepper(to: string): boolean {
+    const nowMs = context.clock.nowMs()
+    const name = to.slice(0, to.indexOf(':'))
+    if (name !== pepper) metAtMs = nowMs
+    pepper = name
+    return nowMs - metAtMs < PEPPER_GRACE_MS
+  }
 
   async function work(): Promise<void> {
     running = true
@@ -50,7 +67,8 @@ export function createRehashing(context: Context): (outdated: OutdatedHash) => v
   }
 
   return (outdated) => {
-    const { from } = outdated
+    const { from, to } = outdated
+    if (isNewPepper(to)) return
     if (waiting.has(from) || waiting.size >= MAX_WAITING) return
     if ((resting.get(from) ?? 0) > context.clock.nowMs()) return
     waiting.set(from, outdated)
