@@ -3,7 +3,7 @@ import { OPERATIONS } from '../auth/principal.ts'
 import { wholeBucketSchema } from './schema-stores.ts'
 import {
   anyText,
-  contentTypesSchema,
+  boundedList,
   expirySchema,
   integer,
   list,
@@ -14,6 +14,15 @@ import {
   text,
 } from './schema-values.ts'
 
+/** Rules of one key, tenant or issuer. */
+export const MAX_ALLOW_RULES = 100
+/** Buckets of one rule. */
+export const MAX_ALLOWED_BUCKETS = 100
+/** Content types of one rule. */
+export const MAX_ALLOWED_TYPES = 200
+/** Networks of one rule. */
+export const MAX_ALLOWED_NETWORKS = 32
+
 /** One allow rule: of a key, of a tenant, or of an issuer's tokens. */
 export const allowSchema = members({
   name: nameSchema
@@ -22,7 +31,7 @@ export const allowSchema = members({
   operations: list(oneOf(OPERATIONS), 1).describe(
     'What may be done; "upload" allows every form of upload, "multipart" alone those in parts.',
   ),
-  buckets: list(nameSchema, 1).describe('Names from buckets.'),
+  buckets: boundedList(nameSchema, MAX_ALLOWED_BUCKETS).describe('Names from buckets.'),
   prefix: anyText(1024)
     .optional()
     .describe(
@@ -32,19 +41,18 @@ export const allowSchema = members({
   maxSizeBytes: integer(0, MAX_AMOUNT)
     .optional()
     .describe("Largest object, in bytes. Default: the bucket's maximum."),
-  contentTypes: contentTypesSchema
-    .min(1, { error: 'must have at least 1 item' })
+  contentTypes: boundedList(text(255), MAX_ALLOWED_TYPES)
     .optional()
     .describe("Allowed content types. Default: the bucket's list."),
   expiresInSecondsMax: expirySchema
     .optional()
     .describe("Longest life of a grant, in seconds. Default: the bucket's maximum."),
-  networks: list(text(64), 1)
+  networks: boundedList(text(64), MAX_ALLOWED_NETWORKS)
     .optional()
     .describe('Networks that requests must come from, like 10.0.0.0/8. Default: any.'),
 })
 
 /** `allow` of whatever has rules. */
-export const allowListSchema = list(allowSchema, 1)
+export const allowListSchema = boundedList(allowSchema, MAX_ALLOW_RULES)
 
 export type AllowInput = z.output<typeof allowSchema>

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { TOKEN_ALGORITHMS } from '../auth/jwt/issuer.ts'
-import { allowSchema } from './schema-allow.ts'
+import { allowSchema, MAX_ALLOW_RULES } from './schema-allow.ts'
 import {
   anyText,
+  boundedList,
   flag,
   idSchema,
   integer,
@@ -94,13 +95,13 @@ export const issuerSchema = members({
   plan: mappingSchema
     .optional()
     .describe("A plan for the user, where the claim is there. Default: the tenant's."),
-  allow: list(
+  allow: boundedList(
     allowSchema.extend({
       when: list(conditionSchema, 0)
         .default([])
         .describe('What a token has to say for the rule to hold.'),
     }),
-    1,
+    MAX_ALLOW_RULES,
   ).describe('What its tokens may do; all else is refused.'),
 })
 

@@ -37,6 +37,11 @@ export function list<Item extends z.ZodType>(item: Item, min: number) {
   return min === 0 ? items : items.min(min, { error: `must have at least ${min} item` })
 }
 
+/** A list with 1 to `max` items. */
+export function boundedList<Item extends z.ZodType>(item: Item, max: number) {
+  return list(item, 1).max(max, { error: `must have at most ${max} items` })
+}
+
 /** Members by name. */
 export function mapOf<Value extends z.ZodType>(name: z.ZodType<string, string>, value: Value) {
   return z.record(name, value, { error: 'must be a mapping' })

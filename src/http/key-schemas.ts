@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { keyAllowSchema, keyIdSchema, keyLabelSchema } from '../config/directory/key-document.ts'
+import { keyIdSchema, keyLabelSchema } from '../config/directory/key-document.ts'
 import { parseInstant } from '../config/parse-instant.ts'
-import { allowSchema } from '../config/schema-allow.ts'
+import { allowListSchema, allowSchema } from '../config/schema-allow.ts'
 import { idSchema, oneOf } from '../config/schema-values.ts'
 import { ADMIN_PAGE_QUERY, nextCursorSchema } from './admin-page.ts'
 import { text, timestamp } from './schemas.ts'
@@ -19,7 +19,7 @@ const instant = z
     'must be an instant like 2027-01-31T00:00:00Z',
   )
 const label = keyLabelSchema.describe('For people: what the key is for')
-const allow = keyAllowSchema.describe(
+const allow = allowListSchema.describe(
   "What the key may do, as in the configuration; no more than the tenant's own rules allow",
 )
 

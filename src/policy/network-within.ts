@@ -1,14 +1,12 @@
-import { parseNetworks } from '../network.ts'
+import type { Networks } from '../network.ts'
 
-/**
- * Whether every address of a network is in another one, both as `parseNetworks` reads them. Throws
- * `RangeError` for what is no network.
- */
-export function isNetworkWithin(network: string, outer: string): boolean {
-  const [inner, around] = parseNetworks([network, outer])
-  if (inner === undefined || around === undefined) return false
-  const [address, bits] = inner
-  const [outerAddress, outerBits] = around
+type Network = Networks[number] | undefined
+
+/** Whether every address of a network is in another one. */
+export function isNetworkWithin(network: Network, outer: Network): boolean {
+  if (network === undefined || outer === undefined) return false
+  const [address, bits] = network
+  const [outerAddress, outerBits] = outer
   return (
     address.kind() === outerAddress.kind() &&
     bits >= outerBits &&

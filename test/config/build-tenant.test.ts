@@ -70,6 +70,20 @@ describe('what a tenant may do', () => {
     expect(await bounded({ networks: ['10.0.0.0/8'] })).toEqual([`${at}.networks: ${wider}`])
   })
 
+  it('may be bounded to networks while a key names what is none', async () => {
+    const at = 'tenants.acme.keys[0].allow[0].networks'
+    const problems = await problemsOf(
+      configText({
+        ...allow({ prefix: 'acme/', networks: ['10.0.0.0/8x'] }),
+        'tenants.acme.allow': [{ ...rule, prefix: 'acme/', networks: ['10.0.0.0/8'] }],
+      }),
+    )
+    expect(problems).toEqual([
+      `${at}: allows more than "allow" of the tenant`,
+      expect.stringContaining(`${at}[0]: must be an address or a network`),
+    ])
+  })
+
   it('is not bounded unless it says so', async () => {
     const { config } = await load()
     expect(config.tenants.get('acme')).not.toHaveProperty('allow')

@@ -128,6 +128,37 @@ describe('rules within their parent', () => {
     expect(within).toBeGreaterThan(50)
   })
 
+  it('are looked at once each, however many combinations their lists make', () => {
+    let looks = 0
+    /** Counts the items that were looked at. */
+    class Watched<Item> extends Set<Item> {
+      override has(item: Item) {
+        looks += 1
+        return super.has(item)
+      }
+      override *[Symbol.iterator]() {
+        for (const item of super.values()) {
+          looks += 1
+          yield item
+        }
+        return undefined
+      }
+    }
+    const many = (name: string, count: number) =>
+      Array.from({ length: count }, (_, at) => `${name}${at}`)
+    const wide = {
+      ...TENANT,
+      operations: new Watched(OPERATIONS),
+      buckets: new Watched(many('bucket', 20)),
+      contentTypes: new Watched(many('image/', 50)),
+    }
+    const items = [wide.operations, wide.buckets, wide.contentTypes].map(({ size }) => size)
+    const rules = Array.from({ length: 10 }, () => wide)
+    expect(widerThan(rules, rules)).toEqual([])
+    const each = items.reduce((sum, size) => sum + size)
+    expect(looks).toBeLessThanOrEqual(2 * rules.length * (each + OPERATIONS.length * 20))
+  })
+
   it('are within themselves, and with more rules in the parent', () => {
     fc.assert(
       fc.property(permissions, permissions, (child, more) => {

@@ -1,13 +1,10 @@
 import * as z from 'zod'
 import { isKeyId, parseStoredHash } from '../../auth/api-key.ts'
-import { allowListSchema, allowSchema } from '../schema-allow.ts'
+import { allowListSchema, allowSchema, MAX_ALLOW_RULES } from '../schema-allow.ts'
 import { idSchema, integer, list, members, text } from '../schema-values.ts'
 
 /** Secrets of one key that may work at the same time: the newest, and those that are being replaced. */
 export const MAX_LIVE_SECRETS = 4
-
-/** Rules of one key. */
-export const MAX_ALLOW_RULES = 100
 
 /** What a person calls a key: one line. */
 export const keyLabelSchema = z
@@ -20,11 +17,6 @@ export const keyLabelSchema = z
 export const keyIdSchema = z
   .string({ error: 'must be text' })
   .refine(isKeyId, { error: 'must be 1 to 64 letters and digits' })
-
-/** The rules of a key, as they stand in the configuration. */
-export const keyAllowSchema = allowListSchema.max(MAX_ALLOW_RULES, {
-  error: `must have at most ${MAX_ALLOW_RULES} items`,
-})
 
 const momentSchema = integer(0, 8_640_000_000_000_000)
 
@@ -109,7 +101,7 @@ const salvageSchema = z.object({
   tenant: idSchema,
   user: idSchema,
   label: keyLabelSchema.optional().catch(undefined),
-  allow: keyAllowSchema.catch([]),
+  allow: allowListSchema.catch([]),
   createdAtMs: momentSchema.catch(0),
   expiresAtMs: momentSchema.optional().catch(undefined),
   revokedAtMs: momentSchema.optional().catch(undefined),
