@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Sightings } from './directory/sightings.ts'
+import { activeTenant, assertMayHave } from './may-act.ts'
 import { principalOfIdentity } from './principal-of-identity.ts'
 import type { TokenVerifiers } from './token-verifiers.ts'
 
@@ -33,9 +34,10 @@ export function createCallerAuthentication({
   async function byToken(token: string): Promise<Principal> {
     const identity = await tokens.verify(token)
     assertHeard(identity, live, directory.staleMs())
-    const principal = principalOfIdentity(live.current, identity)
+    assertMayCome(live.current, identity)
+    // First: a user is judged by the plan of this token, not of one before, which may be gone by now.
     sightings.note(identity)
-    return principal
+    return principalOfIdentity(live.current, identity)
   }
 
   return (presented) => {
@@ -82,6 +84,12 @@ function assertHeard(
     'AuthUnavailable',
     'Cannot authenticate the request: the directory of users does not answer',
   )
+}
+
+/** Passes whose tenant may act and give the plan: nobody else appears. */
+function assertMayCome(config: Identities, { tenant, plan }: Identity): void {
+  activeTenant(config, tenant)
+  if (plan !== undefined) assertMayHave(config, { tenant, plan })
 }
 
 /** The bearer's token where it is one; throws as `bearerToken` does. No API key has a dot. */

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts'
+import type { Config, Tenant } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 
 /**
@@ -7,12 +7,10 @@ import { GatewayError } from '../errors.ts'
  * known has the tenant's plan.
  */
 export function assertMayAct(
-  { tenants }: Pick<Config, 'tenants'>,
+  config: Pick<Config, 'tenants'>,
   who: { readonly tenant: string; readonly user: string; readonly outOfUse?: true },
 ): void {
-  const tenant = tenants.get(who.tenant)
-  if (tenant === undefined) throw denied('its tenant is not there')
-  if (tenant.suspended === true) throw denied('its tenant is suspended')
+  const tenant = activeTenant(config, who.tenant)
   const user = tenant.users.get(who.user)
   if (who.outOfUse === true) throw denied('its credential is out of use')
   if (user === undefined) return
@@ -20,6 +18,14 @@ export function assertMayAct(
   if (tenant.userPlans?.has(user.planName) === false) {
     throw denied('its plan is none that its tenant may give')
   }
+}
+
+/** The tenant of whoever acts. Throws `AccessDenied` for one that is not there or suspended. */
+export function activeTenant({ tenants }: Pick<Config, 'tenants'>, id: string): Tenant {
+  const tenant = tenants.get(id)
+  if (tenant === undefined) throw denied('its tenant is not there')
+  if (tenant.suspended === true) throw denied('its tenant is suspended')
+  return tenant
 }
 
 /**

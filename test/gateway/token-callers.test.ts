@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Issuer } from '../../src/auth/jwt/issuer.ts'
+import { documentName } from '../../src/config/directory/document-name.ts'
+import { REMOVED } from '../../src/config/directory/entity-documents.ts'
 import { createTokenVerifiers } from '../../src/gateway/token-verifiers.ts'
 import { ISSUER, keyPorts } from '../auth/jwt/jwt-fixture.ts'
 import { expectRefused } from '../support/expect-refused.ts'
@@ -27,6 +29,7 @@ beforeAll(async () => {
         ...common,
         audience: 'signet',
         tenant: { claim: 'tenant' },
+        plan: { claim: 'plan' },
         allow: [
           { operations: ['upload'], buckets: ['media'], prefix: '{tenant}/{user}/' },
           {
@@ -86,6 +89,21 @@ describe('callers by token', () => {
     }
     expect(gateway.context.config.tenants.get('asleep')?.users.size).toBe(0)
     expect(gateway.context.config.tenants.has('nowhere')).toBe(false)
+  })
+
+  it('201: a user is judged by the plan of this token, be the one before gone by now', async () => {
+    const plan = async (value: unknown) =>
+      gateway.context.directory.put({
+        name: documentName({ kind: 'plan', plan: 'trial' }),
+        value: JSON.stringify(value),
+      })
+    await plan({ rates: [], quotas: [] })
+    const yan = { sub: 'yan', plan: 'trial' }
+    expect((await upload('acme/yan/1.jpg', yan)).status).toBe(201)
+    await gateway.context.sightings.settled()
+    await plan(REMOVED)
+    await expectRefused(await upload('acme/yan/2.jpg', yan), DENIED, { gateway })
+    expect((await upload('acme/yan/2.jpg', { sub: 'yan' })).status).toBe(201)
   })
 
   it('403: where no rule holds whose conditions the token meets', async () => {
