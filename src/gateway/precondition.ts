@@ -29,7 +29,7 @@ export function checkPrecondition(
 }
 
 /** Whether a version is among those of a header field; `*` is any that there is. */
-export function isOneOf(versions: '*' | readonly number[], version: number | undefined): boolean {
+function isOneOf(versions: '*' | readonly number[], version: number | undefined): boolean {
   if (version === undefined) return false
   return versions === '*' || versions.includes(version)
 }

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { isOneOf, type Precondition } from '../gateway/precondition.ts'
+import type { Precondition } from '../gateway/precondition.ts'
 
 /** What `If-Match` of a change means, for the OpenAPI document. */
 export const IF_MATCH = 'Only over this version: the `ETag` that a GET has shown, or `*` for any'
@@ -32,22 +32,15 @@ export function readPrecondition(headers: Headers): Precondition {
 }
 
 /**
- * An answer with a version: its `ETag`, and 304 without a body when a GET's `If-None-Match` has it
- * already. Throws `InvalidRequest`.
+ * An answer with a version, for `If-Match`. It is always sent: a view shows more than the document that the
+ * version is of, like whether a key has ended or how many users a tenant has.
  */
 export function versionedAnswer(
-  request: Request,
   value: unknown,
   { version }: { readonly version: number | undefined },
 ): Response {
   if (version === undefined) return Response.json(value)
-  const headers = { etag: entityTag(version) }
-  const { ifNoneMatch } = readPrecondition(request.headers)
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
-  if (isRead && ifNoneMatch !== undefined && isOneOf(ifNoneMatch, version)) {
-    return new Response(null, { status: 304, headers })
-  }
-  return Response.json(value, { headers })
+  return Response.json(value, { headers: { etag: entityTag(version) } })
 }
 
 /** The answer to a PUT or PATCH: what there is now, 201 when it was not there before. */

@@ -100,7 +100,7 @@ const get = route<AdminCall>({
   async handle({ context, http }) {
     const stored = storedKey(context, placeOf(http))
     const [shown] = await withLastUse(context, [keyView(context, stored)])
-    return versionedAnswer(http.req.raw, shown, { version: keyVersion(context, stored) })
+    return versionedAnswer(shown, { version: keyVersion(context, stored) })
   },
 })
 
@@ -124,7 +124,7 @@ const change = route<AdminCall>({
   responses: { 200: { description: 'The key', schema: keySchema, headers: { ETag: ETAG } } },
   errors: ['AccessDenied', ...CHANGE_ERRORS],
   async handle(call) {
-    const { context, http } = call
+    const { context } = call
     const { label, expiresAt, allow } = call.body as z.output<typeof changeKeySchema>
     const expiresAtMs = typeof expiresAt === 'string' ? parseInstant(expiresAt) : expiresAt
     const changed = await changeKey(context, {
@@ -137,7 +137,7 @@ const change = route<AdminCall>({
     })
     const { key, version } = changed
     const [shown] = await withLastUse(context, [keyView(context, { source: 'admin', key })])
-    return versionedAnswer(http.req.raw, shown, { version })
+    return versionedAnswer(shown, { version })
   },
 })
 

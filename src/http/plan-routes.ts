@@ -40,7 +40,7 @@ const get = route<AdminCall>({
   async handle({ context, http }) {
     const found = planView(context, pathOf({ http }, planPath).plan)
     if (found === undefined) throw noSuch('plan')
-    return versionedAnswer(http.req.raw, found.view, found)
+    return versionedAnswer(found.view, found)
   },
 })
 

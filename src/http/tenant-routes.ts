@@ -52,7 +52,7 @@ const get = route<AdminCall>({
   async handle({ context, http }) {
     const found = tenantView(context, pathOf({ http }, tenantPath).tenant)
     if (found === undefined) throw noSuch('tenant')
-    return versionedAnswer(http.req.raw, found.view, found)
+    return versionedAnswer(found.view, found)
   },
 })
 

@@ -64,7 +64,7 @@ const get = route<AdminCall>({
     assertTenant(context, tenant)
     const found = userView(context, tenant, user)
     if (found === undefined) throw noSuch('user')
-    return versionedAnswer(http.req.raw, found.view, found)
+    return versionedAnswer(found.view, found)
   },
 })
 

@@ -52,8 +52,8 @@ describe('plans, tenants and users by the admin API', () => {
       expect([path, replaced]).toEqual([path, { status: 200, etag: '"v2"' }])
       const shown = await call('GET', path)
       expect([shown.status, shown.headers.get('etag')]).toEqual([200, '"v2"'])
-      const same = await call('GET', path, undefined, { 'if-none-match': '"v2"' })
-      expect([same.status, await same.text()]).toEqual([304, ''])
+      // What it has and who is in it changes without the document.
+      expect((await call('GET', path, undefined, { 'if-none-match': '"v2"' })).status).toBe(200)
     }
     expect(await read('tenants/t1/users/u1')).toMatchObject({
       id: 'u1',

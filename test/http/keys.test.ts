@@ -201,12 +201,14 @@ describe('C06 what is shown of keys', () => {
     })
   })
 
-  it('304: is not sent again to whoever has it', async () => {
-    await keys.create('known1')
+  it('200: is shown to whoever has its version, for it may have ended since', async () => {
+    await keys.create('known1', { expiresAt: inAnHour() })
     const first = await keys.call('GET', '/tenants/acme/keys/known1')
+    gateway.clock.advance(3_600_000)
     const headers = { 'if-none-match': first.headers.get('etag') ?? '' }
     const again = await keys.call('GET', '/tenants/acme/keys/known1', undefined, headers)
-    expect(again.status).toBe(304)
+    expect(again.headers.get('etag')).toBe(first.headers.get('etag'))
+    expect(await keys.shown(again, 200)).toMatchObject({ status: 'expired' })
   })
 
   it('404: does not tell a key of another tenant from none', async () => {
