@@ -1,7 +1,12 @@
 import type * as z from 'zod'
 import { noSuch } from '../gateway/directory-admin/admin-request.ts'
 import { deletePlan, putPlan } from '../gateway/directory-admin/change-plan.ts'
-import { planNames, planView } from '../gateway/directory-admin/entity-views.ts'
+import {
+  planNames,
+  planView,
+  viewOfChange,
+  writtenPlan,
+} from '../gateway/directory-admin/entity-views.ts'
 import { adminPage } from './admin-page.ts'
 import { adminRequest, newPathOf, pathOf } from './admin-request.ts'
 import { planAnswer, planBody, planPath, plansPage, plansQuery } from './directory-schemas.ts'
@@ -61,7 +66,10 @@ const put = route<AdminCall>({
     const { plan } = newPathOf(call, planPath)
     const request = { ...adminRequest(call), plan }
     const changed = await putPlan(context, request, body as z.output<typeof planBody>)
-    return changedAnswer(changed, planView(context, plan)?.view)
+    const view = viewOfChange(changed, planView(context, plan), (settings) =>
+      writtenPlan(plan, settings),
+    )
+    return changedAnswer(changed, view)
   },
 })
 

@@ -1,10 +1,17 @@
 import type * as z from 'zod'
 import { noSuch } from '../gateway/directory-admin/admin-request.ts'
+import type { ChangedEntity } from '../gateway/directory-admin/change-entity.ts'
 import { changeTenant, deleteTenant } from '../gateway/directory-admin/change-tenant.ts'
-import { tenantIds, tenantView } from '../gateway/directory-admin/entity-views.ts'
+import {
+  tenantIds,
+  tenantView,
+  viewOfChange,
+  writtenTenant,
+} from '../gateway/directory-admin/entity-views.ts'
 import { type JsonObject, mergePatch } from '../gateway/directory-admin/merge-patch.ts'
 import { adminPage } from './admin-page.ts'
 import { adminRequest, fitsFilter, newPathOf, pathOf } from './admin-request.ts'
+import type { AppContext } from './app-context.ts'
 import {
   tenantAnswer,
   tenantBody,
@@ -88,7 +95,7 @@ const put = route<AdminCall>({
     const { tenant } = newPathOf(call, tenantPath)
     const request = { ...adminRequest(call), tenant, action: 'putTenant' }
     const changed = await changeTenant(context, request, () => call.body as TenantBody)
-    return changedAnswer(changed, tenantView(context, tenant)?.view)
+    return changedTenant(context, tenant, changed)
   },
 })
 
@@ -117,7 +124,7 @@ const patch = route<AdminCall>({
       if (current === undefined) throw noSuch('tenant')
       return validate(tenantBody, mergePatch(current, body as JsonObject), 'body') as TenantBody
     })
-    return changedAnswer(changed, tenantView(context, tenant)?.view)
+    return changedTenant(context, tenant, changed)
   },
 })
 
@@ -144,3 +151,8 @@ const remove = route<AdminCall>({
 
 /** Routes of the admin API about tenants. */
 export const TENANT_ROUTES: readonly Route<AdminCall>[] = [list, get, put, patch, remove]
+
+function changedTenant(context: AppContext, id: string, changed: ChangedEntity): Response {
+  const written = (settings: JsonObject) => writtenTenant(id, settings)
+  return changedAnswer(changed, viewOfChange(changed, tenantView(context, id), written))
+}

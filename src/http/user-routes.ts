@@ -1,7 +1,13 @@
 import type * as z from 'zod'
 import { noSuch } from '../gateway/directory-admin/admin-request.ts'
+import type { ChangedEntity } from '../gateway/directory-admin/change-entity.ts'
 import { changeUser, deleteUser } from '../gateway/directory-admin/change-user.ts'
-import { userIds, userView } from '../gateway/directory-admin/entity-views.ts'
+import {
+  userIds,
+  userView,
+  viewOfChange,
+  writtenUser,
+} from '../gateway/directory-admin/entity-views.ts'
 import { type JsonObject, mergePatch } from '../gateway/directory-admin/merge-patch.ts'
 import { adminPage } from './admin-page.ts'
 import { adminRequest, fitsFilter, newPathOf, pathOf } from './admin-request.ts'
@@ -95,7 +101,7 @@ const put = route<AdminCall>({
     const { tenant, user } = newPathOf(call, userPath)
     const request = { ...adminRequest(call), tenant, user, action: 'putUser' }
     const changed = await changeUser(context, request, () => call.body as UserBody)
-    return changedAnswer(changed, userView(context, tenant, user)?.view)
+    return changedUser(context, { tenant, user }, changed)
   },
 })
 
@@ -125,7 +131,7 @@ const patch = route<AdminCall>({
       if (current === undefined) throw noSuch('user')
       return validate(userBody, mergePatch(current, body as JsonObject), 'body') as UserBody
     })
-    return changedAnswer(changed, userView(context, tenant, user)?.view)
+    return changedUser(context, { tenant, user }, changed)
   },
 })
 
@@ -155,4 +161,13 @@ export const USER_ROUTES: readonly Route<AdminCall>[] = [list, get, put, patch, 
 
 function assertTenant({ live }: AppContext, tenant: string): void {
   if (!live.current.tenants.has(tenant)) throw noSuch('tenant')
+}
+
+function changedUser(
+  context: AppContext,
+  { tenant, user }: { readonly tenant: string; readonly user: string },
+  changed: ChangedEntity,
+): Response {
+  const written = (settings: JsonObject) => writtenUser(tenant, user, settings)
+  return changedAnswer(changed, viewOfChange(changed, userView(context, tenant, user), written))
 }

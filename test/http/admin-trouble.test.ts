@@ -80,3 +80,28 @@ describe('keys while nobody can tell when they were used', () => {
     expect((await keys.call('GET', '/keys')).status).toBe(200)
   })
 })
+
+describe('a change of what somebody else removes before it is answered', () => {
+  it.each([
+    ['plans/between', { rates: [] }, { name: 'between', rates: [], quotas: [] }],
+    ['tenants/between', { plan: 'test' }, { id: 'between', plan: 'test', suspended: false }],
+    ['tenants/globex/users/between', { suspended: true }, { id: 'between', suspended: true }],
+  ])('201: %s is shown as it was made', async (path, body, shown) => {
+    const { audit, directory } = gateway.context
+    const { append } = audit
+    let removed = false
+    audit.append = async (event) => {
+      await append(event)
+      if (event.event !== 'admin.changed' || removed) return
+      removed = true
+      const name = `directory/${path.replace(/^tenants.*users/, 'user/globex').replace(/^(\w+)s\//, '$1/')}`
+      expect(await state.put({ name, value: '{"removed":true}' })).toBe(2)
+      await directory.sync()
+    }
+    const answer = await callAdmin(gateway, 'PUT', path, { body })
+    audit.append = append
+    expect([answer.status, answer.headers.get('etag')]).toEqual([201, '"v1"'])
+    expect(await answer.json()).toMatchObject({ ...shown, source: 'admin' })
+    expect((await callAdmin(gateway, 'GET', path)).status).toBe(404)
+  })
+})

@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import { type AdminChange, auditedChange } from '../audited-change.ts'
 import type { GatewayContext } from '../context.ts'
 import { checkPrecondition, type Precondition } from '../precondition.ts'
+import type { JsonObject } from './merge-patch.ts'
 import { type Standing, standingOf } from './standing.ts'
 
 /** A change of one entity of the directory. */
@@ -24,6 +25,8 @@ export interface ChangedEntity {
   readonly version: number
   /** It was not there before. */
   readonly created: boolean
+  /** What its document holds: others may have changed it since. */
+  readonly settings: JsonObject
 }
 
 /** How often somebody else may be faster. */
@@ -47,10 +50,11 @@ export async function changeEntity(
     const { storedVersion: ifVersion, version } = standing
     checkPrecondition(precondition, version)
     const value = JSON.stringify(next(standing))
+    const settings: JsonObject = JSON.parse(value)
     if (value === standing.text && ifVersion > 0) {
       // The change that made it so may have been answered with 503, and must not be lost after this.
       await context.state.confirm()
-      return { version: ifVersion, created: false }
+      return { version: ifVersion, created: false, settings }
     }
     try {
       const written = await auditedChange(
@@ -63,7 +67,7 @@ export async function changeEntity(
           throw lost
         },
       )
-      return { version: written, created: version === undefined }
+      return { version: written, created: version === undefined, settings }
     } catch (error) {
       if (error !== lost) throw error
     }

@@ -9,6 +9,7 @@ import {
 import type { AllowInput } from '../../config/schema-allow.ts'
 import type { Plan } from '../../limits/plan.ts'
 import type { GatewayContext } from '../context.ts'
+import type { ChangedEntity } from './change-entity.ts'
 import type { JsonObject } from './merge-patch.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { sourceOf, type UserSource } from './user-source.ts'
@@ -63,6 +64,36 @@ export interface UserView extends Omit<CommonView, 'source'> {
 export interface Versioned<View> {
   readonly view: View
   readonly version: number | undefined
+}
+
+/**
+ * What the answer to a change shows: what there is, or what was written where somebody else has changed or
+ * removed it since.
+ */
+export function viewOfChange<View>(
+  { version, settings }: Pick<ChangedEntity, 'version' | 'settings'>,
+  found: Versioned<View> | undefined,
+  written: (settings: JsonObject) => View,
+): View {
+  return found?.version === version ? found.view : written(settings)
+}
+
+/** A plan by nothing but its settings. */
+export function writtenPlan(name: string, settings: JsonObject): PlanView {
+  const { rates = [], quotas = [] } = settings as Partial<LimitsView>
+  return { name, source: 'admin', rates, quotas }
+}
+
+/** A tenant by nothing but its settings. */
+export function writtenTenant(id: string, settings: JsonObject): TenantView {
+  return { id, source: 'admin', ...brokenTenant(settings), settings }
+}
+
+/** A user by nothing but its settings. */
+export function writtenUser(tenant: string, id: string, document: JsonObject): UserView {
+  const { firstSeenAtMs: _, claimedPlan: __, ...settings } = document
+  const suspended = settings.suspended === true
+  return { id, tenant, source: 'admin', suspended, settings }
 }
 
 /** Names of plans in force, and of those that cannot be. */
