@@ -8,7 +8,7 @@ import type { HttpContext } from './route.ts'
 
 /** Failures of one network with one name: 20 at once, then one a second. */
 const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
-/** Attempts that are remembered, those that passed and those that failed. */
+/** Attempts that are remembered for having failed. */
 const MAX_REMEMBERED = 10_000
 
 /** Something that may fail for want of a credential. */
@@ -21,12 +21,6 @@ export interface Attempt {
    * notice that its own has ended is slowed down for itself, and not all behind its address.
    */
   readonly digest?: () => string
-  /**
-   * Looking at it costs more than refusing it. While its network is slowed down, only those are looked at
-   * that have passed before; of cheap ones all are, and only what fails is told to wait. So nobody is locked
-   * out of what is theirs by others who guess.
-   */
-  readonly isCostly?: () => boolean
 }
 
 /** Runs what may throw `Unauthenticated`, or throws `SlowDown`. It may be asynchronous, too. */
@@ -34,14 +28,15 @@ export type FailureBrake = <Result>(attempt: Attempt, authenticate: () => Result
 
 /**
  * A brake for who guesses, with a memory of its own: after too many failures of one network with one name,
- * `SlowDown`. Another network counts for itself. Costs nothing until something fails. Where the runtime does not
- * know the peer there is no brake.
+ * `SlowDown` instead of the next. Every attempt is looked at, and only what fails is told to wait: so nobody
+ * is locked out of what is theirs by others who guess, be it behind the same address. Another network
+ * counts for itself. Costs nothing until something fails. Where the runtime does not know the peer there is
+ * no brake.
  */
 export function createFailureBrake(context: AppContext): FailureBrake {
   const names = createLocalLimiter(context.clock)
   const repeated = createLocalLimiter(context.clock)
   const failedBefore = createBoundedSet(MAX_REMEMBERED)
-  const passedBefore = createBoundedSet(MAX_REMEMBERED)
 
   /** What an attempt is counted for: its name, and itself, in its network. */
   function subjectsOf({ http, name, digest }: Attempt) {
@@ -75,21 +70,10 @@ export function createFailureBrake(context: AppContext): FailureBrake {
   }
 
   return function brake(attempt, authenticate) {
-    const isCostly = attempt.isCostly?.() ?? false
-    const digest = isCostly ? (attempt.digest?.() ?? '') : ''
-    if (isCostly && !passedBefore.has(digest)) {
-      const subjects = subjectsOf(attempt)
-      const waitMs = subjects === undefined ? 0 : waitFor(subjects)
-      if (waitMs > 0) throw slowDown('failed-credentials', waitMs)
-    }
-    const passed = <Result>(result: Result): Result => {
-      if (isCostly) passedBefore.add(digest)
-      return result
-    }
     try {
       const result = authenticate()
-      if (!(result instanceof Promise)) return passed(result)
-      return result.then(passed, (error) => failed(attempt, error)) as typeof result
+      if (!(result instanceof Promise)) return result
+      return result.catch((error) => failed(attempt, error)) as typeof result
     } catch (error) {
       return failed(attempt, error)
     }

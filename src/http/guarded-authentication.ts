@@ -7,9 +7,9 @@ import type { HttpContext } from './route.ts'
 
 /**
  * Authentication with a brake for who guesses: after too many failures a network gets `SlowDown` for
- * that key id or issuer, before anything is asked of the ledger or an issuer. The owner is not locked out,
- * neither elsewhere nor behind the same address: an API key is always looked at, which costs less than the
- * refusal, and so is a token that has passed before.
+ * that key id or issuer, before anything is asked of the ledger. The owner is not locked out, neither
+ * elsewhere nor behind the same address: every credential is looked at. For a key that costs less than the
+ * refusal, for a token about as much, and an issuer is asked no more often for it (`createIssuerKeys`).
  */
 export function guardedAuthentication<Identity>(
   context: AppContext,
@@ -26,7 +26,6 @@ export function guardedAuthentication<Identity>(
       http,
       name: () => nameOf(context, text),
       digest: () => context.hashing.sha256Hex(text),
-      isCostly: () => tokenOf(text) !== undefined,
     }
     return brake(attempt, () => authenticate(presented))
   }
