@@ -11,6 +11,8 @@ const IPV6_NETWORK_BITS = 64
 const MAX_ADDRESS_LENGTH = 45
 /** IPv4 addresses as IPv6 sockets tell them (RFC 4291, section 2.5.5.2). */
 const MAPPED = [ipaddr.IPv6.parse('::ffff:0:0'), 96] as const
+/** IPv4 clients as a translator shows them to servers of IPv6 alone (RFC 6052, section 2.1). */
+const TRANSLATED = [ipaddr.IPv6.parse('64:ff9b::'), 96] as const
 
 /**
  * The one spelling of an IP address, or `undefined` for text that is none. IPv4 has four decimal numbers
@@ -22,12 +24,14 @@ export function parseAddress(text: string): string | undefined {
 }
 
 /**
- * What attempts are counted for: an IPv4 address, mapped ones too; of IPv6 the /64. One spelling each,
- * without a space. Text that is no address is a network of its own.
+ * What attempts are counted for: an IPv4 address, mapped and translated (`64:ff9b::/96`) ones too, for all
+ * of IPv4 is in one network of those; of IPv6 the /64. One spelling each, without a space. Text that is no
+ * address is a network of its own.
  */
 export function networkOf(address: string): string {
-  const parsed = read(address)
-  if (parsed === undefined) return address
+  const known = read(address)
+  if (known === undefined) return address
+  const parsed = ipv4In(known, TRANSLATED)
   if (parsed.kind() === 'ipv4') return parsed.toString()
   return `${firstOf(parsed, IPV6_NETWORK_BITS)}/${IPV6_NETWORK_BITS}`
 }
@@ -98,6 +102,11 @@ function read(text: string, { keepMapped = false } = {}): Address | undefined {
 }
 
 function unmap(address: Address): Address {
-  if (address.kind() === 'ipv4' || !address.match(...MAPPED)) return address
+  return ipv4In(address, MAPPED)
+}
+
+/** The IPv4 address that an IPv6 one of this network stands for; any other as it is. */
+function ipv4In(address: Address, network: readonly [ipaddr.IPv6, number]): Address {
+  if (address.kind() === 'ipv4' || !address.match(...network)) return address
   return new ipaddr.IPv4(address.toByteArray().slice(-4))
 }
