@@ -8,6 +8,8 @@ import type { HttpContext } from './route.ts'
 
 /** Failures of one network with one name: 20 at once, then one a second. */
 const FAILURE_RATE = { requests: 1, windowSeconds: 1, burst: 20 }
+/** Failures of one network with any names, which whoever guesses may choose: 200 at once, then 10 a second. */
+const NETWORK_RATE = { requests: 10, windowSeconds: 1, burst: 200 }
 /** Attempts that are remembered for having failed. */
 const MAX_REMEMBERED = 10_000
 
@@ -28,13 +30,14 @@ export type FailureBrake = <Result>(attempt: Attempt, authenticate: () => Result
 
 /**
  * A brake for who guesses, with a memory of its own: after too many failures of one network with one name,
- * `SlowDown` instead of the next. Every attempt is looked at, and only what fails is told to wait: so nobody
+ * `SlowDown` instead of the next; after ten times as many, with any name. Every attempt is looked at, and only what fails is told to wait: so nobody
  * is locked out of what is theirs by others who guess, be it behind the same address. Another network
  * counts for itself. Costs nothing until something fails. Where the runtime does not know the peer there is
  * no brake.
  */
 export function createFailureBrake(context: AppContext): FailureBrake {
   const names = createLocalLimiter(context.clock)
+  const networks = createLocalLimiter(context.clock)
   const repeated = createLocalLimiter(context.clock)
   const failedBefore = createBoundedSet(MAX_REMEMBERED)
 
@@ -43,19 +46,25 @@ export function createFailureBrake(context: AppContext): FailureBrake {
     const address = clientAddressOf(context, http)
     if (address === undefined) return undefined
     const network = networkOf(address)
-    return { named: `${network} ${name()}`, own: digest && `${network} ${digest()}` }
+    return { network, named: `${network} ${name()}`, own: digest && `${network} ${digest()}` }
   }
 
   type Subjects = NonNullable<ReturnType<typeof subjectsOf>>
 
-  function waitFor({ named, own }: Subjects): number {
-    const ownWaitMs = own === undefined ? 0 : repeated.waitFor(own, FAILURE_RATE)
-    return Math.max(ownWaitMs, names.waitFor(named, FAILURE_RATE))
+  function waitFor({ network, named, own }: Subjects): number {
+    return Math.max(
+      own === undefined ? 0 : repeated.waitFor(own, FAILURE_RATE),
+      names.waitFor(named, FAILURE_RATE),
+      networks.waitFor(network, NETWORK_RATE),
+    )
   }
 
-  function count({ named, own }: Subjects): void {
+  function count({ network, named, own }: Subjects): void {
     if (own !== undefined) repeated.take(own, FAILURE_RATE)
-    if (own === undefined || !failedBefore.has(own)) names.take(named, FAILURE_RATE)
+    if (own === undefined || !failedBefore.has(own)) {
+      names.take(named, FAILURE_RATE)
+      networks.take(network, NETWORK_RATE)
+    }
     if (own !== undefined) failedBefore.add(own)
   }
 

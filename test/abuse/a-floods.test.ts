@@ -120,6 +120,17 @@ describe('bad keys for one real key id', () => {
     expect((await ask({ from: '2001:db8::1', credential: wrongKey(30) })).status).toBe(401)
   })
 
+  it('A12 429: a name of its own for each guess helps no further than ten times; owners go on', async () => {
+    const from = '203.0.113.12'
+    const nameless = (number: number) =>
+      ask({ from, credential: wrongKey().replace(/signet_[^_]+_/, `signet_k${number}_`) })
+    expect(await statuses(210, nameless)).toEqual({ 401: 200, 429: 10 })
+    expect((await ask({ from })).status).toBe(200)
+    expect((await ask({ from: '203.0.113.13', credential: wrongKey() })).status).toBe(401)
+    gateway.clock.advance(1_000)
+    expect(await statuses(20, (number) => nameless(300 + number))).toEqual({ 401: 10, 429: 10 })
+  })
+
   it('A12 429: a network that guesses the admin token, and the operator behind it goes on', async () => {
     const admin = { app: gateway.admin, path: '/admin/v1/plans', from: '203.0.113.10' }
     const guess = (number: number) => ask({ ...admin, credential: `guess-${number}` })
