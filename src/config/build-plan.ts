@@ -29,8 +29,7 @@ export function buildPlan(
   function checkPolicy(policy: string, at: Path): void {
     if (seen.has(policy)) report.problem([...at, 'policy'], 'is there more than once in this plan')
     seen.add(policy)
-    // The ledger knows a limit by the first four bytes of the hash of its name.
-    const id = toHex(hashing.sha256(policy).subarray(0, 4))
+    const id = limitIdOf(hashing, policy)
     const other = limitIds.get(id) ?? policy
     if (other !== policy) {
       report.problem([...at, 'policy'], `collides with ${quote(other)}: choose another name`)
@@ -62,6 +61,11 @@ export function buildPlan(
     report.problem(path, `has more than ${MAX_LIMITS} limits`)
   }
   return { name, rates, quotas }
+}
+
+/** What the ledger knows a limit by: the first four bytes of the hash of its name. */
+export function limitIdOf(hashing: Hashing, policy: string): string {
+  return toHex(hashing.sha256(policy).subarray(0, 4))
 }
 
 /** The limits that a decision for a user of a tenant looks at. */

@@ -26,8 +26,6 @@ export interface AppContext extends GatewayContext {
   readonly lifecycle: Lifecycle
   /** What became of the configuration file since the start. */
   readonly configStatus: ConfigStatus
-  /** The same with the settings as they are now: they stay so. */
-  readonly pinned: () => AppContext
   /** Text of the metrics in Prometheus' format, where the runtime has an exporter. */
   readonly readMetrics?: () => Promise<string>
   /**

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { GatewayError } from '../errors.ts'
+import { createPinning } from '../gateway/pinned-context.ts'
 import type { AppContext } from './app-context.ts'
 import { readJson, validate } from './read-body.ts'
 import { BODY_CAPS, type Call, type HttpContext, type Route, type Variables } from './route.ts'
@@ -36,12 +37,13 @@ export function registerRoutes<C extends Call>(
     onRefusal?: (http: HttpContext, caller: Admitted<C>, refused: Refused<C>) => void
   },
 ): void {
+  const pinning = createPinning(() => context)
   for (const route of routes) {
     const answer = async (http: HttpContext) => {
       const admitted = admit(http, route)
       const caller = admitted instanceof Promise ? await admitted : admitted
       // One generation of the settings from here on, whatever is replaced meanwhile.
-      const pinned = context.pinned()
+      const pinned = pinning()
       try {
         check?.(pinned, caller, route)
         const call = await readCall(pinned, http, route)

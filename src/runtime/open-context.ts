@@ -22,7 +22,6 @@ import { createRehashing } from '../gateway/keys/rehash-key.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLiveConfig } from '../gateway/live-config.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
-import { createPinning } from '../gateway/pinned-context.ts'
 import { createProbes } from '../gateway/probe/probes.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import { createTokenVerifiers } from '../gateway/token-verifiers.ts'
@@ -182,7 +181,6 @@ export async function openContext(
     eventPorts: createEventPorts({ clock, fetch: (url, init) => fetch(url, init) }),
     lifecycle: { state: 'starting' },
     configStatus: createConfigStatus(clock),
-    pinned: createPinning(() => context),
     readMetrics,
     rawTargetOf,
     remoteAddressOf,

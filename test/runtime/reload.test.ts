@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import { createPinning } from '../../src/gateway/pinned-context.ts'
 import { createAdminApp } from '../../src/http/create-admin-app.ts'
 import { createApp } from '../../src/http/create-app.ts'
 import { createLogger } from '../../src/log.ts'
@@ -141,10 +142,11 @@ describe('a configuration that is read anew', () => {
   })
 
   it('is what a request that has begun does not see', async () => {
-    const before = opened.context.pinned()
+    const pin = createPinning(() => opened.context)
+    const before = pin()
     await reloadWith({ 'plans.other': { rates: [], quotas: [] }, 'server.drainSeconds': 3 })
     expect(before.config.plans.has('other')).toBe(false)
-    expect(opened.context.pinned().config.plans.has('other')).toBe(true)
+    expect(pin().config.plans.has('other')).toBe(true)
   })
 
   it('says what happened: to operators, in metrics, and to the audit log', async () => {

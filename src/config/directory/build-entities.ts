@@ -1,7 +1,6 @@
 import type { Hashing } from '../../hashing.ts'
-import { toHex } from '../../hashing.ts'
 import type { Plan } from '../../limits/plan.ts'
-import { buildPlan, type LimitIds } from '../build-plan.ts'
+import { buildPlan, type LimitIds, limitIdOf } from '../build-plan.ts'
 import { buildTenant } from '../build-tenant.ts'
 import { buildUser } from '../build-user.ts'
 import type { Config, Tenant, User } from '../config.ts'
@@ -95,8 +94,4 @@ export function buildDirectoryUser(
     const scope = { plans, planNames: new Set(plans.keys()), report: part }
     return buildUser(id, input, { tenant, path: ['tenants', tenant.id], scope })
   })
-}
-
-function limitIdOf(hashing: Hashing, policy: string): string {
-  return toHex(hashing.sha256(policy).subarray(0, 4))
 }

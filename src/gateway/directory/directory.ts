@@ -1,5 +1,4 @@
 import type { Clock } from '../../clock.ts'
-import { UNWRITTEN } from '../../config/directory/directory-entries.ts'
 import type { DirectoryProblem } from '../../config/directory/directory-report.ts'
 import { DIRECTORY } from '../../config/directory/document-name.ts'
 import type { DirectoryOverlay } from '../../config/directory/overlay.ts'
@@ -38,8 +37,6 @@ export interface Directory {
     readonly value: string
     readonly ifVersion?: number
   }): Promise<number | undefined>
-  /** Takes a document that this gateway alone has, until the store's own is read. */
-  assume(name: string, value: string): void
   /** What is in the directory and cannot be used, and why. */
   problems(): readonly DirectoryProblem[]
   /** The same of one document. */
@@ -184,16 +181,13 @@ export function createDirectory({
         await sync()
         return undefined
       }
-      // In force here at once, whether or not the store can be heard: it is written.
+      // In force here at once, whether or not the store can be heard: it is written. While it waited for
+      // replicas a newer one may have been read, and of a store that lost writes versions are lower again.
       ownWrites.add(name)
-      entries.restore([{ name, value, version }])
+      entries.take([{ name, value, version }])
       tellChanges()
+      if (entries.document(name)?.value !== value) await sync().catch(() => {})
       return version
-    },
-    assume(name, value) {
-      if (entries.document(name) !== undefined) return
-      entries.take([{ name, value, version: UNWRITTEN }])
-      onChange()
     },
     problems: () => overlay.problems(),
     problemOf: (name) => overlay.problemOf(name),

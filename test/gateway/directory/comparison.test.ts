@@ -87,7 +87,10 @@ describe('a directory whose store has lost writes and given their positions anew
     clock.advance(EVERY_MS)
     expect(await look()).toBe(2)
     await directory.put({ name: nameOf('new'), value: '{"firstSeenAtMs":8}' })
-    directory.assume(nameOf('assumed'), '{"firstSeenAtMs":9}')
+    // As a user who was just seen, whom nobody has written down yet.
+    directory.entries.restore([
+      { name: nameOf('assumed'), value: '{"firstSeenAtMs":9}', version: 0 },
+    ])
     await directory.put({ name: nameOf('u1'), value: '{"firstSeenAtMs":10}' })
     // Two more pages, and the look that finds nothing to compare.
     const pages = [await look(), await look(), await look()]
