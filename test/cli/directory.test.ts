@@ -196,6 +196,18 @@ describe('signet keys', () => {
   })
 })
 
+describe('a gateway that gives no answer', () => {
+  it('1: may have made a change, and says so of nothing else', async () => {
+    const [change, look] = await Promise.all([
+      askGateway(['keys', 'revoke', 'acme', 'k9'], 9),
+      askGateway(['keys', 'get', 'acme', 'k9'], 9),
+    ])
+    expect([change.code, look.code]).toEqual([1, 1])
+    expect(change.stderr).toContain('The change may have been made')
+    expect(look.stderr).not.toContain('made')
+  })
+})
+
 describe('signet audit', () => {
   it('shows who did what, newest first, of one tenant or event', async () => {
     await signet('tenants', 'put', 'hooli', 'hooli.yaml')
