@@ -44,6 +44,8 @@ export interface Principal {
   readonly keyId?: string
   /** Name of the issuer of the token; absent for an API key. */
   readonly issuer?: string
+  /** Name of the plan that the token asks for; absent: the tenant's default, or whatever an operator gave. */
+  readonly plan?: string
   /** What the credential may do. */
   readonly permissions: readonly Permission[]
   /** What the tenant may do at all: one of these rules has to allow it, too. Absent: no bound. */

@@ -6,17 +6,17 @@ import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Sightings } from './directory/sightings.ts'
-import { activeTenant, assertMayHave } from './may-act.ts'
+import { mayAppear } from './may-act.ts'
 import { principalOfIdentity } from './principal-of-identity.ts'
 import type { TokenVerifiers } from './token-verifiers.ts'
 
 type Identities = Pick<Config, 'tenants' | 'plans'>
 
 /**
- * Tells who calls: API keys at once, tokens later. The user of a token appears on first sight. Throws or
- * rejects with what `byKey` throws, what verification does, `AccessDenied` where the tenant of a good
- * token is not there or may not act, and `AuthUnavailable` where the directory could not be heard that
- * would tell.
+ * Tells who calls: API keys at once, tokens later. The user of a token appears on first sight, unless its
+ * tenant or plan is none; who it is is told all the same, so that what it is refused has a name. Throws or
+ * rejects with what `byKey` throws, what verification does, and `AuthUnavailable` where the directory could
+ * not be heard that would tell who may act.
  */
 export function createCallerAuthentication({
   byKey,
@@ -34,9 +34,8 @@ export function createCallerAuthentication({
   async function byToken(token: string): Promise<Principal> {
     const identity = await tokens.verify(token)
     assertHeard(identity, live, directory.staleMs())
-    assertMayCome(live.current, identity)
     // First: a user is judged by the plan of this token, not of one before, which may be gone by now.
-    sightings.note(identity)
+    if (mayAppear(live.current, identity)) sightings.note(identity)
     return principalOfIdentity(live.current, identity)
   }
 
@@ -84,12 +83,6 @@ function assertHeard(
     'AuthUnavailable',
     'Cannot authenticate the request: the directory of users does not answer',
   )
-}
-
-/** Passes whose tenant may act and give the plan: nobody else appears. */
-function assertMayCome(config: Identities, { tenant, plan }: Identity): void {
-  activeTenant(config, tenant)
-  if (plan !== undefined) assertMayHave(config, { tenant, plan })
 }
 
 /** The bearer's token where it is one; throws as `bearerToken` does. No API key has a dot. */

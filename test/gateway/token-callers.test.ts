@@ -86,7 +86,12 @@ describe('callers by token', () => {
     for (const tenant of ['nowhere', 'asleep']) {
       const answer = await upload(`${tenant}/alice/x`, { tenant })
       await expectRefused(answer, DENIED, { gateway })
+      expect(gateway.audited.at(-1)).toMatchObject({
+        ...{ event: 'request.refused', code: 'AccessDenied' },
+        ...{ tenant, user: 'alice', issuer: 'corp' },
+      })
     }
+    await gateway.context.sightings.settled()
     expect(gateway.context.config.tenants.get('asleep')?.users.size).toBe(0)
     expect(gateway.context.config.tenants.has('nowhere')).toBe(false)
   })
