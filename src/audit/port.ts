@@ -69,7 +69,10 @@ export interface AuditEvent {
   /** Limits that only count and report, and would have refused what was granted. */
   readonly shadowPolicies?: readonly string[]
   readonly expiresAt?: string
-  /** The operator's own id of an adjustment, what it adds to the limit, and why. */
+  /**
+   * The operator's own id of an adjustment, what it adds to the limit, and why; of a refusal, why its caller may
+   * not act at all.
+   */
   readonly adjustmentId?: string
   readonly delta?: number
   readonly reason?: string

@@ -1,5 +1,4 @@
 import type { Config, Tenant } from '../config/config.ts'
-import { GatewayError } from '../errors.ts'
 import type { Hashing } from '../hashing.ts'
 import { partitionOf } from '../ledger/partitions.ts'
 import type { Ledger } from '../ledger/port.ts'
@@ -7,6 +6,7 @@ import { subjectId } from '../ledger/subject-id.ts'
 import { compileLimits, type LimitSet } from '../limits/limit-set.ts'
 import type { Plan } from '../limits/plan.ts'
 import type { Zone } from '../limits/windows.ts'
+import { denied } from './may-act.ts'
 
 /** Where the limits of one user are counted, and which they are. */
 export interface Account {
@@ -67,7 +67,7 @@ export function createAccounts(
     of(tenantId, user) {
       const tenant = config().tenants.get(tenantId)
       if (tenant === undefined) {
-        throw new GatewayError('AccessDenied', 'Cannot act for this user: its tenant is not there')
+        throw denied('its tenant is not there')
       }
       // Whoever is not known has come with a verified credential, and gets what the tenant's users get.
       const { plan: userPlan } = tenant.users.get(user) ?? tenant

@@ -128,8 +128,16 @@ export function auditRefusal(
     ...(wanted !== undefined && { bucket: wanted.bucket.slice(0, 256) }),
     ...(wanted?.sizeBytes !== undefined && { sizeBytes: wanted.sizeBytes }),
     code,
+    ...reasonOf(error),
     ...(violations !== undefined && { policies: violations.map(({ policy }) => policy) }),
   })
+}
+
+/** Why somebody may not act at all, which the answer does not say. */
+function reasonOf(error: unknown): Pick<AuditEvent, 'reason'> {
+  if (!(error instanceof GatewayError) || error.code !== 'AccessDenied') return {}
+  const why = error.details.facts?.why
+  return typeof why === 'string' ? { reason: why } : {}
 }
 
 /** What was refused to an operator, for the audit log. */

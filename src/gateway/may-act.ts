@@ -57,6 +57,9 @@ function assertMayHave(
   }
 }
 
-function denied(why: string): GatewayError {
-  return new GatewayError('AccessDenied', `Cannot act for this user: ${why}`)
+/** Callers are told the same for each reason: which tenants and plans there are is for operators to know. */
+export function denied(why: string): GatewayError {
+  return new GatewayError('AccessDenied', 'Cannot act for this user: it may not act now', {
+    facts: { why },
+  })
 }

@@ -83,14 +83,20 @@ describe('callers by token', () => {
   })
 
   it('403: for a tenant that is not there, and for one that is suspended, and no user appears', async () => {
-    for (const tenant of ['nowhere', 'asleep']) {
+    const told = new Set<unknown>()
+    for (const [tenant, reason] of [
+      ['nowhere', 'its tenant is not there'],
+      ['asleep', 'its tenant is suspended'],
+    ] as const) {
       const answer = await upload(`${tenant}/alice/x`, { tenant })
-      await expectRefused(answer, DENIED, { gateway })
+      told.add((await expectRefused(answer, DENIED, { gateway })).detail)
       expect(gateway.audited.at(-1)).toMatchObject({
         ...{ event: 'request.refused', code: 'AccessDenied' },
-        ...{ tenant, user: 'alice', issuer: 'corp' },
+        ...{ tenant, user: 'alice', issuer: 'corp', reason },
       })
     }
+    // Outside, what is not there and what is suspended look the same.
+    expect(told.size).toBe(1)
     await gateway.context.sightings.settled()
     expect(gateway.context.config.tenants.get('asleep')?.users.size).toBe(0)
     expect(gateway.context.config.tenants.has('nowhere')).toBe(false)

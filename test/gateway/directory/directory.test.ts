@@ -60,7 +60,7 @@ describe('the directory', () => {
   it('takes effect in the accounts at once, and what is removed is gone', async () => {
     const gateway = await gatewayOn(openMemoryState())
     const limits = () => gateway.context.accounts.of('initech', 'peter').limits
-    expect(limits).toThrow('its tenant is not there')
+    expect(limits).toThrow('it may not act now')
     await write(gateway, tenantName, { plan: 'test' })
     const before = limits()
     expect(limits()).toBe(before)
@@ -68,7 +68,7 @@ describe('the directory', () => {
     await write(gateway, userName('peter'), { plan: 'tight' })
     expect(limits()).not.toEqual(before)
     await write(gateway, tenantName, REMOVED)
-    expect(limits).toThrow('its tenant is not there')
+    expect(limits).toThrow('it may not act now')
   })
 
   it('lets the file win where both name the same, and says so', async () => {
