@@ -47,10 +47,14 @@ export function buildAdminIssuer(
   return {
     ...buildTokenIssuer(input.name, input, { ...scope, path }),
     require: conditions(input.require, [...path, 'require'], report),
-    roles: input.roles.map(({ role, when }, index) => ({
-      role,
-      when: condition(when, [...path, 'roles', index, 'when'], report),
-    })),
+    roles: input.roles.map(({ role, when }, index) => {
+      const at = [...path, 'roles', index, 'when']
+      // Issuers put some claims into each token, whatever they say there.
+      if (when.value === undefined && when.word === undefined) {
+        report.problem(at, 'must say more than that the claim is there: add "value" or "word"')
+      }
+      return { role, when: condition(when, at, report) }
+    }),
   }
 }
 

@@ -24,7 +24,9 @@ const conditionSchema = members({
   value: z
     .union([anyText(1024), z.number(), flag()], { error: 'must be text, a number, true or false' })
     .optional()
-    .describe('What the claim is, or what a list has in it. Default: anything but null.'),
+    .describe(
+      'What the claim is, or what a list has in it. Default: anything but null, false and what is empty.',
+    ),
   word: text(256)
     .regex(/^[^ ]+$/, { error: 'must be one word' })
     .optional()

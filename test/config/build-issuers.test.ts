@@ -138,6 +138,17 @@ describe('an issuer of administrators', () => {
     })
   })
 
+  it.each([{ claim: 'is_admin' }, { claim: ['is_admin'] }])(
+    'has no role by a claim that is merely there, as in %j',
+    async (when) => {
+      const roles = [{ role: 'operator', when }]
+      await expectProblem(
+        { 'admin.oidc': { ...STAFF, roles } },
+        'admin.oidc.roles[0].when: must say more than that the claim is there: add "value" or "word"',
+      )
+    },
+  )
+
   it('A15: shares no audience with the public API', async () => {
     const shared = { ...STAFF, audience: ['x', 'signet'] }
     await expectProblem(

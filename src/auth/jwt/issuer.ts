@@ -72,7 +72,7 @@ export interface AdminIssuer extends TokenIssuer {
 /** Names from the top of the claims to one of them, at least one; each is a member of its own. */
 export type ClaimPath = readonly string[]
 
-/** What a claim has to be. Without `value` and `word`: there, and not null. */
+/** What a claim has to be. Without `value` and `word`: there, and not null, false, empty text or list. */
 export interface ClaimCondition {
   readonly claim: ClaimPath
   /** The claim is this, or a list with this in it. */

@@ -45,13 +45,19 @@ export function adminIdentityOf(
 export function meets(claims: JWTPayload, { claim, value, word }: ClaimCondition): boolean {
   const found = claimAt(claims, claim)
   if (word !== undefined) return typeof found === 'string' && found.split(' ').includes(word)
-  if (value === undefined) return found !== undefined && found !== null
+  if (value === undefined) return isSaid(found)
   return found === value || (Array.isArray(found) && found.includes(value))
 }
 
 function subjectOf(
   claims: JWTPayload,
   { require }: { readonly require: readonly ClaimCondition[] },
+/** What says "no" or nothing has not been said: a claim `is_admin` that is false makes no administrator. */
+function isSaid(found: unknown): boolean {
+  if (Array.isArray(found)) return found.length > 0
+  return found !== undefined && found !== null && found !== false && found !== ''
+}
+
 ): string | undefined {
   if (!require.every((condition) => meets(claims, condition))) return undefined
   const { sub } = claims
@@ -62,7 +68,8 @@ function planOf(
   claims: JWTPayload,
   mapping: ClaimMapping,
 ): { readonly name: string } | 'unmapped' | undefined {
-  if ('claim' in mapping && !meets(claims, { claim: mapping.claim })) return undefined
+  // Also what is empty asks for a plan, and for none that there is.
+  if ('claim' in mapping && (claimAt(claims, mapping.claim) ?? null) === null) return undefined
   const name = mapped(claims, mapping)
   return name === undefined ? 'unmapped' : { name }
 }

@@ -21,6 +21,9 @@ describe('a condition on claims', () => {
     verified: true,
     level: 0,
     empty: null,
+    no: false,
+    nothing: '',
+    none: [],
     realm: { roles: ['admin'], 'a.b': 'c' },
   }
   it.each<[ClaimCondition, boolean]>([
@@ -43,7 +46,13 @@ describe('a condition on claims', () => {
     [{ claim: ['realm', 'a', 'b'], value: 'c' }, false],
     [{ claim: ['realm'] }, true],
     [{ claim: ['level'] }, true],
+    [{ claim: ['verified'] }, true],
+    [{ claim: ['groups'] }, true],
     [{ claim: ['empty'] }, false],
+    [{ claim: ['no'] }, false],
+    [{ claim: ['no'], value: false }, true],
+    [{ claim: ['nothing'] }, false],
+    [{ claim: ['none'] }, false],
     [{ claim: ['nowhere'] }, false],
     [{ claim: ['scope', 'length'] }, false],
     [{ claim: ['constructor'] }, false],
