@@ -79,7 +79,7 @@ const tokenMembers = {
     .describe('Longest life of a token, from "iat" to "exp", in seconds.'),
   clockToleranceSeconds: integer(0, 60)
     .default(30)
-    .describe('What the clocks of issuer and gateway may differ, in seconds.'),
+    .describe('How far "iat" and "nbf" may be ahead of the clock, in seconds; "exp" is exact.'),
   jwks: jwksSchema.describe(
     'Where its public keys come from. Default: OpenID Connect discovery at the issuer.',
   ),

@@ -32,7 +32,7 @@ export interface TokenIssuer {
   readonly typ: string
   /** Longest `exp` − `iat`, in seconds, 60 to 2,592,000. Default 86,400. */
   readonly maxAgeSeconds: number
-  /** What clocks may differ, in seconds, 0 to 60. Default 30. */
+  /** How far `iat` and `nbf` may be ahead of our clock, in seconds, 0 to 60. Default 30. `exp` is exact. */
   readonly clockToleranceSeconds: number
   readonly keys: KeySource
   /** What all of its tokens have to say. */

@@ -7,8 +7,9 @@ import type { IssuerKeys } from './issuer-keys.ts'
  * for any other, and what `keys` throws.
  *
  * Held: signature by one of the issuer's algorithms and keys, `typ`, `iss`, `aud`; `exp`, `iat` and `sub`
- * are there; `exp`, `iat` and `nbf` fit the clock within the tolerance; and the token was made for no
- * longer than the issuer's tokens may live (RFC 7519 section 4.1, RFC 8725 section 3).
+ * are there; `iat` and `nbf` fit the clock within the tolerance, `exp` exactly, because grants must not
+ * outlive it and so could not be had in what is tolerated; and the token was made for no longer than the
+ * issuer's tokens may live (RFC 7519 section 4.1, RFC 8725 section 3).
  */
 export async function verifyClaims(
   token: string,
@@ -41,3 +42,6 @@ export async function verifyClaims(
   }
   return payload
 }
+  if (!(exp * 1000 > nowMs)) {
+    throw new errors.JWTExpired('"exp" is over', payload, 'exp', 'check_failed')
+  }

@@ -44,7 +44,7 @@ const wanted = fc.record({
   iss: mostly('right', 'wrong', undefined, null, ['right'], ''),
   aud: mostly('signet', ['x', 'signet'], 'signet ', 'Signet', ['x'], [], undefined, { signet: 1 }),
   sub: mostly('alice', 'b', undefined, '', 5, 'a\nb', 'x'.repeat(129), ['alice'], null),
-  exp: number(NOW + 600, NOW, NOW - TOLERANCE, NOW - TOLERANCE + 1, NOW + MAX_AGE, 253_402_300_799),
+  exp: number(NOW + 600, NOW, NOW + 1, NOW - TOLERANCE + 1, NOW + MAX_AGE, 253_402_300_799),
   iat: number(NOW, NOW + TOLERANCE, NOW + TOLERANCE + 1, NOW - MAX_AGE, NOW + 600 - MAX_AGE, 0),
   nbf: mostly(undefined, NOW, NOW + TOLERANCE, NOW + TOLERANCE + 1, 'soon', null, -5),
   tenant: mostly('acme', 42, '', null, undefined, 'a\u0000', { id: 'acme' }, ['acme'], 4.5, true),
@@ -70,7 +70,7 @@ function isAcceptable(token: Wanted): boolean {
     typeof exp === 'number' &&
     typeof iat === 'number' &&
     (nbf === undefined || typeof nbf === 'number') &&
-    exp > NOW - TOLERANCE &&
+    exp > NOW &&
     iat <= NOW + TOLERANCE &&
     iat >= NOW - MAX_AGE - TOLERANCE &&
     exp - iat <= MAX_AGE &&
@@ -189,10 +189,6 @@ describe('a token that was verified', () => {
     expect(ring.count).toBe(1)
     expect(first.expiresAtMs).toBe((NOW + 60) * 1000)
     moving.advance(1)
-    // What clocks may differ: it is looked at anew.
-    expect(await verify(token)).toEqual(first)
-    expect(ring.count).toBe(2)
-    moving.advance(TOLERANCE * 1000)
     await expect(verify(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
   })
 
