@@ -49,15 +49,15 @@ export function meets(claims: JWTPayload, { claim, value, word }: ClaimCondition
   return found === value || (Array.isArray(found) && found.includes(value))
 }
 
-function subjectOf(
-  claims: JWTPayload,
-  { require }: { readonly require: readonly ClaimCondition[] },
 /** What says "no" or nothing has not been said: a claim `is_admin` that is false makes no administrator. */
 function isSaid(found: unknown): boolean {
   if (Array.isArray(found)) return found.length > 0
   return found !== undefined && found !== null && found !== false && found !== ''
 }
 
+function subjectOf(
+  claims: JWTPayload,
+  { require }: { readonly require: readonly ClaimCondition[] },
 ): string | undefined {
   if (!require.every((condition) => meets(claims, condition))) return undefined
   const { sub } = claims
