@@ -37,11 +37,11 @@ export async function verifyClaims(
     throw new errors.JWTClaimValidationFailed('unexpected "typ"', payload, 'typ', 'check_failed')
   }
   const { exp = Number.POSITIVE_INFINITY, iat = 0 } = payload
+  if (!(exp * 1000 > nowMs)) {
+    throw new errors.JWTExpired('"exp" is over', payload, 'exp', 'check_failed')
+  }
   if (!(exp - iat <= issuer.maxAgeSeconds)) {
     throw new errors.JWTClaimValidationFailed('too long a life', payload, 'exp', 'check_failed')
   }
   return payload
 }
-  if (!(exp * 1000 > nowMs)) {
-    throw new errors.JWTExpired('"exp" is over', payload, 'exp', 'check_failed')
-  }
