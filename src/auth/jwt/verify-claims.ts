@@ -1,6 +1,15 @@
-import { errors, type JWTPayload, jwtVerify } from 'jose'
+import {
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose'
 import type { TokenIssuer } from './issuer.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
+
+/** Keys that a token without `kid` is held against: an old one, a new one, and some more. */
+const MAX_CANDIDATES = 4
 
 /**
  * The claims of a token that this issuer has signed and that is meant for us, now. Throws an error of jose
@@ -23,7 +32,7 @@ export async function verifyClaims(
     readonly nowMs: number
   },
 ): Promise<JWTPayload> {
-  const { payload, protectedHeader } = await jwtVerify(token, keys.keyFor, {
+  const { payload, protectedHeader } = await verifyByOneOf(token, keys, {
     algorithms: [...issuer.algorithms],
     issuer: issuer.issuer,
     audience: [...issuer.audiences],
@@ -44,4 +53,28 @@ export async function verifyClaims(
     throw new errors.JWTClaimValidationFailed('too long a life', payload, 'exp', 'check_failed')
   }
   return payload
+}
+
+/** By the key that its header names; where that may be several, by the first that has signed it. */
+async function verifyByOneOf(
+  token: string,
+  keys: Pick<IssuerKeys, 'keyFor'>,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  try {
+    return await jwtVerify(token, keys.keyFor, options)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    let tried = 0
+    for await (const key of error) {
+      try {
+        return await jwtVerify(token, key, options)
+      } catch (failure) {
+        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure
+      }
+      tried += 1
+      if (tried === MAX_CANDIDATES) break
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
 }

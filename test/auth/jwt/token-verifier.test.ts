@@ -156,6 +156,31 @@ describe('verification of tokens', () => {
   })
 })
 
+describe('a token without a key id', () => {
+  it('is held against up to four keys that it may be signed by, as while keys are rotated', async () => {
+    const rotating = await startTestIssuer(() => clock.nowMs())
+    const kids = ['key-1']
+    for (const _ of [2, 3, 4, 5]) kids.push(await rotating.addKey())
+    const verifyBy = (published: readonly string[]) => {
+      const keys = published.map((kid): PublicJwk => ({ ...rotating.publicKey(kid), kty: 'EC' }))
+      return verifierFor({ ...settings, issuer: rotating.issuer, keys: { kind: 'static', keys } })
+        .verify
+    }
+    const signedBy = (kid: string) => rotating.token({}, { kid, header: { kid: undefined } })
+    const refused = { code: 'Unauthenticated' }
+    const four = verifyBy(kids.slice(0, 4))
+    for (const kid of kids.slice(0, 4)) {
+      expect(await four(await signedBy(kid))).toMatchObject({ user: 'alice' })
+    }
+    await expect(four(await signedBy('key-5'))).rejects.toMatchObject(refused)
+    await expect(verifyBy(kids)(await signedBy('key-5'))).rejects.toMatchObject(refused)
+    // A key id that it has is believed.
+    const misnamed = await rotating.token({}, { kid: 'key-1', header: { kid: 'key-2' } })
+    await expect(four(misnamed)).rejects.toMatchObject(refused)
+    await rotating.close()
+  })
+})
+
 /** Counts how often a key is asked for. */
 function countedRing(ring: Pick<KeyRing, 'of'>) {
   const counted = {
