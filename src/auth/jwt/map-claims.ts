@@ -2,8 +2,11 @@ import type { JWTPayload } from 'jose'
 import type { AdminIdentity, Identity } from '../identity.ts'
 import type { AdminIssuer, ClaimCondition, ClaimMapping, ClaimPath, Issuer } from './issuer.ts'
 
+/** Longest id that a claim can give. */
+export const MAX_ID_CHARACTERS = 128
+
 /** As ids in the configuration: on one line, 1 to 128 characters. */
-const ID = /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u
+const ID = new RegExp(`^[^\\p{Cc}\\p{Cs}\\p{Bidi_Control}]{1,${MAX_ID_CHARACTERS}}$`, 'u')
 
 /**
  * Who the claims of a verified token stand for, by its issuer's mapping. `undefined` when the token does

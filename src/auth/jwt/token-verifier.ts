@@ -9,7 +9,7 @@ import type { VerifyAdminToken, VerifyToken } from '../identity.ts'
 import type { AdminIssuer, Issuer, TokenIssuer } from './issuer.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 import type { KeyRing } from './key-ring.ts'
-import { adminIdentityOf, identityOf } from './map-claims.ts'
+import { adminIdentityOf, identityOf, MAX_ID_CHARACTERS } from './map-claims.ts'
 import { createRecent } from './recent.ts'
 import { verifyClaims } from './verify-claims.ts'
 
@@ -92,7 +92,7 @@ function createVerifier<OneIssuer extends TokenIssuer, Meaning>(
     try {
       const claims = await verifyClaims(token, { issuer, keys, nowMs: clock.nowMs() })
       const meaning = meaningOf(claims, issuer)
-      if (meaning === undefined) throw claimFailed('required')
+      if (meaning === undefined) throw claimFailed(unmetOf(claims))
       const expiresAtMs = (claims.exp ?? 0) * 1000
       if (isSettled()) good.set(digest, { meaning, keys, version, expiresAtMs })
       return meaning
@@ -121,6 +121,12 @@ function createVerifier<OneIssuer extends TokenIssuer, Meaning>(
       throw unauthenticated()
     }
   }
+}
+
+/** What to look for, without a word of the token. OpenID Connect allows subjects of 255 characters. */
+function unmetOf({ sub }: JWTPayload): string {
+  const isLong = typeof sub === 'string' && sub.length > MAX_ID_CHARACTERS
+  return isLong ? `sub longer than ${MAX_ID_CHARACTERS}` : 'required'
 }
 
 function claimFailed(claim: string): errors.JWTClaimValidationFailed {

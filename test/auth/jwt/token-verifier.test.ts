@@ -181,6 +181,17 @@ describe('a token without a key id', () => {
   })
 })
 
+describe('a token whose subject is too long for an id', () => {
+  it('is refused, and the log says so', async () => {
+    const { verify, log } = verifierFor(settings, { clock })
+    const kid = 'key-1'
+    expect(await verify(await issuer.token({ sub: 'x'.repeat(128) }, { kid }))).toBeDefined()
+    const token = await issuer.token({ sub: 'x'.repeat(129) }, { kid })
+    await expect(verify(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
+    expect(log.join()).toContain('sub longer than 128')
+  })
+})
+
 /** Counts how often a key is asked for. */
 function countedRing(ring: Pick<KeyRing, 'of'>) {
   const counted = {
