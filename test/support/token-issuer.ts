@@ -4,7 +4,15 @@ import type { AddressInfo } from 'node:net'
 import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK } from 'jose'
 
 /** How the server of keys answers. */
-export type KeyServerMode = 'keys' | 'error' | 'hang' | 'html' | 'redirect' | 'huge' | 'empty'
+export type KeyServerMode =
+  | 'keys'
+  | 'error'
+  | 'hang'
+  | 'html'
+  | 'redirect'
+  | 'huge'
+  | 'empty'
+  | 'useless'
 
 /** Header members and key of a token that is not as usual. */
 export interface TokenChanges {
@@ -72,6 +80,8 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
         return void response.writeHead(200, json).end(JSON.stringify(document).padEnd(HUGE_BYTES))
       case 'empty':
         return void response.writeHead(200, json).end('{"keys":[]}')
+      case 'useless':
+        return void response.writeHead(200, json).end(JSON.stringify({ keys: uselessKeys() }))
       case 'hang':
         return void hanging.add(response)
     }
@@ -114,6 +124,17 @@ export async function startTestIssuer(nowMs: () => number): Promise<TestIssuer> 
       server.close()
       await once(server, 'close')
     },
+  }
+
+  /** For encryption, for nothing, of no curve, not for this algorithm, and no key at all. */
+  function uselessKeys(): readonly object[] {
+    const { jwk } = keyOf('key-1')
+    return [
+      ...[{ use: 'enc' }, { key_ops: ['encrypt'] }, { x: 'x' }, { crv: 'P-257' }, { alg: 'ES384' }],
+      { alg: 'ECDH-ES' },
+    ]
+      .map((change): object => ({ ...jwk, ...change }))
+      .concat({ kty: 'RSA' }, { kty: 'RSA', n: 'AQAB', e: 'AQAB' })
   }
 
   function newest(): string {

@@ -1,5 +1,12 @@
+import { importJWK } from 'jose'
 import { readCapped } from '../../read-capped.ts'
-import type { KeySource, PublicJwk, TokenIssuer } from './issuer.ts'
+import {
+  type KeySource,
+  type PublicJwk,
+  TOKEN_ALGORITHMS,
+  type TokenAlgorithm,
+  type TokenIssuer,
+} from './issuer.ts'
 
 /** Longest answer that is read; a set of a hundred RSA keys has some 40 KiB. */
 export const MAX_JWKS_BYTES = 256 * 1024
@@ -11,8 +18,9 @@ type RemoteSource = Exclude<KeySource, { kind: 'static' }>
 
 /**
  * Gets an issuer's keys from where its settings say; nothing of a token has a say in it. No redirect is
- * followed, 256 KiB are read, and it takes 5 s at most. Throws when no usable key comes of it: an issuer
- * without any cannot have meant it, and its last good set is worth more.
+ * followed, 256 KiB are read, and it takes 5 s at most. Keys that can verify nothing are left out. Throws
+ * when no usable key comes of it: an issuer without any cannot have meant it, and its last good set is
+ * worth more.
  */
 export async function fetchKeys(
   issuer: Pick<TokenIssuer, 'issuer'> & { readonly keys: RemoteSource },
@@ -22,8 +30,8 @@ export async function fetchKeys(
   const get = (url: string) => fetchJson(url, { fetch, signal })
   const { kind, url } = issuer.keys
   const keysUrl = kind === 'url' ? url : keysUrlOf(await get(url), { issuer: issuer.issuer, url })
-  const keys = publicKeysOf(await get(keysUrl))
-  if (keys.length === 0) throw new RangeError('Cannot use the key set: it has no public key')
+  const keys = await usableKeys(publicKeysOf(await get(keysUrl)))
+  if (keys.length === 0) throw new RangeError('Cannot use the key set: it has no usable key')
   return keys
 }
 
@@ -36,6 +44,46 @@ export function publicKeysOf(document: unknown): readonly PublicJwk[] {
   if (!Array.isArray(keys)) throw new TypeError('Cannot use the key set: it has no list of keys')
   if (keys.length > MAX_KEYS) throw new RangeError('Cannot use the key set: too many keys')
   return keys.filter(isPublicKey)
+}
+
+async function usableKeys(keys: readonly PublicJwk[]): Promise<readonly PublicJwk[]> {
+  const isUsable = await Promise.all(keys.map(canVerify))
+  return keys.filter((_, index) => isUsable[index])
+}
+
+/** True for a key that a signature can be held against; whether it is one, only its import tells. */
+async function canVerify(jwk: PublicJwk): Promise<boolean> {
+  const { use = 'sig', key_ops: operations = ['verify'], alg = ALGORITHM_OF[curveOf(jwk)] } = jwk
+  const isForSignatures = Array.isArray(operations) && operations.includes('verify')
+  if (use !== 'sig' || !isForSignatures || !isTokenAlgorithm(alg)) return false
+  try {
+    const key = await importJWK(jwk, alg)
+    return !(key instanceof Uint8Array) && key.type === 'public' && isLong(key.algorithm)
+  } catch {
+    return false
+  }
+}
+
+// RFC 7518 section 3.3 asks for 2,048 bits of RSA; with fewer nothing is verified.
+function isLong(algorithm: object): boolean {
+  return !('modulusLength' in algorithm) || Number(algorithm.modulusLength) >= 2048
+}
+
+/** What a key without `alg` is for, by its curve. */
+const ALGORITHM_OF: Readonly<Record<string, TokenAlgorithm>> = {
+  RSA: 'RS256',
+  'P-256': 'ES256',
+  'P-384': 'ES384',
+  'P-521': 'ES512',
+  Ed25519: 'EdDSA',
+}
+
+function curveOf({ kty, crv }: PublicJwk): string {
+  return kty === 'RSA' ? kty : String(crv)
+}
+
+function isTokenAlgorithm(alg: unknown): alg is TokenAlgorithm {
+  return TOKEN_ALGORITHMS.some((known) => known === alg)
 }
 
 async function fetchJson(

@@ -138,7 +138,7 @@ describe('keys of an issuer', () => {
 })
 
 describe('an issuer that misbehaves', () => {
-  const modes: readonly KeyServerMode[] = ['error', 'html', 'redirect', 'huge', 'empty']
+  const modes: readonly KeyServerMode[] = ['error', 'html', 'redirect', 'huge', 'empty', 'useless']
 
   it.each(modes)(
     'gives no keys by "%s": before the first good set 503, then that set',
