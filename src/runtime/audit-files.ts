@@ -31,8 +31,8 @@ export async function openAuditFiles({
   keepFiles = Infinity,
 }: AuditFilesOptions): Promise<AuditFiles> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  let file = await open(path, 'a', 0o600)
-  const opened = await file.stat()
+  let current = await openToWrite(path)
+  const opened = current.stats
   let sizeBytes = opened.size
   let number = (fullFiles(path)[0] ?? 0) + 1
   /** After a failed write half a line may be there: the next one begins on a line of its own. */
@@ -42,12 +42,14 @@ export async function openAuditFiles({
     // Nothing is written over, even where another gateway has the same file.
     number = Math.max(number, (fullFiles(path)[0] ?? 0) + 1)
     await rename(path, pathOf(path, number)).catch(unlessMissing)
-    const next = await open(path, 'a', 0o600)
-    await file.close()
-    file = next
+    const next = await openToWrite(path)
+    const { file: full } = current
+    // Before the full one is closed: a query may come at any moment.
+    current = next
     number += 1
-    sizeBytes = 0
+    sizeBytes = next.stats.size
     torn = false
+    await full.close()
     const kept = fullFiles(path).slice(keepFiles)
     await Promise.all(kept.map((old) => rm(pathOf(path, old), { force: true })))
   }
@@ -55,24 +57,30 @@ export async function openAuditFiles({
   /** The file that is written, unless it has become a full one meanwhile. */
   async function openCurrent(wanted: number): Promise<FileHandle | undefined> {
     if (wanted !== number) return undefined
-    const own = file.stat()
+    const { stats } = current
     const source = await openToRead(path)
-    if (source === undefined || (await source.stat()).ino === (await own).ino) return source
+    if (source === undefined) return undefined
+    try {
+      if (isSame(await source.stat(), stats)) return source
+    } catch (error) {
+      await source.close()
+      throw error
+    }
     await source.close()
     return undefined
   }
 
   const lines: AuditLines = {
     async files() {
-      const current = { number, sizeBytes: (await file.stat()).size }
-      const full = fullFiles(path).filter((each) => each < current.number)
+      const newest = { number, sizeBytes: (await current.file.stat()).size }
+      const full = fullFiles(path).filter((each) => each < newest.number)
       const sized = full.map(
         async (each): Promise<AuditFile> => ({
           number: each,
           sizeBytes: await sizeOf(pathOf(path, each)),
         }),
       )
-      return [current, ...(await Promise.all(sized))]
+      return [newest, ...(await Promise.all(sized))]
     },
     async read(wanted, from, to) {
       const source = (await openCurrent(wanted)) ?? (await openToRead(pathOf(path, wanted)))
@@ -97,7 +105,7 @@ export async function openAuditFiles({
       if (sizeBytes > 0 && sizeBytes + bytes > maxFileBytes) await rotate()
       try {
         // `appendFile` repeats short writes.
-        await file.appendFile(torn ? `\n${text}` : text)
+        await current.file.appendFile(torn ? `\n${text}` : text)
         torn = false
         sizeBytes += bytes
       } catch (error) {
@@ -106,8 +114,28 @@ export async function openAuditFiles({
       }
     },
     ...(opened.isFile() && { lines }),
-    close: () => file.close(),
+    close: () => current.file.close(),
   }
+}
+
+/** A file that is appended to, and what it was when it was opened. */
+interface Writable {
+  readonly file: FileHandle
+  readonly stats: Stats
+}
+
+async function openToWrite(path: string): Promise<Writable> {
+  const file = await open(path, 'a', 0o600)
+  try {
+    return { file, stats: await file.stat() }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev
 }
 
 /** Numbers of the full files, newest first. */

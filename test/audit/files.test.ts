@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createJsonLinesAudit } from '../../src/audit/json-lines.ts'
 import type { Audit } from '../../src/audit/port.ts'
@@ -60,6 +60,15 @@ describe('audit files', () => {
     for (let second = from; second < to; second += 1) await audit.append(eventAt(second, {}))
   }
 
+  /** Files of a folder that this process has open. */
+  async function openedUnder(folder: string): Promise<string[]> {
+    const descriptors = await readdir('/proc/self/fd')
+    const paths = await Promise.all(
+      descriptors.map((each) => readlink(`/proc/self/fd/${each}`).catch(() => '')),
+    )
+    return paths.filter((each) => each.startsWith(folder))
+  }
+
   it('never begins another file unless told to', async () => {
     const audit = await openAudit({ kind: 'file', path }, { log })
     await append(audit, 0, 50)
@@ -80,6 +89,22 @@ describe('audit files', () => {
     const { events } = await audit.query({ limit: 100 })
     expect(events).toEqual([9, 8, 7, 6, 5, 4, 3].map((second) => eventAt(second, {})))
     await audit.close()
+  })
+
+  it('answers whoever asks while files are put aside, and leaves none of them open', async () => {
+    const setting = { kind: 'file', path, maxFileBytes: 2 * LINE_BYTES, keepFiles: 50 } as const
+    const audit = await openAudit(setting, { log })
+    let writing = true
+    async function ask(): Promise<void> {
+      while (writing) expect((await audit.query({ limit: 1 })).events).toHaveLength(1)
+    }
+    await append(audit, 0, 1)
+    const asking = Promise.all([ask(), ask(), ask()])
+    await append(audit, 1, 300)
+    writing = false
+    await asking
+    await audit.close()
+    expect(await openedUnder(directory.path)).toEqual([])
   })
 
   it('goes on after a restart, with its numbers, and reads what was there', async () => {
