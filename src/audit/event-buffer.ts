@@ -13,7 +13,7 @@ export interface EventBufferOptions {
   readonly onLost?: ((count: number) => void) | undefined
   /** Events kept while the sink fails, 0 to 100,000. Default 10,000; then appends are refused. */
   readonly maxBuffered?: number | undefined
-  /** Until a failing sink is tried again when nobody appends, in milliseconds. Default 1,000. */
+  /** Until a failing sink is tried again, in milliseconds; without a buffer each event tries. Default 1,000. */
   readonly retryMs?: number | undefined
   /** Waited for before a write, so that more events share it. Default: nothing. */
   readonly gather?: (() => Promise<void>) | undefined
@@ -62,6 +62,8 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
       left -= written
     }
     if (failing) tryAgainLater()
+    // What came while it failed has not asked for a write.
+    else if (waiting.length > 0) void nextWrite()
   }
 
   /** Returns how many it wrote; 0: the sink failed. */
@@ -110,16 +112,13 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   return {
     async append(event) {
       if (isFull()) {
-        await nextWrite()
-        if (isFull()) {
-          throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is full')
-        }
+        throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is full')
       }
       waiting.push(event)
-      const written = nextWrite()
-      // It counts as recorded: a sink that does not answer must not be waited for each time.
+      // It counts as recorded. A sink that fails is tried by the clock and not by every event: a try may
+      // take long, and hold up everything else.
       if (failing && maxBuffered > 0) return
-      await written
+      await nextWrite()
       if (failing && maxBuffered === 0) {
         waiting = []
         unsure = []

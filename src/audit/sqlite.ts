@@ -16,8 +16,12 @@ export interface SqliteAuditOptions extends Omit<EventBufferOptions, 'write' | '
 }
 
 const DAY_MS = 86_400_000
-/** How long another process may hold the file before an error, in milliseconds. */
-const BUSY_TIMEOUT_MS = 2_000
+/**
+ * How long another process may hold the file before an error, in milliseconds: everything stands still
+ * meanwhile, so that only a start and an end wait for long.
+ */
+const BUSY_TIMEOUT_MS = 20
+const EDGE_BUSY_TIMEOUT_MS = 2_000
 /** Pages of the log after which they are written back: that, and not a record, is what takes time. */
 const CHECKPOINT_PAGES = 8_000
 /** Rows of one look, and looks of one query: nobody waits for a whole log. */
@@ -94,6 +98,7 @@ export function openSqliteAudit(options: SqliteAuditOptions): Audit {
       return readPage(query, { readBack, maxStretches: MAX_STRETCHES })
     },
     async close() {
+      attempt(() => waitAtMost(database, EDGE_BUSY_TIMEOUT_MS))
       await buffer.close()
       attempt(() => database.close())
     },
@@ -106,12 +111,13 @@ const MIN_MS = -MAX_MS
 type Statements = ReturnType<typeof prepareAll>
 
 function prepareAll(database: SqlDatabase) {
-  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  waitAtMost(database, EDGE_BUSY_TIMEOUT_MS)
   assertOurs(database)
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = NORMAL')
   database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   database.exec(TABLE)
+  waitAtMost(database, BUSY_TIMEOUT_MS)
   const list = (narrowed: string) =>
     database.prepare(`
       SELECT id, at_ms, event FROM audit_event
@@ -127,6 +133,10 @@ function prepareAll(database: SqlDatabase) {
     ofTenant: list('tenant = ? AND'),
     ofUser: list('tenant = ? AND user = ? AND'),
   }
+}
+
+function waitAtMost(database: SqlDatabase, timeoutMs: number): void {
+  database.exec(`PRAGMA busy_timeout = ${timeoutMs}`)
 }
 
 function assertOurs(database: SqlDatabase): void {
