@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { openSqliteAudit, type SqliteAuditOptions } from '../../src/audit/sqlite.ts'
+import type { SqlDatabase, SqlValue } from '../../src/sql-database.ts'
 import { auditContract, eventAt, momentAt, pagesOf } from '../contract/audit.contract.ts'
 import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
 import { TestClock } from '../support/test-clock.ts'
@@ -11,6 +12,30 @@ const RETRY_MS = 5
 
 function openOn(database: DatabaseSync, changes: Partial<SqliteAuditOptions> = {}) {
   return openSqliteAudit({ database, clock: new TestClock(), schedule, ...changes })
+}
+
+/** A log, and what it asks of its database. */
+function openWatched() {
+  const database = new DatabaseSync(':memory:')
+  const asked: { readonly sql: string; readonly values: readonly SqlValue[] }[] = []
+  const watched: SqlDatabase = {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare(sql) {
+      const statement = database.prepare(sql)
+      return {
+        run: (...values) => statement.run(...values),
+        get: (...values) => statement.get(...values),
+        iterate: (...values) => statement.iterate(...values),
+        all(...values) {
+          if (values.length > 0) asked.push({ sql, values })
+          return statement.all(...values)
+        },
+      }
+    },
+  }
+  const audit = openSqliteAudit({ database: watched, clock: new TestClock(), schedule })
+  return { audit, database, asked }
 }
 
 auditContract('SQLite', async ({ maxBuffered }) => {
@@ -87,6 +112,36 @@ describe('an audit log in SQLite', () => {
     await audit.close()
   })
 
+  it.each([
+    [{}, ['audit_event_at', 'at_ms>? AND at_ms<?']],
+    [{ tenant: 'acme' }, ['audit_event_tenant', 'tenant=? AND at_ms>? AND at_ms<?']],
+    [
+      { tenant: 'acme', user: 'alice' },
+      ['audit_event_user', 'tenant=? AND user=? AND at_ms>? AND at_ms<?'],
+    ],
+  ])('finds %j by an index, and nothing has to be sorted', async (query, [index, terms]) => {
+    const { audit, database, asked } = openWatched()
+    await audit.query({ ...query, limit: 1 })
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${asked[0]?.sql}`).all()
+    const details = plan.map(({ detail }) => detail)
+    expect(details).toEqual([`SEARCH audit_event USING INDEX ${index} (${terms})`])
+    await audit.close()
+  })
+
+  it('begins a page where the one before ended, and not at the newest event', async () => {
+    const { audit, asked } = openWatched()
+    for (const second of [0, 1, 2, 3]) await audit.append(eventAt(second, {}))
+    const { next = '' } = await audit.query({ limit: 2 })
+    asked.length = 0
+    const { events } = await audit.query({ limit: 2, untilMs: momentAt(3), after: next })
+    expect(events).toEqual([1, 0].map((second) => eventAt(second, {})))
+    // The bounds of `at_ms`: with the position's own moment, for a page may end within one.
+    expect(asked[0]?.values[1]).toBe(momentAt(2) + 1)
+    await audit.query({ limit: 2, untilMs: momentAt(1), after: next })
+    expect(asked[1]?.values[1]).toBe(momentAt(1))
+    await audit.close()
+  })
+
   it('passes over a row that holds no event', async () => {
     const database = new DatabaseSync(':memory:')
     const audit = openOn(database)
@@ -103,7 +158,7 @@ describe('an audit log in SQLite', () => {
 
   it('goes on after a write that failed in the middle', async () => {
     const database = new DatabaseSync(':memory:')
-    const audit = openOn(database)
+    const audit = openOn(database, { retryMs: RETRY_MS })
     database.exec('ALTER TABLE audit_event RENAME TO away')
     await audit.append(eventAt(0, {}))
     expect(database.isTransaction).toBe(false)
