@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, type Stats } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { AuditFile, AuditLines } from '../audit/lines-back.ts'
+import { type Clock, monotonicClock } from '../clock.ts'
 
 /** Files that lines are appended to, one after the other. */
 export interface AuditFiles {
@@ -19,16 +20,23 @@ export interface AuditFilesOptions {
   readonly maxFileBytes?: number | undefined
   /** Full files that are kept, 1 and up. Default: all. */
   readonly keepFiles?: number | undefined
+  /** Measures how long ago the path was looked at. Default: the machine's. */
+  readonly clock?: Clock
 }
 
+/** How often it is looked whether the path still leads to the file that is open, in milliseconds. */
+const LOOK_EVERY_MS = 1_000
+
 /**
- * Opens the file, appends to what is there and makes its folder. One gateway has it for itself: another
- * one that renames it is not noticed. Throws when it cannot be opened.
+ * Opens the file, appends to what is there and makes its folder. One gateway has it for itself. A file that
+ * was renamed or removed from outside is noticed within a second, and a new one begun. Throws when it
+ * cannot be opened.
  */
 export async function openAuditFiles({
   path,
   maxFileBytes = Infinity,
   keepFiles = Infinity,
+  clock = monotonicClock,
 }: AuditFilesOptions): Promise<AuditFiles> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   let current = await openToWrite(path)
@@ -36,20 +44,38 @@ export async function openAuditFiles({
   let sizeBytes = opened.size
   let number = (fullFiles(path)[0] ?? 0) + 1
   /** After a failed write half a line may be there: the next one begins on a line of its own. */
-  let torn = await endsTorn(path, opened)
+  let torn = current.torn
+
+  let lookedAtMs = clock.nowMs()
+
+  /** Goes on with what the path leads to now, and makes that. */
+  async function reopen(): Promise<void> {
+    const nextNumber = Math.max(number, fullFiles(path)[0] ?? 0) + 1
+    const next = await openToWrite(path)
+    const { file: last } = current
+    // Before the last one is closed: a query may come at any moment.
+    current = next
+    number = nextNumber
+    sizeBytes = next.stats.size
+    torn = next.torn
+    await last.close()
+  }
+
+  /** What goes to a file that was removed is lost in silence, and what was renamed grows without bound. */
+  async function lookAtPath(): Promise<void> {
+    const nowMs = clock.nowMs()
+    if (!opened.isFile() || nowMs - lookedAtMs < LOOK_EVERY_MS) return
+    const found = await stat(path).catch(unlessMissing)
+    if (found === undefined || !isSame(found, current.stats)) await reopen()
+    else sizeBytes = found.size
+    lookedAtMs = nowMs
+  }
 
   async function rotate(): Promise<void> {
     // Nothing is written over, even where another gateway has the same file.
     number = Math.max(number, (fullFiles(path)[0] ?? 0) + 1)
     await rename(path, pathOf(path, number)).catch(unlessMissing)
-    const next = await openToWrite(path)
-    const { file: full } = current
-    // Before the full one is closed: a query may come at any moment.
-    current = next
-    number += 1
-    sizeBytes = next.stats.size
-    torn = false
-    await full.close()
+    await reopen()
     const kept = fullFiles(path).slice(keepFiles)
     await Promise.all(kept.map((old) => rm(pathOf(path, old), { force: true })))
   }
@@ -101,6 +127,7 @@ export async function openAuditFiles({
 
   return {
     async append(text) {
+      await lookAtPath()
       const bytes = Buffer.byteLength(text)
       if (sizeBytes > 0 && sizeBytes + bytes > maxFileBytes) await rotate()
       try {
@@ -122,12 +149,15 @@ export async function openAuditFiles({
 interface Writable {
   readonly file: FileHandle
   readonly stats: Stats
+  /** Whether it ended in the middle of a line. */
+  readonly torn: boolean
 }
 
 async function openToWrite(path: string): Promise<Writable> {
   const file = await open(path, 'a', 0o600)
   try {
-    return { file, stats: await file.stat() }
+    const stats = await file.stat()
+    return { file, stats, torn: await endsTorn(path, stats) }
   } catch (error) {
     await file.close()
     throw error

@@ -1,4 +1,4 @@
-import { open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createJsonLinesAudit } from '../../src/audit/json-lines.ts'
 import type { Audit } from '../../src/audit/port.ts'
@@ -100,7 +100,7 @@ describe('audit files', () => {
     }
     await append(audit, 0, 1)
     const asking = Promise.all([ask(), ask(), ask()])
-    await append(audit, 1, 300)
+    await append(audit, 1, 100)
     writing = false
     await asking
     await audit.close()
@@ -153,6 +153,45 @@ describe('audit files', () => {
     await append(audit, 2, 3)
     expect((await audit.query({ limit: 10 })).events).toEqual([eventAt(2, {})])
     await audit.close()
+  })
+
+  it.each([
+    ['renamed', (from: string) => rename(from, `${from}.old`)],
+    ['removed', (from: string) => rm(from)],
+    [
+      'replaced',
+      (from: string) => writeFile(`${from}.x`, '').then(() => rename(`${from}.x`, from)),
+    ],
+  ])('notices within a second that its file was %s, and not on every write', async (_, take) => {
+    const clock = new TestClock()
+    const files = await openAuditFiles({ path, clock })
+    await files.append('1\n')
+    clock.advance(1_000)
+    await files.append('2\n')
+    expect(await readFile(path, 'utf8')).toBe('1\n2\n')
+    await take(path)
+    clock.advance(999)
+    await files.append('lost with it\n')
+    clock.advance(1)
+    await files.append('3\n')
+    await files.append('4\n')
+    expect(await readFile(path, 'utf8')).toBe('3\n4\n')
+    await files.close()
+    expect(await openedUnder(directory.path)).toEqual([])
+  })
+
+  it('fails while the folder is gone that its file was in, and goes on when it is there', async () => {
+    const clock = new TestClock()
+    const folder = `${directory.path}/audit`
+    const files = await openAuditFiles({ path: `${folder}/a.jsonl`, clock })
+    await rename(folder, `${folder}.away`)
+    clock.advance(1_000)
+    await expect(files.append('1\n')).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(files.append('1\n')).rejects.toMatchObject({ code: 'ENOENT' })
+    await rename(`${folder}.away`, folder)
+    await files.append('1\n')
+    expect(await readFile(`${folder}/a.jsonl`, 'utf8')).toBe('1\n')
+    await files.close()
   })
 
   it('begins a line of its own after one that was cut off, and passes over the rest', async () => {
