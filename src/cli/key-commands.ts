@@ -32,6 +32,7 @@ const KEYS: EntityKind = {
     ['label', ({ label }) => label],
     ['ends', ({ expiresAt }) => expiresAt],
     ['last used', ({ lastUsedAt }) => lastUsedAt],
+    ['pepper', ({ secrets }) => peppers(secrets)],
     ['source', ({ source }) => source],
   ],
   settings:
@@ -103,6 +104,12 @@ export const KEY_COMMANDS: readonly Command[] = [
     help: 'Its id is never given again. Repeatable.\n',
   }),
 ]
+
+/** Which peppers the secrets of a key hang on: `current, gone`. */
+function peppers(secrets: unknown): string | undefined {
+  const shown = Array.isArray(secrets) ? secrets.map(({ pepper }) => pepper) : []
+  return shown.length === 0 ? undefined : [...new Set(shown)].join(', ')
+}
 
 async function issued(
   invocation: AdminInvocation,

@@ -4,9 +4,10 @@ import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { needsRestart, reloaded } from '../config/needs-restart.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
-import { rotationProblems } from '../config/rotation-problems.ts'
+import { rotationProblems, rotationWarnings } from '../config/rotation-problems.ts'
 import { sameSetting } from '../config/same-setting.ts'
 import type { ConfigStatusView } from '../gateway/config-status.ts'
+import { keysByPepper } from '../gateway/keys/keys-by-pepper.ts'
 import { rejectedCredentials } from '../gateway/rejected-credentials.ts'
 import type { AppContext } from '../http/app-context.ts'
 import type { ConfigFiles } from './config-files.ts'
@@ -29,7 +30,8 @@ export interface ReloadOptions {
  * Gives what takes the files of a configuration as they are now: reads the whole of it, and puts it into
  * force between two requests, all at once, but for what needs a restart. A configuration with any
  * problem changes nothing: each problem is told to the log and to operators. So does one with a key pair
- * that its store does not take, or not yet: that may be of use later. It never rejects.
+ * that its store does not take, or not yet, or without a pepper that keys hang on: that may be of use
+ * later. It never rejects.
  */
 export function createReload(options: ReloadOptions): (files: ConfigFiles) => Promise<Taken> {
   const { context, onReloaded } = options
@@ -58,11 +60,11 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
     if (isNew) await record('config.reloaded')
   }
 
-  /** Throws `RejectedError` for a key pair that its store does not take. */
+  /** Throws `NotYetError` for a key pair that its store does not take. */
   async function assertTaken(before: Config, after: Config): Promise<void> {
     const rejected = await rejectedCredentials(context, before, after)
     if (rejected.length === 0) return
-    throw new RejectedError(
+    throw new NotYetError(
       rejected.map(({ store, uses, code }) => ({
         ...ofTheWhole(options.file, `does not work for ${uses.join(', ')}: the store says ${code}`),
         path: `stores.${store}.credentials`,
@@ -76,7 +78,7 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
       error instanceof ConfigError
         ? error.problems
         : [ofTheWhole(options.file, 'cannot be put into force')]
-    const isTold = error instanceof RejectedError && sameProblems(configStatus.view(), problems)
+    const isTold = error instanceof NotYetError && sameProblems(configStatus.view(), problems)
     configStatus.refused(problems)
     count('refused')
     // What may be of use later is tried with each look, and told once.
@@ -114,21 +116,26 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
       return 'used'
     } catch (error) {
       await refuse(error)
-      return error instanceof RejectedError ? 'later' : 'refused'
+      return error instanceof NotYetError ? 'later' : 'refused'
     }
   }
 }
 
-/** Key pairs that stores do not take, or not yet: what was made just now may take its time to be known. */
-class RejectedError extends ConfigError {
+/**
+ * Key pairs that stores do not take, or not yet: what was made just now may take its time to be known. Or
+ * a pepper that is gone while keys hang on it, which are hashed anew as they are used.
+ */
+class NotYetError extends ConfigError {
   constructor(problems: readonly Problem[]) {
     super(problems, [])
-    this.name = 'RejectedError'
+    this.name = 'NotYetError'
   }
 }
 
 function sameProblems({ problems: told }: ConfigStatusView, problems: readonly Problem[]): boolean {
-  const words = (each: Omit<Problem, 'file'>) => `${each.path}: ${each.message}`
+  // Keys that are fewer now are no news.
+  const words = (each: Omit<Problem, 'file'>) =>
+    `${each.path}: ${each.message}`.replaceAll(/\(\d+\)/g, '')
   return sameSetting(told.map(words), problems.map(words))
 }
 
@@ -139,14 +146,21 @@ async function read(files: ConfigFiles, { context, file, env }: ReloadOptions) {
   })
   const sources = { env, readText: files.readText, hashing: nodeHashing }
   const loaded = await loadConfig(text, file, sources)
-  const gone = rotationProblems(context.live.secrets, loaded.secrets)
+  const { secrets } = context.live
+  const gone = rotationProblems(secrets, loaded.secrets, (version) =>
+    keysByPepper(context, { version, configured: loaded.config.keys.values() }),
+  )
+  const placed = ({ path, message }: { readonly path: string; readonly message: string }) => ({
+    ...ofTheWhole(file, message),
+    path,
+  })
   if (gone.length > 0) {
-    throw new ConfigError(
-      gone.map((problem) => ({ ...ofTheWhole(file, problem.message), path: problem.path })),
-      loaded.warnings,
-    )
+    const problems = gone.map(placed)
+    if (gone.every(({ endsByItself }) => endsByItself)) throw new NotYetError(problems)
+    throw new ConfigError(problems, loaded.warnings)
   }
-  return loaded
+  const warnings = rotationWarnings(secrets, loaded.secrets).map(placed)
+  return { ...loaded, warnings: [...loaded.warnings, ...warnings] }
 }
 
 function ofTheWhole(file: string, message: string): Problem {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Secret } from '../../src/secret.ts'
 import { type ListeningGateway, openListeningGateway } from '../http/listening-gateway.ts'
 import { runCommand } from '../support/run-command.ts'
 import { TEST_ADMIN_TOKEN } from '../support/test-config.ts'
@@ -175,10 +176,19 @@ describe('signet keys', () => {
     expect([await statusWith(secret), await statusWith(next)]).toEqual([401, 200])
     const list = await signet('keys', 'list', '--tenant', 'acme', '--user', 'alice')
     expect(cells(list.stdout).slice(0, -1)).toEqual([
-      ['key', 'tenant', 'user', 'status', 'label', 'ends', 'last used', 'source'],
-      [...['acmealice', 'acme', 'alice', 'active', '-', '-', '-', 'configuration']],
-      ['k9', 'acme', 'alice', 'active', '-', ENDS, LAST_USED, 'admin'],
+      ['key', 'tenant', 'user', 'status', 'label', 'ends', 'last used', 'pepper', 'source'],
+      ['acmealice', 'acme', 'alice', 'active', '-', '-', '-', 'current', 'configuration'],
+      ['k9', 'acme', 'alice', 'active', '-', ENDS, LAST_USED, 'current', 'admin'],
     ])
+    const { live } = gateway.context
+    const { file: config, secrets } = live
+    const pepper = {
+      current: { version: 2, secret: new Secret('another pepper, 0123456789abcdef') },
+    }
+    live.replaceFile({ config, secrets: { ...secrets, pepper } })
+    const gone = await signet('keys', 'list', '--pepper', 'gone')
+    expect(gone.stdout).toMatch(/^ *k9 .* gone +admin$/m)
+    live.replaceFile({ config, secrets })
     const revoked = await signet('keys', 'revoke', 'acme', 'k9')
     expect(revoked.stdout).toMatch(/^acme k9: the key is revoked/)
     expect(await statusWith(next)).toBe(401)

@@ -14,6 +14,7 @@ import { openContext } from '../../src/runtime/open-context.ts'
 import { createReload } from '../../src/runtime/reload.ts'
 import type { Taken } from '../../src/runtime/watch-config.ts'
 import { Secret } from '../../src/secret.ts'
+import { keyCalls } from '../http/key-calls.ts'
 import { createEmbeddedKeyPair, type EmbeddedKeyPair } from '../support/embedded-key-pairs.ts'
 import { type PreparedGateway, prepareGateway } from '../support/gateway-process.ts'
 import {
@@ -312,6 +313,41 @@ describe('a secret that is rotated', () => {
     ).toBe('used')
     expect((await create()).status).toBe(201)
     expect((await create(key.reveal())).status).toBe(201)
+  })
+
+  it('keeps a pepper as long as a key of the admin API hangs on it, and then lets it go', async () => {
+    const keys = keyCalls(opened)
+    const made = await keys.create('made')
+    const revoked = await keys.create('revoked')
+    const both = { current: NEW, previous: TEST_PEPPER }
+    expect(await reloadWith({ 'secrets.pepper': both, 'tenants.acme.keys': [] })).toBe('used')
+    const alone = { 'secrets.pepper': { current: NEW, version: 2 } }
+    expect(await reloadWith(alone)).toBe('later')
+    const counted = (count: number) => [
+      { path: 'secrets.pepper', message: expect.stringContaining(`hang on it still (${count})`) },
+    ]
+    expect((await status()).problems).toMatchObject(counted(2))
+    await keys.call('DELETE', '/tenants/acme/keys/revoked')
+    expect(await opened.reload()).toBe('later')
+    expect((await status()).problems).toMatchObject(counted(1))
+    expect(told('config.problem')).toHaveLength(1)
+    expect(await keys.status(made.secret)).toBe(200)
+    expect(await keys.status(revoked.secret)).toBe(401)
+    const rotated = await keys.rotate('made', 60)
+    expect(await opened.reload()).toBe('later')
+    opened.clock.advance(60_000)
+    expect(await opened.reload()).toBe('used')
+    expect(await keys.status(rotated.secret)).toBe(200)
+    expect((await status()).problems).toEqual([])
+  })
+
+  it('warns of a ticket key before that is gone', async () => {
+    await reloadWith({ 'secrets.ticketKey': { current: NEW, previous: TEST_TICKET_KEY } })
+    expect(told('config.warning')).toEqual([])
+    await reloadWith({ 'secrets.ticketKey': { current: NEW, version: 2 } })
+    expect(told('config.warning')).toMatchObject([
+      { path: 'secrets.ticketKey', message: expect.stringContaining('uploads under way') },
+    ])
   })
 
   it('keeps uploads whose tickets were sealed with the ticket key before, and their cursors', async () => {
