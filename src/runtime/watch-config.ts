@@ -45,11 +45,13 @@ export interface ConfigWatch {
  * Watches a configuration and every file that it names by reading them again and again: what replaces
  * them by renaming, or swaps a symbolic link above them, tells no watcher of files. A file that is gone
  * counts as a change, too. What could not be used is not taken again until something changes, unless it
- * may be of use later: then with each look.
+ * may be of use later: then with each look, as what was there before when that comes back.
  */
 export async function watchConfig(options: WatchConfigOptions): Promise<ConfigWatch> {
   const { everyMs, take, wait = pause } = options
   let taken = await options.start.marks('all')
+  /** The last ones may be of use later. Then what was taken before them is taken anew, too. */
+  let isWaiting = false
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let taking = Promise.resolve()
@@ -60,14 +62,18 @@ export async function watchConfig(options: WatchConfigOptions): Promise<ConfigWa
     let files = readConfigFiles(taken)
     if (!isOrdered) {
       const seen = await files.marks('all')
-      if (sameMarks(seen, taken)) return
+      if (isTaken(seen)) return
       files = await settled(seen)
       // Whoever writes a file twice may end with what was there before.
-      if (sameMarks(await files.marks('all'), taken)) return
+      if (isTaken(await files.marks('all'))) return
     }
     if (stopped) return
     taking = takeThem(files)
     await taking
+  }
+
+  function isTaken(seen: FileMarks): boolean {
+    return !isWaiting && sameMarks(seen, taken)
   }
 
   async function settled(first: FileMarks): Promise<ConfigFiles> {
@@ -83,7 +89,8 @@ export async function watchConfig(options: WatchConfigOptions): Promise<ConfigWa
 
   async function takeThem(files: ConfigFiles): Promise<void> {
     const became = await take(files)
-    if (became !== 'later') taken = await files.marks(became === 'used' ? 'asked' : 'all')
+    isWaiting = became === 'later'
+    if (!isWaiting) taken = await files.marks(became === 'used' ? 'asked' : 'all')
   }
 
   function inTurn(isOrdered: boolean): Promise<void> {

@@ -29,6 +29,8 @@ interface Watched {
   asks: string[]
   /** What becomes of what is taken. Default `used`. */
   becomes: Taken
+  /** Texts of `a` that are of use later. */
+  later: string[]
   /** How often it was asked when to look again: more than once for each look. */
   polls: number
 }
@@ -46,7 +48,7 @@ async function start(
   asks: string[],
   { everyMs = 3, wait }: { everyMs?: number; wait?: () => Promise<void> } = {},
 ): Promise<Watched> {
-  const watched: Watched = { taken: [], asks, becomes: 'used', polls: 0 }
+  const watched: Watched = { taken: [], asks, becomes: 'used', later: [], polls: 0 }
   const files = readConfigFiles()
   await textsOf(files, asks)
   watch = await watchConfig({
@@ -56,8 +58,9 @@ async function start(
       return everyMs
     },
     async take(now) {
-      watched.taken.push(await textsOf(now, watched.asks))
-      return watched.becomes
+      const texts = await textsOf(now, watched.asks)
+      watched.taken.push(texts)
+      return watched.later.includes(texts.a ?? '') ? 'later' : watched.becomes
     },
     wait: wait ?? (async () => {}),
   })
@@ -80,6 +83,20 @@ describe('a watch over a configuration and the files it names', () => {
       { a: 'one', b: 'other key' },
       { a: 'two', b: 'other key' },
     ])
+  })
+
+  it('takes what was there before anew, once, when what may be of use later is taken back', async () => {
+    await writeFile(at('a'), 'one')
+    const watched = await start(['a'])
+    watched.later = ['not yet']
+    await writeFile(at('a'), 'not yet')
+    await taken(watched, 2)
+    await writeFile(at('a'), 'one')
+    await until('taken back', async () => watched.taken.at(-1)?.a === 'one')
+    const { length } = watched.taken
+    const polls = watched.polls + 12
+    await until('more looks', async () => watched.polls >= polls)
+    expect(watched.taken).toHaveLength(length)
   })
 
   it('R21 takes a file that another one was renamed to', async () => {
