@@ -24,6 +24,11 @@ const MEMBERS = {
   admin: z.exactOptional(text).describe('Of an operator: "token", or issuer and subject'),
   action: z.exactOptional(text).describe('What an operator did, by its operationId'),
   resource: z.exactOptional(text),
+  changed: z.exactOptional(texts).describe('Members that a change makes other ones, by name'),
+  values: z
+    .exactOptional(z.record(text, z.union([text, z.number(), z.boolean(), z.null()])))
+    .describe('What some of them are then, by path; null: taken away'),
+  version: z.exactOptional(count).describe('After the change, as in its ETag'),
   uploadId: z.exactOptional(text),
   bucket: z.exactOptional(text),
   store: z.exactOptional(text),

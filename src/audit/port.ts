@@ -51,6 +51,11 @@ export interface AuditEvent {
   /** What an operator did, by the operation of the admin API, to what: "tenants/acme/keys/k1". */
   readonly action?: string
   readonly resource?: string
+  /** Of what was changed: names of members that are other ones, and short values of some, by path. */
+  readonly changed?: readonly string[]
+  readonly values?: Readonly<Record<string, string | number | boolean | null>>
+  /** After the change, as in its `ETag`. */
+  readonly version?: number
   readonly uploadId?: string
   readonly bucket?: string
   /** Where an operator changed rules of browsers, for which origins. */

@@ -17,29 +17,33 @@ export interface AdminChange {
   readonly tenant?: string
   readonly user?: string
   readonly keyId?: string
+  /** Which members, and what some of them are to be. */
+  readonly changed?: NonNullable<AuditEvent['changed']>
+  readonly values?: NonNullable<AuditEvent['values']>
 }
 
 /**
  * Makes a change that is recorded before (`admin.change_requested`) and after: what cannot be recorded is
  * not made. `admin.changed`; `admin.refused` with the code; or `admin.unknown`, where `make` throws
- * `LedgerUnavailable`: it may be made or not, and the error that is thrown instead says so. Throws
+ * `LedgerUnavailable`: it may be made or not, and the error that is thrown instead says so. Answers the
+ * version after the change, which `make` answers and `admin.changed` has. Throws
  * `Overloaded` for the sink, and what `make` throws. An `admin.changed` that is lost is logged, for the
  * change is made.
  */
-export async function auditedChange<Result>(
+export async function auditedChange(
   context: Pick<GatewayContext, 'audit' | 'clock' | 'log'>,
   change: AdminChange,
-  make: () => Promise<Result>,
-): Promise<Result> {
+  make: () => Promise<number>,
+): Promise<number> {
   const eventOf = (event: AuditEvent['event']): AuditEvent => ({
     event,
     at: toTimestamp(context.clock.nowMs()),
     ...change,
   })
   await context.audit.append(eventOf('admin.change_requested'))
-  let result: Result
+  let version: number
   try {
-    result = await make()
+    version = await make()
   } catch (error) {
     const code = codeOf(error)
     const isUnknown = code === 'LedgerUnavailable'
@@ -49,8 +53,8 @@ export async function auditedChange<Result>(
     }
     throw isUnknown ? unknownOutcome(change, error) : error
   }
-  await recordOrLog(context, eventOf('admin.changed'))
-  return result
+  await recordOrLog(context, { ...eventOf('admin.changed'), version })
+  return version
 }
 
 /** The store may have taken the change before the answer was lost. */

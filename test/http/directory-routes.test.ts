@@ -426,9 +426,15 @@ describe('plans, tenants and users by the admin API', () => {
       ['putTenant', 'tenants/told'],
       ['putUser', 'tenants/told/users/a%2Fb'],
       ['deleteUser', 'tenants/told/users/a%2Fb'],
-    ].flatMap(([action, resource]) =>
+    ].flatMap(([action, resource], index) =>
       ['admin.change_requested', 'admin.changed'].map((event) => ({
         event,
+        ...(event === 'admin.changed' && { version: [1, 1, 2][index] }),
+        ...(action === 'putTenant' && {
+          changed: ['plan', 'timeZone', 'formerTimeZones'],
+          values: { plan: 'test', timeZone: 'UTC' },
+        }),
+        ...(action === 'putUser' && { changed: [] }),
         admin: 'token',
         action,
         resource,

@@ -388,7 +388,7 @@ describe('revoking a key', () => {
     }
     expect(gateway.audited.slice(before)).toMatchObject([
       { event: 'admin.change_requested', ...told },
-      { event: 'admin.changed', ...told },
+      { event: 'admin.changed', version: 2, changed: ['secrets', 'revokedAt'], ...told },
     ])
   })
 })

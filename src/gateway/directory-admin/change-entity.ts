@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import { type AdminChange, auditedChange } from '../audited-change.ts'
 import type { GatewayContext } from '../context.ts'
 import { checkPrecondition, type Precondition } from '../precondition.ts'
+import { changedMembers } from './changed-members.ts'
 import type { JsonObject } from './merge-patch.ts'
 import { type Standing, standingOf } from './standing.ts'
 
@@ -56,10 +57,14 @@ export async function changeEntity(
       await context.state.confirm()
       return { version: ifVersion, created: false, settings }
     }
+    const { settings: before } = standing
     try {
       const written = await auditedChange(
         context,
-        typeof change === 'function' ? change() : change,
+        {
+          ...(typeof change === 'function' ? change() : change),
+          ...changedMembers(before, settings),
+        },
         async () => {
           const put = await directory.put({ name, value, ifVersion })
           if (put !== undefined) return put
