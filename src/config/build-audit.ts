@@ -52,10 +52,12 @@ function reportStrays(input: AuditInput, { kind }: AuditSetting, report: Report)
     if (input[name] === undefined || kind === 'file') continue
     report.problem(['audit', name], 'has a meaning for a file alone')
   }
-  if (kind === 'file' && input.keepFiles !== undefined && input.maxFileBytes === undefined) {
+  const isWhole = input.maxFileBytes === undefined && !report.isSettled(['audit', 'maxFileBytes'])
+  if (kind === 'file' && input.keepFiles !== undefined && isWhole) {
     report.problem(['audit', 'keepFiles'], 'needs "maxFileBytes": no file is put aside without it')
   }
-  if (input.keepDays !== undefined && kind !== 'sqlite') {
+  const isElsewhere = kind !== 'sqlite' && !report.isSettled(['audit', 'sqlite'])
+  if (input.keepDays !== undefined && isElsewhere) {
     report.problem(['audit', 'keepDays'], 'has a meaning for "sqlite" alone')
   }
 }

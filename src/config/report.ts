@@ -14,6 +14,8 @@ export interface Report {
   warn(path: Path, message: string): void
   /** A member of which nothing more is worth saying, nor of what is around it. */
   settled(path: Path): void
+  /** Whether that was said of this very member: what only its absence makes wrong is none. */
+  isSettled(path: Path): boolean
 }
 
 /** A report and what came together in it, in the order of the file. */
@@ -50,6 +52,7 @@ export function createReport(
     settled(path) {
       settled.push(path)
     },
+    isSettled: (path) => settled.some((each) => formatPath(each) === formatPath(path)),
     problems: () => problems.toSorted(byPlace),
     warnings: () => warnings.toSorted(byPlace),
   }

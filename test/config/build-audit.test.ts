@@ -62,6 +62,14 @@ describe('the audit log', () => {
       { file: '/a', maxFileBytes: 1_048_575 },
       'audit.maxFileBytes: must be a whole number from 1048576 to 1099511627776',
     ],
+    [
+      { file: '/a', maxFileBytes: 2_000, keepFiles: 5 },
+      'audit.maxFileBytes: must be a whole number from 1048576 to 1099511627776',
+    ],
+    [
+      { sqlite: 5, keepDays: 1 },
+      'audit.sqlite: must be text of 1 to 4096 characters: put it in quotes',
+    ],
     [{ sqlite: '/a', keepDays: 0 }, 'audit.keepDays: must be a whole number from 1 to 36500'],
   ])('may not be %j', async (audit, problem) => {
     await expectProblem({ audit }, problem)

@@ -51,5 +51,6 @@ function fieldReport(fields: FieldProblem[]): Report {
     },
     warn() {},
     settled() {},
+    isSettled: () => false,
   }
 }
