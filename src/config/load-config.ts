@@ -15,7 +15,7 @@ import { checkTogether } from './check-together.ts'
 import type { Config, Environment, Secrets } from './config.ts'
 import { deepFreeze } from './frozen.ts'
 import { warnOfLiteralPasswords } from './literal-passwords.ts'
-import { ConfigError, type Problem } from './problem.ts'
+import { ConfigError, formatPath, type Path, type Problem } from './problem.ts'
 import { type ReferenceSources, resolveReferences } from './references.ts'
 import { createReport, type Report } from './report.ts'
 import { checkRetention } from './retention.ts'
@@ -36,6 +36,8 @@ export interface LoadedConfig {
   readonly secrets: Secrets
   /** What works, but hardly as meant. */
   readonly warnings: readonly Problem[]
+  /** A problem that a running gateway finds, at the member's place in the file. */
+  problemAt(path: Path, message: string): Problem
 }
 
 /**
@@ -62,7 +64,14 @@ export async function loadConfig(
   if (!parsed.success || problems.length > 0 || config === undefined || secrets === undefined) {
     throw new ConfigError(problems, warnings)
   }
-  return { config: deepFreeze(config), secrets: deepFreeze(secrets), warnings }
+  return {
+    config: deepFreeze(config),
+    secrets: deepFreeze(secrets),
+    warnings,
+    problemAt: (path, message) => {
+      return { file, ...yaml.locate(path, 'value'), path: formatPath(path), message }
+    },
+  }
 }
 
 /** Builds whatever is well-formed, so that one broken member does not hide the others' problems. */

@@ -4,6 +4,7 @@ import {
   type VersionedSecret,
 } from '../auth/rotating-secret.ts'
 import type { Secrets } from './config.ts'
+import type { Path } from './problem.ts'
 
 /** What a running gateway cannot do without: what it has made would mean nothing any more. */
 const NEEDED = {
@@ -13,8 +14,7 @@ const NEEDED = {
 
 /** A secret that was replaced, and not as a rotation does it. */
 export interface RotationProblem {
-  /** Like `secrets.pepper`. */
-  readonly path: string
+  readonly path: Path
   /** A clause that goes on from the path, without any secret. */
   readonly message: string
   /** It ends although nothing is changed in the file: keys are hashed anew, rotated or revoked. */
@@ -36,7 +36,7 @@ export function rotationProblems(
     const { current } = running[name as keyof typeof NEEDED]
     if (isKept(current, wanted[name as keyof typeof NEEDED])) return []
     const how = `must keep version ${current.version} as it is, as current or previous: ${why}`
-    return [{ path: `secrets.${name}`, message: how, endsByItself: false }]
+    return [{ path: ['secrets', name], message: how, endsByItself: false }]
   })
   const { previous } = running.pepper
   if (previous === undefined || isKept(previous, wanted.pepper)) return problems
@@ -44,7 +44,7 @@ export function rotationProblems(
   if (keys === 0) return problems
   const why = `API keys hang on it still (${keys}) and would be refused: use, rotate or revoke them`
   const message = `must keep version ${previous.version} as it is, as current or previous: ${why}`
-  return [...problems, { path: 'secrets.pepper', message, endsByItself: true }]
+  return [...problems, { path: ['secrets', 'pepper'], message, endsByItself: true }]
 }
 
 /** What is lost with a previous ticket key that is gone; nobody can tell what hangs on it. */
@@ -55,7 +55,7 @@ export function rotationWarnings(
   const { previous } = running.ticketKey
   if (previous === undefined || isKept(previous, wanted.ticketKey)) return []
   const message = `has version ${previous.version} no more: uploads under way whose links and tickets it sealed count as never made, and their objects as without a ticket`
-  return [{ path: 'secrets.ticketKey', message }]
+  return [{ path: ['secrets', 'ticketKey'], message }]
 }
 
 function isKept({ version, secret }: VersionedSecret, wanted: RotatingSecret): boolean {

@@ -1,7 +1,7 @@
 import { toTimestamp } from '../clock.ts'
 import { changedSettings, type Settings } from '../config/changed-settings.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { type LoadedConfig, loadConfig } from '../config/load-config.ts'
 import { needsRestart, reloaded } from '../config/needs-restart.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import { rotationProblems, rotationWarnings } from '../config/rotation-problems.ts'
@@ -44,7 +44,7 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
     const next: Settings = { config, secrets: wanted.secrets }
     const changed = changedSettings({ config: live.file, secrets: live.secrets }, next)
     const isNew = changed.length > 0
-    await assertTaken(live.current, config)
+    await assertTaken(live.current, config, wanted)
     if (isNew) {
       live.replaceFile(next)
       context.storeHealth.reconfigure(config.stores.values())
@@ -61,14 +61,20 @@ export function createReload(options: ReloadOptions): (files: ConfigFiles) => Pr
   }
 
   /** Throws `NotYetError` for a key pair that its store does not take. */
-  async function assertTaken(before: Config, after: Config): Promise<void> {
+  async function assertTaken(
+    before: Config,
+    after: Config,
+    { problemAt }: LoadedConfig,
+  ): Promise<void> {
     const rejected = await rejectedCredentials(context, before, after)
     if (rejected.length === 0) return
     throw new NotYetError(
-      rejected.map(({ store, uses, code }) => ({
-        ...ofTheWhole(options.file, `does not work for ${uses.join(', ')}: the store says ${code}`),
-        path: `stores.${store}.credentials`,
-      })),
+      rejected.map(({ store, uses, code }) =>
+        problemAt(
+          ['stores', store, 'credentials'],
+          `does not work for ${uses.join(', ')}: the store says ${code}`,
+        ),
+      ),
     )
   }
 
@@ -150,16 +156,14 @@ async function read(files: ConfigFiles, { context, file, env }: ReloadOptions) {
   const gone = rotationProblems(secrets, loaded.secrets, (version) =>
     keysByPepper(context, { version, configured: loaded.config.keys.values() }),
   )
-  const placed = ({ path, message }: { readonly path: string; readonly message: string }) => ({
-    ...ofTheWhole(file, message),
-    path,
-  })
   if (gone.length > 0) {
-    const problems = gone.map(placed)
+    const problems = gone.map(({ path, message }) => loaded.problemAt(path, message))
     if (gone.every(({ endsByItself }) => endsByItself)) throw new NotYetError(problems)
     throw new ConfigError(problems, loaded.warnings)
   }
-  const warnings = rotationWarnings(secrets, loaded.secrets).map(placed)
+  const warnings = rotationWarnings(secrets, loaded.secrets).map(({ path, message }) =>
+    loaded.problemAt(path, message),
+  )
   return { ...loaded, warnings: [...loaded.warnings, ...warnings] }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { formatPath } from '../../src/config/problem.ts'
 import { rotationProblems, rotationWarnings } from '../../src/config/rotation-problems.ts'
 import { CANARIES, type Changes, load } from './config-fixture.ts'
 
@@ -13,13 +14,17 @@ async function problems(
 ): Promise<readonly string[]> {
   const running = (await load({ ...NO_KEYS, ...before })).secrets
   const wanted = (await load({ ...NO_KEYS, ...after })).secrets
-  return rotationProblems(running, wanted, keysBy).map(({ path, message }) => `${path}: ${message}`)
+  return rotationProblems(running, wanted, keysBy).map(
+    ({ path, message }) => `${formatPath(path)}: ${message}`,
+  )
 }
 
 async function warnings(before: Changes, after: Changes): Promise<readonly string[]> {
   const running = (await load({ ...NO_KEYS, ...before })).secrets
   const wanted = (await load({ ...NO_KEYS, ...after })).secrets
-  return rotationWarnings(running, wanted).map(({ path, message }) => `${path}: ${message}`)
+  return rotationWarnings(running, wanted).map(
+    ({ path, message }) => `${formatPath(path)}: ${message}`,
+  )
 }
 
 describe.each(['pepper', 'ticketKey'] as const)('secrets.%s, replaced while in use', (name) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import { parseYamlTree } from '../../src/config/yaml-tree.ts'
 import { createPinning } from '../../src/gateway/pinned-context.ts'
 import { createAdminApp } from '../../src/http/create-admin-app.ts'
 import { createApp } from '../../src/http/create-app.ts'
@@ -111,6 +112,14 @@ async function create(apiKey = prepared.apiKey, changes = {}): Promise<Response>
 
 async function ask(path: string, token = TEST_ADMIN_TOKEN): Promise<Response> {
   return opened.admin.request(path, { headers: { authorization: `Bearer ${token}` } })
+}
+
+/** `line:column` of a member in the file. */
+async function placeOf(path: string): Promise<string> {
+  const { locate } = parseYamlTree(await readFile(prepared.file, 'utf8'))
+  const { line, column } = locate(path.split('.'), 'value')
+  expect(line).toBeGreaterThan(1)
+  return `${line}:${column}`
 }
 
 const status = async () => (await ask('/admin/v1/config')).json()
@@ -260,6 +269,9 @@ describe('a configuration that cannot be used', () => {
       'secrets.pepper',
       'secrets.ticketKey',
     ])
+    for (const { path, line, column } of (await status()).problems) {
+      expect(`${line}:${column}`).toBe(await placeOf(path))
+    }
     const said = JSON.stringify([opened.log, await status()])
     for (const secret of [NEW, TEST_PEPPER, TEST_TICKET_KEY]) expect(said).not.toContain(secret)
   })
@@ -402,6 +414,8 @@ describe('the key pair of a store, replaced', () => {
         message: 'does not work for write, read, manage: the store says InvalidAccessKeyId',
       },
     ])
+    const [{ line, column } = {}] = told('config.problem')
+    expect(`${line}:${column}`).toBe(await placeOf('stores.main.credentials'))
     next.restore()
     expect(await opened.reload()).toBe('used')
     expect(await signedBy()).toMatch(`${next.accessKeyId}%2F`)
