@@ -41,6 +41,18 @@ describe('the configurations that come with Signet', () => {
     expect(warnings).toEqual([])
   })
 
+  it('show in comments how tokens are taken, which loads as well', async () => {
+    const file = 'config/signet.yaml'
+    const text = await readFile(file, 'utf8')
+    const isShown = (part: string) => /^# (issuers|admin):$/m.test(part)
+    const shown = text
+      .split('\n\n')
+      .map((part) => (isShown(part) ? part.replaceAll(/^# (?=\S+:$| {2})/gm, '') : part))
+      .join('\n\n')
+    const { config, warnings } = await loadConfig(shown, file, sources({ env, files }))
+    expect([config.issuers.size, config.adminIssuer !== undefined, warnings]).toEqual([1, true, []])
+  })
+
   it('name their JSON Schema in the first line', async () => {
     for (const [file, schema] of [
       ['config/signet.yaml', './signet.schema.json'],
