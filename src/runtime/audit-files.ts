@@ -96,6 +96,35 @@ export async function openAuditFiles({
     return undefined
   }
 
+  /**
+   * Removes what a failed write has left: it is written again as a whole, and a full disk may have room for
+   * it but once. What anything else has written meanwhile is not touched.
+   */
+  async function takeBack(written: string): Promise<void> {
+    const { size } = await current.file.stat()
+    if (opened.isFile() && size === sizeBytes) return
+    const found = await bytesAt(sizeBytes, size)
+    const isOurs =
+      found.length > 0 &&
+      Buffer.from(written)
+        .subarray(0, size - sizeBytes)
+        .equals(found)
+    if (isOurs) return current.file.truncate(sizeBytes)
+    torn = true
+    sizeBytes = size
+  }
+
+  /** Of the file that is written; none where the path leads elsewhere. */
+  async function bytesAt(from: number, to: number): Promise<Uint8Array> {
+    const source = to > from ? await openCurrent(number) : undefined
+    if (source === undefined) return new Uint8Array()
+    try {
+      return await readFrom(source, from, to)
+    } finally {
+      await source.close()
+    }
+  }
+
   const lines: AuditLines = {
     async files() {
       const newest = { number, sizeBytes: (await current.file.stat()).size }
@@ -112,13 +141,7 @@ export async function openAuditFiles({
       const source = (await openCurrent(wanted)) ?? (await openToRead(pathOf(path, wanted)))
       if (source === undefined) return undefined
       try {
-        const { buffer, bytesRead } = await source.read(
-          new Uint8Array(to - from),
-          0,
-          to - from,
-          from,
-        )
-        return buffer.subarray(0, bytesRead)
+        return await readFrom(source, from, to)
       } finally {
         await source.close()
       }
@@ -130,13 +153,16 @@ export async function openAuditFiles({
       await lookAtPath()
       const bytes = Buffer.byteLength(text)
       if (sizeBytes > 0 && sizeBytes + bytes > maxFileBytes) await rotate()
+      const written = torn ? `\n${text}` : text
       try {
         // `appendFile` repeats short writes.
-        await current.file.appendFile(torn ? `\n${text}` : text)
+        await current.file.appendFile(written)
         torn = false
-        sizeBytes += bytes
+        sizeBytes += Buffer.byteLength(written)
       } catch (error) {
-        torn = true
+        await takeBack(written).catch(() => {
+          torn = true
+        })
         throw error
       }
     },
@@ -195,6 +221,11 @@ async function openToRead(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     return unlessMissing(error)
   }
+}
+
+async function readFrom(source: FileHandle, from: number, to: number): Promise<Uint8Array> {
+  const { buffer, bytesRead } = await source.read(new Uint8Array(to - from), 0, to - from, from)
+  return buffer.subarray(0, bytesRead)
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { open, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createJsonLinesAudit } from '../../src/audit/json-lines.ts'
 import type { Audit } from '../../src/audit/port.ts'
@@ -192,6 +195,16 @@ describe('audit files', () => {
     await files.append('1\n')
     expect(await readFile(`${folder}/a.jsonl`, 'utf8')).toBe('1\n')
     await files.close()
+  })
+
+  it('R23 takes back the half that a full disk took, and nothing that is not its own', async () => {
+    // Files of a shell's children may be so large and no larger; Node is told as by a full disk.
+    const script = fileURLToPath(new URL('../support/full-audit-file.ts', import.meta.url))
+    const limited = 'ulimit -S -f 8; exec "$0" "$@"'
+    const run = await promisify(execFile)('sh', ['-c', limited, process.execPath, script, path])
+    expect(run.stdout).toBe('EFBIG\n'.repeat(3))
+    const text = await readFile(path, 'utf8')
+    expect(text.replace(/x+$/, '')).toBe('first\nsecond\nof another\n')
   })
 
   it('begins a line of its own after one that was cut off, and passes over the rest', async () => {
