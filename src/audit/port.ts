@@ -90,6 +90,18 @@ export interface AuditEvent {
 /** Events of one page, at most. */
 export const MAX_AUDIT_PAGE = 1_000
 
+/** Members of an event that a query may compare, each as a whole. */
+export const AUDIT_FILTERS = [
+  'tenant',
+  'user',
+  'bucket',
+  'event',
+  'grantHash',
+  'requestId',
+  'keyId',
+  'uploadId',
+] as const satisfies readonly (keyof AuditEvent & keyof AuditQuery)[]
+
 /** Which events, newest first. A member that is absent leaves out none; all others have to match. */
 export interface AuditQuery {
   readonly tenant?: string
@@ -97,6 +109,11 @@ export interface AuditQuery {
   /** Gateway bucket name. */
   readonly bucket?: string
   readonly event?: AuditKind
+  /** Of a grant that was found somewhere: 16 hex digits. */
+  readonly grantHash?: string
+  readonly requestId?: string
+  readonly keyId?: string
+  readonly uploadId?: string
   /** Events of this moment and later, in milliseconds; `at` has whole seconds. */
   readonly sinceMs?: number
   /** Events before this moment, in milliseconds. */

@@ -1,6 +1,12 @@
 import { GatewayError } from '../errors.ts'
 import { parseAuditEvent } from './event-schema.ts'
-import { type AuditEvent, type AuditPage, type AuditQuery, MAX_AUDIT_PAGE } from './port.ts'
+import {
+  AUDIT_FILTERS,
+  type AuditEvent,
+  type AuditPage,
+  type AuditQuery,
+  MAX_AUDIT_PAGE,
+} from './port.ts'
 
 /** One record as it was kept. */
 export interface KeptRecord {
@@ -69,13 +75,9 @@ function jsonOf(text: string): Record<string, unknown> | undefined {
 }
 
 function matches(value: Record<string, unknown>, query: AuditQuery): boolean {
-  const { tenant, user, bucket, event, sinceMs, untilMs } = query
   return (
-    (tenant === undefined || value.tenant === tenant) &&
-    (user === undefined || value.user === user) &&
-    (bucket === undefined || value.bucket === bucket) &&
-    (event === undefined || value.event === event) &&
-    isWithin(momentOf(value.at), sinceMs, untilMs)
+    AUDIT_FILTERS.every((name) => query[name] === undefined || value[name] === query[name]) &&
+    isWithin(momentOf(value.at), query.sinceMs, query.untilMs)
   )
 }
 

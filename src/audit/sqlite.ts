@@ -30,6 +30,12 @@ const MAX_STRETCHES = 80
 /** Old events that go with every write, beside twice as many as come. */
 const PRUNE_ROWS = 10
 
+/** A member of an event, for an index and its queries alike; a row that holds no event is in none. */
+const memberOf = (name: string) =>
+  `CASE WHEN json_valid(event) THEN json_extract(event, '$.${name}') END`
+const GRANT_HASH = memberOf('grantHash')
+const REQUEST_ID = memberOf('requestId')
+
 const TABLE = `
   BEGIN IMMEDIATE;
   CREATE TABLE IF NOT EXISTS audit_event (
@@ -41,6 +47,10 @@ const TABLE = `
     WHERE tenant IS NOT NULL;
   CREATE INDEX IF NOT EXISTS audit_event_user ON audit_event (tenant, user, at_ms)
     WHERE user IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS audit_event_grant ON audit_event (${GRANT_HASH}, at_ms)
+    WHERE ${GRANT_HASH} IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS audit_event_request ON audit_event (${REQUEST_ID}, at_ms)
+    WHERE ${REQUEST_ID} IS NOT NULL;
   COMMIT;
 `
 const PRUNE = `
@@ -49,7 +59,7 @@ const PRUNE = `
 `
 
 /**
- * Audit in SQLite, one row an event, found by tenant, user and time without a look at others. Several
+ * Audit in SQLite, one row an event, found by tenant, user, grant, request and time without a look at others. Several
  * gateways may share the file. What a crash of the process leaves is whole; a crash of the machine may
  * take the last moments, as of a file. Throws `AuditUnavailable` for a file that cannot be used.
  */
@@ -135,6 +145,8 @@ function prepareAll(database: SqlDatabase) {
     ofAll: list('audit_event_at', ''),
     ofTenant: list('audit_event_tenant', 'tenant = ? AND'),
     ofUser: list('audit_event_user', 'tenant = ? AND user = ? AND'),
+    ofGrant: list('audit_event_grant', `${GRANT_HASH} = ? AND`),
+    ofRequest: list('audit_event_request', `${REQUEST_ID} = ? AND`),
   }
 }
 
@@ -153,9 +165,11 @@ function assertOurs(database: SqlDatabase): void {
 
 /** What an index can narrow down; the rest is compared afterwards. */
 function narrowest(
-  { ofAll, ofTenant, ofUser }: Statements,
-  { tenant, user }: Pick<AuditQuery, 'tenant' | 'user'>,
+  { ofAll, ofTenant, ofUser, ofGrant, ofRequest }: Statements,
+  { tenant, user, grantHash, requestId }: AuditQuery,
 ): { readonly statement: SqlStatement; readonly values: readonly SqlValue[] } {
+  if (grantHash !== undefined) return { statement: ofGrant, values: [grantHash] }
+  if (requestId !== undefined) return { statement: ofRequest, values: [requestId] }
   if (tenant === undefined) return { statement: ofAll, values: [] }
   if (user === undefined) return { statement: ofTenant, values: [tenant] }
   return { statement: ofUser, values: [tenant, user] }

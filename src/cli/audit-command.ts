@@ -10,6 +10,10 @@ const FILTERS = {
   user: ['U', 'only about a user'],
   bucket: ['B', 'only about a bucket'],
   event: ['E', 'only what is called so, like upload.granted'],
+  'grant-hash': ['H', 'of a URL that was found: first 16 hex digits of its SHA-256'],
+  'request-id': ['R', 'of one request'],
+  'key-id': ['K', 'by an API key'],
+  'upload-id': ['U', 'of one upload'],
   since: ['TIME', 'of this moment and later, RFC 3339 in UTC'],
   until: ['TIME', 'before this moment'],
 } as const

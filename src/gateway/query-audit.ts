@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditQuery } from '../audit/port.ts'
+import { AUDIT_FILTERS, type AuditEvent, type AuditQuery } from '../audit/port.ts'
 import type { GatewayContext } from './context.ts'
 import { openCursor, sealCursor } from './cursor.ts'
 
@@ -22,8 +22,9 @@ export async function queryAudit(
   context: Pick<GatewayContext, 'audit' | 'hashing' | 'cursorKeys'>,
   { cursor, limit, ...filters }: QueryAuditRequest,
 ): Promise<FoundEvents> {
-  const { tenant, user, bucket, event, sinceMs, untilMs } = filters
-  const scope = ['audit', JSON.stringify({ tenant, user, bucket, event, sinceMs, untilMs })]
+  const members = AUDIT_FILTERS.map((name) => [name, filters[name]])
+  const { sinceMs, untilMs } = filters
+  const scope = ['audit', JSON.stringify({ ...Object.fromEntries(members), sinceMs, untilMs })]
   const after = cursor === undefined ? undefined : openCursor(context, scope, cursor)
   const page = await context.audit.query({
     ...filters,

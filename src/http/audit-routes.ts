@@ -16,7 +16,20 @@ const auditQuery = z.strictObject({
   tenant: text(128).exactOptional().describe('Tenant id'),
   user: text(128).exactOptional().describe('User id, of any tenant unless one is given'),
   bucket: bucketName.exactOptional(),
-  event: z.enum(AUDIT_KINDS).exactOptional().describe('What happened'),
+  event: z
+    .enum(AUDIT_KINDS, 'must be an event of the API description, like upload.granted')
+    .exactOptional()
+    .describe('What happened'),
+  grantHash: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, 'must be 16 hex digits, in lower case')
+    .exactOptional()
+    .describe(
+      'Of a URL that was found somewhere: the first 16 hex digits of its SHA-256; of a form, of its policy',
+    ),
+  requestId: text(128).exactOptional().describe('`X-Request-Id` of an answer'),
+  keyId: text(128).exactOptional().describe('Id of an API key'),
+  uploadId: text(128).exactOptional(),
   since: moment('Events of this moment and later; RFC 3339, UTC').exactOptional(),
   until: moment('Events before this moment; RFC 3339, UTC').exactOptional(),
   ...ADMIN_PAGE_QUERY,
@@ -38,7 +51,8 @@ const query = route<AdminCall>({
   method: 'GET',
   path: '/admin/v1/audit',
   operationId: 'queryAudit',
-  summary: 'The audit log by tenant, user, bucket, event and time, newest first',
+  summary:
+    'The audit log by tenant, user, bucket, event, grant, request, key, upload and time, newest first',
   query: auditQuery,
   responses: { 200: { description: 'A page of events', schema: auditPageSchema } },
   errors: ['NoSuchRoute', 'AuditUnavailable'],

@@ -119,6 +119,14 @@ describe('an audit log in SQLite', () => {
       { tenant: 'acme', user: 'alice' },
       ['audit_event_user', 'tenant=? AND user=? AND at_ms>? AND at_ms<?'],
     ],
+    [
+      { tenant: 'acme', grantHash: '0123456789abcdef' },
+      ['audit_event_grant', '<expr>=? AND at_ms>? AND at_ms<?'],
+    ],
+    [
+      { tenant: 'acme', requestId: 'req-1' },
+      ['audit_event_request', '<expr>=? AND at_ms>? AND at_ms<?'],
+    ],
   ])('finds %j by an index, and nothing has to be sorted', async (query, [index, terms]) => {
     const { audit, database, asked } = openWatched()
     await audit.query({ ...query, limit: 1 })

@@ -236,6 +236,11 @@ describe('signet audit', () => {
     expect(JSON.parse(stdout)).toMatchObject({ events: [{ event: expect.any(String) }] })
     const changes = await signet('audit', '--event', 'admin.changed')
     expect(changes.stdout).toContain('token  putTenant, tenants/hooli')
+    const [{ requestId }] = JSON.parse(stdout).events
+    const one = await signet('audit', '--request-id', requestId, '--json')
+    expect(JSON.parse(one.stdout)).toEqual(JSON.parse(stdout))
+    const others = await signet('audit', '--grant-hash', '0123456789abcdef')
+    expect(others.stdout).toBe('Nothing\n')
     const none = await signet('audit', '--until', '2020-01-01T00:00:00Z')
     expect(none).toEqual({ code: 0, stdout: 'Nothing\n', stderr: '' })
   })

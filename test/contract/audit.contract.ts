@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { Audit, AuditEvent, AuditPage, AuditQuery } from '../../src/audit/port.ts'
+import {
+  AUDIT_FILTERS,
+  type Audit,
+  type AuditEvent,
+  type AuditPage,
+  type AuditQuery,
+} from '../../src/audit/port.ts'
 import { toTimestamp } from '../../src/clock.ts'
 import { until } from '../support/until.ts'
 
@@ -43,10 +49,17 @@ export function auditContract(
       within(async ({ audit }) => {
         await audit.append(EVERYTHING)
         expect(await audit.query({ limit: 10 })).toEqual({ events: [EVERYTHING] })
-        const { tenant, user, bucket } = EVERYTHING as Required<AuditEvent>
-        expect(await audit.query({ tenant, user, bucket, limit: 1 })).toEqual({
-          events: [EVERYTHING],
-        })
+        for (const name of AUDIT_FILTERS) {
+          const found = await audit.query({ [name]: EVERYTHING[name], limit: 1 })
+          expect(found).toEqual({ events: [EVERYTHING] })
+          // No part of it, and nobody else's.
+          for (const other of ['x', EVERYTHING[name]?.slice(0, -1)]) {
+            expect(await audit.query({ [name]: other, limit: 1 })).toEqual({ events: [] })
+          }
+        }
+        const all = Object.fromEntries(AUDIT_FILTERS.map((name) => [name, EVERYTHING[name]]))
+        expect(await audit.query({ ...all, limit: 1 })).toEqual({ events: [EVERYTHING] })
+        expect(await audit.query({ ...all, keyId: 'k2', limit: 1 })).toEqual({ events: [] })
       }))
 
     it('finds nothing in an empty log', () =>

@@ -91,6 +91,18 @@ describe('the audit log, asked by an operator', () => {
     const download = await (await gateway.call('POST', '/v1/downloads', wanted)).json()
     const grantHash = hashOf(download.request.url)
     expect(await one('download.granted')).toMatchObject({ grantHash, rule: 'own-files' })
+
+    // Who has found a link asks by its hash, and then for all of its upload, request or key.
+    const kinds = async (query: string) => (await find(query)).events.map(({ event }) => event)
+    expect(await kinds(`?grantHash=${grantHash}`)).toEqual(['download.granted'])
+    expect(await kinds(`?grantHash=${granted.grantHash}`)).toEqual(['upload.granted'])
+    expect(await kinds(`?uploadId=${id}`)).toEqual(['upload.granted'])
+    expect(await kinds(`?requestId=${granted.requestId}`)).toEqual(['upload.granted'])
+    expect(await kinds('?keyId=acmealice')).toEqual(['download.granted', 'upload.granted'])
+    expect(await kinds('?keyId=globexcarol')).toEqual([])
+    const { nextCursor } = await find('?keyId=acmealice&limit=1')
+    const other = await ask(`?keyId=globexcarol&limit=1&cursor=${nextCursor}`)
+    await expectRefused(other, { status: 400, code: 'InvalidRequest' })
   })
 
   it('finds what a token was good for, by its issuer', async () => {
@@ -192,12 +204,22 @@ describe('the audit log, asked by an operator', () => {
       '?until=1768478400000',
       '?tenant=',
       '?cursor=x',
+      '?grantHash=0123456789abcde',
+      '?grantHash=0123456789ABCDEF',
+      '?requestId=',
       '?key=cat.jpg',
       '?tenant=a&tenant=b',
     ]
     for (const query of queries) {
       await expectRefused(await ask(query), { status: 400, code: 'InvalidRequest' })
     }
+  })
+
+  it('400: says of an event that is none so, and not what all are called', async () => {
+    const refused = await ask('?event=nonsense')
+    const { fields } = await expectRefused(refused, { status: 400, code: 'InvalidRequest' })
+    const message = 'must be an event of the API description, like upload.granted'
+    expect(fields).toEqual([{ path: 'event', message }])
   })
 
   it('finds which operator has changed what, and what was refused to one, or to a viewer', async () => {
