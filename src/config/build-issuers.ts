@@ -9,7 +9,7 @@ import type {
 import { buildPermissions } from './build-permission.ts'
 import { buildTokenIssuer } from './build-token-issuer.ts'
 import type { Environment } from './config.ts'
-import { type Path, quote } from './problem.ts'
+import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import type { AdminInput, ConditionInput, IssuerInput, MappingInput } from './schema-issuers.ts'
 
@@ -55,31 +55,6 @@ export function buildAdminIssuer(
       }
       return { role, when: condition(when, at, report) }
     }),
-  }
-}
-
-/**
- * Holds issuers against each other: a token says whose it is by `iss` alone, and no token may be good for
- * both listeners.
- */
-export function checkIssuers(
-  issuers: ReadonlyMap<string, Issuer>,
-  { admin, report }: { readonly admin: AdminIssuer | undefined; readonly report: Report },
-): void {
-  const names = new Map<string, string>()
-  for (const { name, issuer, audiences, tenant } of issuers.values()) {
-    const other = names.get(issuer)
-    if (other !== undefined) {
-      report.problem(['issuers', name, 'issuer'], `is that of ${quote(other)} already`)
-    }
-    names.set(issuer, name)
-    if (issuer === admin?.issuer && audiences.some((one) => admin.audiences.includes(one))) {
-      const message = `is one of ${quote(name)}: no token may be good for both listeners`
-      report.problem(['admin', 'oidc', 'audience'], message)
-    }
-    if (issuers.size > 1 && 'claim' in tenant && tenant.map === undefined) {
-      report.warn(['issuers', name, 'tenant'], 'lets this issuer speak for all tenants: add "map"')
-    }
   }
 }
 

@@ -19,17 +19,17 @@ beforeAll(async () => {
   corp = await startTestIssuer(() => clock.nowMs())
   partner = await startTestIssuer(() => clock.nowMs())
   const fromIssuer = ({ issuer, jwksUrl }: TestIssuer) => ({ issuer, jwks: { url: jwksUrl } })
-  const callersOf = (issuer: TestIssuer) => ({
+  const callersOf = (issuer: TestIssuer, tenant: string) => ({
     ...fromIssuer(issuer),
     audience: 'signet',
-    tenant: 'acme',
-    allow: [{ operations: ['upload'], buckets: ['media'], prefix: 'acme/{user}/' }],
+    tenant,
+    allow: [{ operations: ['upload'], buckets: ['media'], prefix: '{tenant}/{user}/' }],
   })
   const roles = [{ role: 'operator', when: { claim: 'groups', value: 'ops' } }]
   gateway = await openTestGateway({
     clock,
     server: { trustedProxies: ['10.0.0.0/8'] },
-    issuers: { corp: callersOf(corp), partner: callersOf(partner) },
+    issuers: { corp: callersOf(corp, 'acme'), partner: callersOf(partner, 'globex') },
     admin: { oidc: { ...fromIssuer(corp), audience: 'signet-admin', roles } },
     allow: { 'acme/bob': [{ networks: ['192.0.2.0/25', '2001:db8:9::/48'] }] },
   })

@@ -27,7 +27,7 @@ beforeAll(async () => {
     clock,
     issuers: {
       corp: { ...issuerSettings(corp), algorithms: ['RS256', 'ES256'] },
-      partner: issuerSettings(partner),
+      partner: { ...issuerSettings(partner), tenant: 'globex' },
     },
   })
   await gateway.context.tokens.refreshKeys()
@@ -51,7 +51,7 @@ function issuerSettings({ issuer, jwksUrl }: TestIssuer) {
     maxAgeSeconds: 3_600,
     jwks: { url: jwksUrl },
     require: [{ claim: 'tenant' }],
-    tenant: { claim: 'tenant' },
+    tenant: { claim: 'tenant', map: { acme: 'acme' } },
     allow: [{ operations: ['upload'], buckets: ['media'], prefix: '{tenant}/{user}/' }],
   }
 }

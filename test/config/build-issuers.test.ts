@@ -107,20 +107,51 @@ describe('issuers', () => {
   })
 
   it('are two, and not one issuer twice', async () => {
-    const second = structuredClone({ 'issuers.other': { ...CORP, tenant: 'acme' } })
+    const second = structuredClone({ 'issuers.other': { ...CORP, tenant: 'globex' } })
     await expectProblem(
-      { ...corp({}), ...second },
+      { ...corp({ tenant: 'acme' }), ...second },
       'issuers.other.issuer: is that of "corp" already',
     )
   })
 
-  it('warn of one among several that speaks for all tenants', async () => {
-    const other = structuredClone({ ...CORP, issuer: 'https://other.example.com', tenant: 'acme' })
-    const warnings = await warningsOf({ ...corp({}), 'issuers.other': other })
-    expect(warnings.join('\n')).toContain('issuers.corp.tenant: lets this issuer speak for all')
-    expect(warnings.join('\n')).not.toContain('issuers.other')
+  const otherBeside = (own: object, others: object) => {
+    const changes = { issuer: 'https://other.example.com', tenant: 'acme', ...others }
+    return problemsOf(
+      configText({
+        ...corp({ tenant: { claim: 'org', map: { o: 'acme' } }, ...own }),
+        ...structuredClone({ 'issuers.other': { ...CORP, ...changes } }),
+      }),
+    ).then((problems) => problems.join('\n'))
+  }
+  const prefixed = (prefix: string) => ({ user: { claim: 'sub', prefix } })
+  const mapped = (map: object, prefix = '') => ({ user: { claim: 'sub', map, prefix } })
+
+  it('are not several of which one speaks for all tenants', async () => {
+    const problems = await otherBeside({ tenant: { claim: 'org' } }, prefixed('other:'))
+    expect(problems).toContain('issuers.corp.tenant: lets this issuer speak for all tenants')
+    expect(problems).not.toContain('issuers.other.tenant')
   })
 
+  it.each([
+    ['without prefixes', {}, {}],
+    ['with one prefix, which a claim may begin with', prefixed('corp:'), {}],
+    ['with a prefix that begins with the other', prefixed('a'), prefixed('ab')],
+    ['with a fixed user and any', { user: 'x:bot' }, prefixed('x:')],
+    ['with the same fixed user', { user: 'bot' }, { user: 'bot' }],
+    ['with maps that meet', mapped({ a: 'x', b: 'y1' }), mapped({ c: '1' }, 'y')],
+  ])('are not two that may mean the same user of a tenant: %s', async (_what, own, others) => {
+    const problem = 'issuers.other.user: can be a user of "corp" in the same tenant'
+    expect(await otherBeside(own, others)).toContain(problem)
+    expect(await otherBeside(own, { ...others, tenant: 'globex' })).not.toContain(problem)
+  })
+
+  it.each([
+    ['behind prefixes', prefixed('corp:'), prefixed('other:')],
+    ['of whom one is fixed', { user: 'bot' }, prefixed('other:')],
+    ['by maps', mapped({ a: 'x', b: 'y' }), mapped({ c: '1' }, 'y')],
+  ])('are two with users of their own in one tenant: %s', async (_what, own, others) => {
+    expect(await otherBeside(own, others)).not.toContain('.user')
+  })
   it('warn of tokens that an ID token looks like', async () => {
     const warning = 'issuers.corp.typ: is what ID tokens can have too'
     expect((await warningsOf(corp({ typ: 'JWT' }))).join('\n')).toContain(warning)
