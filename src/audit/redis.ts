@@ -48,7 +48,7 @@ return 1
  */
 export function openRedisAudit(options: RedisAuditOptions): Audit {
   const { server, breaker, tag, gateway, maxEvents } = options
-  const stream = `a:{${tag}}`
+  const stream = streamKey(tag)
   const lastBatch = `${stream}:${gateway}`
   let batch = 0
   /** The events of the batch that was sent last. */
@@ -96,6 +96,24 @@ export function openRedisAudit(options: RedisAuditOptions): Audit {
       await server.close()
     },
   }
+}
+
+function streamKey(tag: string): string {
+  return `a:{${tag}}`
+}
+
+/** What the log sends or its script calls, where there is nothing; it leaves no trace. */
+export function auditSelfTest(
+  tag: string,
+): readonly { readonly name: string; readonly args: readonly (string | number)[] }[] {
+  const stream = `${streamKey(tag)}:self-test`
+  return [
+    { name: 'XADD', args: [stream, 'NOMKSTREAM', 'MAXLEN', '~', 1, '*', 'event', ''] },
+    { name: 'XREVRANGE', args: [stream, '+', '-', 'COUNT', 1] },
+    { name: 'EVAL', args: ['return 0', 1, stream] },
+    { name: 'GET', args: [stream] },
+    { name: 'SET', args: [stream, '', 'XX', 'PX', 1] },
+  ]
 }
 
 function oldestId({ sinceMs }: Pick<AuditQuery, 'sinceMs'>): string {

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { auditSelfTest } from '../audit/redis.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, RedisState } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
@@ -10,6 +11,7 @@ import { type Journal, openJournal } from '../ledger/redis/journal.ts'
 import { openRedisLedger } from '../ledger/redis/redis.ts'
 import type { RedisAddress } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
+import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
 import type { Logger } from '../log.ts'
 import { ioredisConnector, type RedisAccess } from './ioredis-link.ts'
@@ -32,7 +34,7 @@ export interface LedgerPorts {
 
 /** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
 export async function openLedger(
-  config: Pick<Config, 'state' | 'ledger'>,
+  config: Pick<Config, 'state' | 'ledger'> & Partial<Pick<Config, 'audit'>>,
   { clock, stopwatch, log, learnTime, alarm }: LedgerPorts,
 ): Promise<Ledger> {
   const { state, ledger } = config
@@ -43,7 +45,11 @@ export async function openLedger(
     case 'sqlite':
       return openSqlite(state.path, { clock, retentionMs })
     case 'redis': {
-      const settings = redisSettings(state, ledger)
+      const hasAudit = config.audit?.kind === 'redis'
+      const settings = {
+        ...redisSettings(state, ledger),
+        ...(hasAudit && { alsoTested: auditSelfTest(PARTITION_TAGS[0] ?? '') }),
+      }
       const connect = ioredisConnector(redisAccess(state, ledger))
       const journal =
         ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, retentionMs)

@@ -137,4 +137,13 @@ describeOnRedis('a Redis that must not hold the ledger', () => {
       expect(await setUp.server.info('keyspace')).toEqual({})
     },
   )
+
+  it('R10 a user without what an audit log on Redis needs: no start, and it names that', async () => {
+    const redis = { users: userOf(ACL) }
+    const ledger = { username: 'signet', password: PASSWORD }
+    await using setUp = await openRedisSetUp({ redis, ledger, initialise: false })
+    await changeConfig(setUp.prepared, { audit: { redis: {} } })
+    expect((await refusedStart(setUp.prepared)).toLowerCase()).toMatch(/xadd.*xrevrange/)
+    expect(await setUp.server.info('keyspace')).toEqual({})
+  })
 })

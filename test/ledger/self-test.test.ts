@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { auditSelfTest } from '../../src/audit/redis.ts'
 import { systemClock } from '../../src/clock.ts'
 import { openRedisLedger } from '../../src/ledger/redis/redis.ts'
 import { scriptTexts } from '../../src/ledger/redis/scripts/load-scripts.ts'
@@ -11,7 +12,9 @@ import { describeOnRedis } from '../support/redis/redis-under-test.ts'
 import { settingsFor } from './redis-fixture.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const RULES = (/^user signet on >PASSWORD (.+)$/m.exec(README)?.[1] ?? '').split(' ')
+const RULES_ALONE = (/^user signet on >PASSWORD (.+)$/m.exec(README)?.[1] ?? '').split(' ')
+const RULES_OF_AUDIT = (/`audit\.redis` add `(.+?)`/.exec(README)?.[1] ?? '').split(' ')
+const RULES = [...RULES_ALONE, ...RULES_OF_AUDIT]
 /** What is asked for without need. */
 const DISPENSABLE = ['resetchannels', '-@all', '+config|get', '+client|setname']
 
@@ -38,9 +41,10 @@ describeOnRedis('opening a ledger as a user that lacks something', () => {
     await using server = await openRedisServer({
       users: [`user signet on >${password} ${RULES.join(' ')}`],
     })
-    const open = () =>
+    const settings = settingsFor(server, { durability: 'strict', replicas: 0 })
+    const open = (alsoTested = auditSelfTest('021')) =>
       openRedisLedger({
-        settings: settingsFor(server, { durability: 'strict', replicas: 0 }),
+        settings: { ...settings, alsoTested },
         connect: ioredisConnector({
           username: 'signet',
           password: new Secret(password),
@@ -71,6 +75,9 @@ describeOnRedis('opening a ledger as a user that lacks something', () => {
     }
     await server.command('ACL', 'SETUSER', 'signet', ...RULES)
     await (await open()).close()
+    // Who has no audit log there needs nothing for it.
+    await server.command('ACL', 'SETUSER', 'signet', 'resetkeys', 'nocommands', ...RULES_ALONE)
+    await (await open([])).close()
     expect(await server.info('keyspace')).toEqual({})
   })
 })

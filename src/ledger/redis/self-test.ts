@@ -17,6 +17,8 @@ export interface SelfTestOptions {
   readonly partitions: readonly number[]
   /** Whether batches are followed by `WAIT`. */
   readonly waits: boolean
+  /** Sent to the server of partition 0 as well. */
+  readonly also?: readonly RedisCommand[] | undefined
 }
 
 // No upload id and no subject is named so.
@@ -39,18 +41,22 @@ const HOME: readonly RedisCommand[] = [
  */
 export async function selfTest(
   server: TestedServer,
-  { partitions, waits }: SelfTestOptions,
+  { partitions, waits, also = [] }: SelfTestOptions,
 ): Promise<void> {
   for (const partition of partitions) {
-    const isHome = partitions.includes(0)
-    if (await testIn(server, { partition, isHome, waits })) return
+    const beside = partitions.includes(0) ? [...HOME, ...also] : []
+    if (await testIn(server, { partition, beside, waits })) return
   }
 }
 
 /** Answers false when the partition's slot is on its way, so that no script runs in it. */
 async function testIn(
   { send, probeCommand }: TestedServer,
-  { partition, isHome, waits }: { partition: number; isHome: boolean; waits: boolean },
+  {
+    partition,
+    beside,
+    waits,
+  }: { partition: number; beside: readonly RedisCommand[]; waits: boolean },
 ): Promise<boolean> {
   const record = recordKey(partition, NOBODY)
   const index = indexKey(partition)
@@ -67,7 +73,7 @@ async function testIn(
     { name: 'WATCH', args: [record] },
     { name: 'MULTI', args: [] },
     { name: 'EXEC', args: [] },
-    ...(isHome ? HOME : []),
+    ...beside,
     ...(waits ? [{ name: 'WAIT', args: [0, 1] }] : []),
   ]
   const results = await send(commands)

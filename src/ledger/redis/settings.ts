@@ -1,4 +1,4 @@
-import type { RedisAddress } from './redis-link.ts'
+import type { RedisAddress, RedisCommand } from './redis-link.ts'
 
 /**
  * When a URL may leave: `strict` after all replicas that may be promoted have the reservation, `disk`
@@ -22,4 +22,9 @@ export interface RedisLedgerSettings {
   readonly waitTimeoutMs: number
   /** How long an ended reservation is remembered, in milliseconds, 2 h and up. Default 24 h. */
   readonly retentionMs: number
+  /**
+   * What else this program sends to the server of partition 0, so that a start tells what its ACL forbids.
+   * They must leave no trace. Default: nothing.
+   */
+  readonly alsoTested?: readonly RedisCommand[]
 }
