@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/port.ts'
-import { adminCommand } from './admin-command.ts'
+import { type AdminInvocation, adminCommand } from './admin-command.ts'
 import { limitOption, listAll, type Shown } from './admin-list.ts'
 import { columns } from './columns.ts'
 
@@ -14,8 +14,8 @@ const FILTERS = {
   'request-id': ['R', 'of one request'],
   'key-id': ['K', 'by an API key'],
   'upload-id': ['U', 'of one upload'],
-  since: ['TIME', 'of this moment and later, RFC 3339 in UTC'],
-  until: ['TIME', 'before this moment'],
+  since: ['TIME', 'of this moment and later, RFC 3339 in UTC, or a day, like 2026-01-15'],
+  until: ['TIME', 'before this moment, or before this day in UTC'],
 } as const
 
 /** `signet audit`. */
@@ -25,7 +25,7 @@ export const auditCommand = adminCommand({
   summary: 'show what a running gateway has recorded: who, what, and how it was decided',
   help: 'Newest first.\n',
   run: (invocation) =>
-    listAll(invocation, {
+    listAll(withMoments(invocation), {
       path: '/admin/v1/audit',
       member: 'events',
       filters: Object.keys(FILTERS),
@@ -33,6 +33,15 @@ export const auditCommand = adminCommand({
       print: (events) => (events.length === 0 ? 'Nothing\n' : columns(events.map(lineOf)).join('')),
     }),
 })
+
+/** Times that are a day become its beginning in UTC; the gateway refuses what is neither. */
+function withMoments(invocation: AdminInvocation): AdminInvocation {
+  const texts = { ...invocation.texts }
+  for (const name of ['since', 'until']) {
+    if (/^\d{4}-\d{2}-\d{2}$/.test(texts[name] ?? '')) texts[name] = `${texts[name]}T00:00:00Z`
+  }
+  return { ...invocation, texts }
+}
 
 function lineOf(shown: Shown): readonly string[] {
   const event = shown as unknown as AuditEvent

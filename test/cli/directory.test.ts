@@ -244,4 +244,15 @@ describe('signet audit', () => {
     const none = await signet('audit', '--until', '2020-01-01T00:00:00Z')
     expect(none).toEqual({ code: 0, stdout: 'Nothing\n', stderr: '' })
   })
+
+  it('takes a day for a time, from its beginning in UTC', async () => {
+    await gateway.call('GET', '/v1/objects/media?prefix=globex/')
+    const lines = async (...args: string[]) => (await signet('audit', ...args)).stdout
+    // The tests' clock stands at noon.
+    expect(await lines('--since', '2026-01-15', '--until', '2026-01-16')).toContain('acme/alice')
+    expect(await lines('--until', '2026-01-15')).toBe('Nothing\n')
+    expect(await lines('--since', '2026-01-16')).toBe('Nothing\n')
+    const wrong = await signet('audit', '--since', '2026-13-45')
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('since')])
+  })
 })
