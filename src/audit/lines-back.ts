@@ -12,7 +12,8 @@ import {
 export interface AuditFile {
   /** Grows from file to file; a file keeps its own whatever it is called. */
   readonly number: number
-  readonly sizeBytes: number
+  /** 0 for one that is gone. Asked only of those that are read: there may be thousands. */
+  sizeBytes(): Promise<number>
 }
 
 /** Files of lines, as they were written. */
@@ -48,9 +49,9 @@ export function readLinesBack({
 }): ReadBack {
   const { sinceMs = -Infinity, untilMs = Infinity } = query
 
-  async function bytesOf(file: number, from: number, to: number): Promise<Uint8Array> {
+  async function answerOf<T>(asked: Promise<T>): Promise<T> {
     try {
-      return (await lines.read(file, from, to)) ?? new Uint8Array()
+      return await asked
     } catch (error) {
       throw auditUnavailable(error)
     }
@@ -58,22 +59,40 @@ export function readLinesBack({
 
   /** Where reading begins in the newest file from `number` down. */
   async function endOf(number: number): Promise<Place | undefined> {
-    for (const file of files) {
-      if (file.number > number || file.sizeBytes === 0) continue
-      if (untilMs !== Infinity) {
-        const begin = await bytesOf(file.number, 0, FIRST_BYTES)
-        if (momentOfText(firstLine(begin)) >= untilMs + SLACK_MS) continue
-      }
-      return { file: file.number, end: file.sizeBytes }
+    const below = files.filter((file) => file.number <= number)
+    for (const file of below.slice(await firstOf(below))) {
+      const end = await answerOf(file.sizeBytes())
+      if (end > 0) return { file: file.number, end }
     }
     return undefined
+  }
+
+  /** Which of these is the newest that does not begin after the query, found by halves. */
+  async function firstOf(below: readonly AuditFile[]): Promise<number> {
+    if (untilMs === Infinity || !(await beginsAfter(below[0]))) return 0
+    let after = 0
+    let first = below.length
+    while (first - after > 1) {
+      const middle = Math.floor((after + first) / 2)
+      if (await beginsAfter(below[middle])) after = middle
+      else first = middle
+    }
+    return first
+  }
+
+  /** Not so for a file of which that cannot be told. */
+  async function beginsAfter(file: AuditFile | undefined): Promise<boolean> {
+    if (file === undefined) return false
+    const begin = await answerOf(lines.read(file.number, 0, FIRST_BYTES))
+    return begin !== undefined && momentOfText(firstLine(begin)) >= untilMs + SLACK_MS
   }
 
   return async (after) => {
     const place = after === undefined ? await endOf(Infinity) : parsePlace(after)
     if (place === undefined) return { records: [] }
     const from = Math.max(0, place.end - STRETCH_BYTES)
-    const bytes = await bytesOf(place.file, from, place.end)
+    const bytes = await answerOf(lines.read(place.file, from, place.end))
+    if (bytes === undefined) return { records: [], ...(await nextOf({ file: place.file, end: 0 })) }
     const { records, start } = recordsOf(bytes, { file: place.file, from })
     const oldest = records.at(-1)
     const oldestMs = oldest === undefined ? Number.NaN : momentOfText(oldest.text)

@@ -125,17 +125,18 @@ export async function openAuditFiles({
     }
   }
 
+  async function sizeOf(wanted: number): Promise<number> {
+    if (wanted === number) return (await current.file.stat()).size
+    return (await stat(pathOf(path, wanted)).catch(unlessMissing))?.size ?? 0
+  }
+
   const lines: AuditLines = {
     async files() {
-      const newest = { number, sizeBytes: (await current.file.stat()).size }
-      const full = fullFiles(path).filter((each) => each < newest.number)
-      const sized = full.map(
-        async (each): Promise<AuditFile> => ({
-          number: each,
-          sizeBytes: await sizeOf(pathOf(path, each)),
-        }),
+      const newest = number
+      const full = fullFiles(path).filter((each) => each < newest)
+      return [newest, ...full].map(
+        (each): AuditFile => ({ number: each, sizeBytes: () => sizeOf(each) }),
       )
-      return [newest, ...(await Promise.all(sized))]
     },
     async read(wanted, from, to) {
       const source = (await openCurrent(wanted)) ?? (await openToRead(pathOf(path, wanted)))
@@ -205,14 +206,6 @@ function fullFiles(path: string): number[] {
 
 function pathOf(path: string, number: number): string {
   return join(dirname(path), `${basename(path)}.${number}`)
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size
-  } catch {
-    return 0
-  }
 }
 
 async function openToRead(path: string): Promise<FileHandle | undefined> {

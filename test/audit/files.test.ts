@@ -272,8 +272,66 @@ describe('audit files', () => {
     expect(await hours({ sinceMs: momentAt(10 * 3_600) })).toEqual([13, 12, 11, 10])
     expect(read).toEqual([5, 4])
     expect(await hours({ untilMs: momentAt(4 * 3_600) })).toEqual([3, 2, 1, 0])
-    // One look at the beginning of each, and whole ones of the first two.
-    expect(read).toEqual([5, 4, 3, 2, 2, 1, 1])
+    // Looks at beginnings, by halves, and whole ones of the first two.
+    expect(read).toEqual([5, 3, 2, 2, 1, 1])
+    await audit.close()
+    await files.close()
+  })
+
+  it('opens few of many files for an old time, measures fewer, and finds the same', async () => {
+    const count = 200
+    const numbers = Array.from({ length: count }, (_, index) => count - index)
+    let reads = 0
+    let measured = 0
+    const textOf = (file: number) => `${JSON.stringify(eventAt(file * 3_600, {}))}\n`
+    const audit = createJsonLinesAudit({
+      write: async () => {},
+      lines: {
+        files: async () =>
+          numbers.map((file) => ({
+            number: file,
+            async sizeBytes() {
+              measured += 1
+              return textOf(file).length
+            },
+          })),
+        async read(file, from, to) {
+          reads += 1
+          return new TextEncoder().encode(textOf(file)).subarray(from, to)
+        },
+      },
+    })
+    for (const hour of [1, 2, 77, 199, 200, 201]) {
+      reads = 0
+      measured = 0
+      const { events } = await audit.query({ untilMs: momentAt(hour * 3_600), limit: 1 })
+      expect(events).toEqual(hour === 1 ? [] : [eventAt((hour - 1) * 3_600, {})])
+      expect(reads).toBeLessThan(15)
+      expect(measured).toBeLessThan(5)
+    }
+    await audit.close()
+  })
+
+  it('goes on in the next file at once when the one of a page was removed', async () => {
+    const files = await openAuditFiles({ path, maxFileBytes: 2 * LINE_BYTES })
+    const { lines } = files
+    if (lines === undefined) throw new Error('no lines')
+    let reads = 0
+    const audit = createJsonLinesAudit({
+      write: (text) => files.append(text),
+      lines: {
+        ...lines,
+        read(file, from, to) {
+          reads += 1
+          return lines.read(file, from, to)
+        },
+      },
+    })
+    await append(audit, 0, 5)
+    await rm(`${path}.2`)
+    const { events } = await audit.query({ limit: 10, after: `2:${10 * 2 ** 20}` })
+    expect(events).toEqual([1, 0].map((second) => eventAt(second, {})))
+    expect(reads).toBe(2)
     await audit.close()
     await files.close()
   })
