@@ -1,6 +1,9 @@
+import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
-import { nowTesting, takeLeaks, watch } from './leak-watch.ts'
+import type { createApp } from '../../src/http/create-app.ts'
+import { runOnGateway } from './cli-on-gateway.ts'
+import { nowTesting, takeLeaks, watch, watchAnswers } from './leak-watch.ts'
 import { CANARY, TEST_ADMIN_TOKEN, TEST_PEPPER } from './test-config.ts'
 import { openTestGateway, type TestGateway, uploadBody } from './test-gateway.ts'
 
@@ -33,6 +36,8 @@ describe('the watch over every test gateway', () => {
     ['an API key', `Bearer ${key}`],
     ['a token', JSON.stringify({ authorization: token })],
     ['a signed URL', `https://s3/k?X-Amz-Signature=${signature}&x=1`],
+    ['a signature of headers', `AWS4-HMAC-SHA256 SignedHeaders=host, Signature=${signature}`],
+    ['a hash of a key', `"hash":"v1:${'A'.repeat(43)}"`],
     ['a form policy', JSON.stringify({ 'x-amz-signature': signature })],
     ['an escaped form policy', JSON.stringify(JSON.stringify({ 'x-amz-signature': signature }))],
   ])('sees a secret %s', async (_, text) => {
@@ -43,7 +48,8 @@ describe('the watch over every test gateway', () => {
   })
 
   it.each([
-    ...[`v1:${'A'.repeat(43)}`, 'signet_http_duration_bucket', 'X-Amz-SignedHeaders=host', ''],
+    ...[`v1:${'A'.repeat(42)}`, `v1:${'A'.repeat(44)}`, `rv1:${'A'.repeat(43)}`],
+    ...['signet_http_duration_bucket', 'X-Amz-SignedHeaders=host', ''],
     ...[`"keyHash":"${signature.slice(0, 16)}"`, `"sha256":"${signature}"`, key.slice(0, -1)],
     ...['{"secret":"[secret]"}', 'eyJhbGciOiJFUzI1NiJ9', CANARY.slice(1)],
   ])('sees none in %j', async (text) => {
@@ -87,6 +93,42 @@ describe('a gateway that shows a secret', () => {
     ],
   ])('is seen at the %s', async (outlet, work) => {
     expect(await leaksOf(work)).toEqual([expect.stringMatching(`^${outlet} shows `)])
+  })
+
+  it.each<[string, (answer: Response) => unknown]>([
+    ['as bytes', (answer) => answer.arrayBuffer()],
+    ['as a blob', (answer) => answer.blob()],
+    ['by a copy', (answer) => answer.clone().text()],
+    ['by a reader', async (answer) => answer.body?.getReader().read()],
+    ['by a stream of another', (answer) => new Response(answer.body).text()],
+    ['by nobody', () => {}],
+  ])('is seen in an answer that is read %s', async (_, read) => {
+    const answered = async () => read(await gateway.app.request('/v1/leak/body'))
+    expect(new Set(await leaksOf(answered))).toEqual(
+      new Set([expect.stringMatching(/^answer shows a secret/)]),
+    )
+  })
+
+  it('is seen where a dry run signs', async () => {
+    const app = watchAnswers(new Hono() as ReturnType<typeof createApp>)
+    app.post('/v1/uploads', (http) => http.text(`Signature=${'a'.repeat(64)}`))
+    const post = (query: string) => app.request(`/v1/uploads${query}`, { method: 'POST' })
+    expect(await leaksOf(() => post('?dryRun=true'))).toHaveLength(1)
+    expect(await leaksOf(() => post('?dryRun=false'))).toEqual([])
+  })
+
+  it('is seen where a command says it, unless the command is for that', async () => {
+    const key = `signet_acmealice_${'a-_Z9'.repeat(9).slice(0, 43)}_0aZ19b`
+    const answered = (args: readonly string[], body: unknown) =>
+      runOnGateway({ admin: { request: async () => Response.json(body) } as never }, args)
+    const listed = { keys: [{ id: 'k1', secret: key }] }
+    expect(await leaksOf(() => answered(['keys', 'list', '--json'], listed))).toEqual([
+      expect.stringMatching(/^command shows an API key/),
+    ])
+    const rotate = ['keys', 'rotate', 'acme', 'k1']
+    const rotated = { id: 'k1', tenant: 'acme', user: 'alice', secret: key }
+    expect(await leaksOf(() => answered(rotate, rotated))).toEqual([])
+    expect(await leaksOf(() => answered(rotate, { ...rotated, user: TEST_PEPPER }))).toHaveLength(1)
   })
 
   it('is seen in the metrics when it closes', async () => {

@@ -7,7 +7,15 @@ import type { createApp } from '../../src/http/create-app.ts'
 import { CANARY } from './test-config.ts'
 
 /** Where something came out of a gateway. */
-export type Outlet = 'answer' | 'audit' | 'error' | 'log' | 'metrics' | 'process' | 'trace'
+export type Outlet =
+  | 'answer'
+  | 'audit'
+  | 'command'
+  | 'error'
+  | 'log'
+  | 'metrics'
+  | 'process'
+  | 'trace'
 
 /** What the watch has seen and nobody has asked for yet: of all files, for they share one process. */
 const leaks: string[] = []
@@ -27,7 +35,8 @@ const CANARY_FORMS = [CANARY, ...[0, 1, 2].map(inBase64), Buffer.from(CANARY).to
 const MADE_SECRETS: readonly (readonly [string, RegExp])[] = [
   ['an API key', /signet_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{43}_[0-9A-Za-z]{6}(?![0-9A-Za-z])/],
   ['a token', /eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}/],
-  ['a signature', /X-Amz-Signature["'\\\s:=\w%]{1,12}[0-9a-f]{64}(?![0-9a-f])/i],
+  ['a hash of a key', /(?<!\w)v[1-9]\d{0,8}:[\w-]{43}(?![\w-])/],
+  ['a signature', /Signature["'\\\s:=\w%]{1,12}[0-9a-f]{64}(?![0-9a-f])/i],
 ]
 
 /** Looks through what a gateway has let out. `allowed`: names of what may be in there. */
@@ -80,16 +89,67 @@ function watchAnswer(response: Response, allowed: readonly string[], bindings: u
     watchBytes(outgoing, allowed)
     return
   }
-  const read = response.text.bind(response)
-  const text = async () => {
+  watchBody(response, allowed)
+}
+
+/** A body however it is read: whole, by a reader of its stream, or from a copy. */
+function watchBody(response: Response, allowed: readonly string[]): void {
+  const { body } = response
+  if (body === null) return
+  const [arrayBuffer, clone] = [response.arrayBuffer.bind(response), response.clone.bind(response)]
+  let stream: ReadableStream<Uint8Array> | undefined
+  const whole = async () => {
     unread.delete(response)
-    const body = await read()
-    watch('answer', body, allowed)
-    return body
+    if (stream !== undefined) return new Response(stream).arrayBuffer()
+    const bytes = await arrayBuffer()
+    watch('answer', Buffer.from(bytes).toString(), allowed)
+    return bytes
   }
-  const json = async () => JSON.parse(await text())
+  const text = async () => new TextDecoder().decode(await whole())
+  const members = {
+    arrayBuffer: whole,
+    text,
+    json: async () => JSON.parse(await text()),
+    bytes: async () => new Uint8Array(await whole()),
+    blob: async () => new Blob([await whole()]),
+    clone() {
+      const copy = clone()
+      watchBody(copy, allowed)
+      return copy
+    },
+  }
   // The server's own kind of Response has members that assignment would not replace.
-  unread.add(Object.defineProperties(response, { text: { value: text }, json: { value: json } }))
+  Object.defineProperties(response, {
+    ...Object.fromEntries(Object.entries(members).map(([name, value]) => [name, { value }])),
+    body: {
+      get() {
+        unread.delete(response)
+        stream ??= watchedStream(body, allowed)
+        return stream
+      },
+    },
+  })
+  unread.add(response)
+}
+
+/** A stream is looked through as far as it is read. */
+function watchedStream(
+  body: ReadableStream<Uint8Array>,
+  allowed: readonly string[],
+): ReadableStream<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  const look = () => watch('answer', Buffer.concat(chunks).toString(), allowed)
+  const reader = body.getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) return controller.close()
+      chunks.push(value)
+      look()
+      controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
 }
 
 /** A body that a server sends, as it sends it: the bytes on the wire stay the same. */
@@ -123,7 +183,8 @@ function told(error: unknown): string {
 /** What an answer is for: a grant is shown by the call that signed it, a key by the one that made it. */
 function shownBy({ method, url }: Request, { status }: Response): readonly string[] {
   if (status >= 400) return []
-  const { pathname } = new URL(url)
+  const { pathname, searchParams } = new URL(url)
+  if (searchParams.get('dryRun') === 'true') return []
   const signs =
     method === 'POST'
       ? /^\/v1\/(?:uploads|uploads\/batch|uploads\/[^/]+\/parts|downloads)$/.test(pathname)

@@ -1,6 +1,7 @@
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo, ExitCode } from '../../src/cli/cli-io.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { watch } from './leak-watch.ts'
 
 /** What a command has said. */
 export interface Said {
@@ -40,5 +41,14 @@ export async function runCommand(
     readText: async (path) => files[path] ?? Promise.reject(new Error('ENOENT')),
     writeText: () => Promise.reject(new Error('nothing is written')),
   })
+  const said = `${output.stdout}${output.stderr}`
+  watch('command', said, code === 0 ? shownBy(args) : [])
   return { code, ...output }
+}
+
+/** What a command is for. */
+function shownBy([command, verb = '']: readonly string[]): readonly string[] {
+  if (command !== 'keys') return []
+  if (verb === 'create') return ['an API key', 'a hash of a key']
+  return verb === 'issue' || verb === 'rotate' ? ['an API key'] : []
 }
