@@ -206,11 +206,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
         send: (commands) => links[1].send(commands),
         probeCommand: (keys, args) => scriptCommand('probe', { keys, args }),
       },
-      {
-        partitions: options.partitions(),
-        waits: settings.durability === 'strict',
-        also: settings.alsoTested,
-      },
+      { partitions: options.partitions(), settings },
     )
   }
 

@@ -3,6 +3,7 @@ import { isPermissionMissing, permissionProblem, UnfitServer } from './ask-serve
 import { epochKey, indexKey, MEMBERS_KEY, META_KEY, recordKey, subjectKey } from './keys.ts'
 import { isMoved } from './not-executed.ts'
 import type { RedisCommand, RedisResult } from './redis-link.ts'
+import type { RedisLedgerSettings } from './settings.ts'
 import { PARTITION_TAGS } from './tags.ts'
 
 /** A server as the self-test needs it. */
@@ -15,10 +16,7 @@ export interface TestedServer {
 export interface SelfTestOptions {
   /** Those that the server has now; with partition 0 goes what the ledger is as a whole. */
   readonly partitions: readonly number[]
-  /** Whether batches are followed by `WAIT`. */
-  readonly waits: boolean
-  /** Sent to the server of partition 0 as well. */
-  readonly also?: readonly RedisCommand[] | undefined
+  readonly settings: Pick<RedisLedgerSettings, 'durability' | 'alsoTested'>
 }
 
 // No upload id and no subject is named so.
@@ -41,10 +39,13 @@ const HOME: readonly RedisCommand[] = [
  */
 export async function selfTest(
   server: TestedServer,
-  { partitions, waits, also = [] }: SelfTestOptions,
+  { partitions, settings }: SelfTestOptions,
 ): Promise<void> {
+  const { durability, alsoTested = [] } = settings
+  // Batches are followed by `WAIT` then.
+  const waits = durability === 'strict'
   for (const partition of partitions) {
-    const beside = partitions.includes(0) ? [...HOME, ...also] : []
+    const beside = partitions.includes(0) ? [...HOME, ...alsoTested] : []
     if (await testIn(server, { partition, beside, waits })) return
   }
 }
