@@ -1,7 +1,10 @@
 import { keepCompiled } from './compile-cache.ts'
 
 keepCompiled()
+const { outliveReaders } = await import('./outlive-readers.ts')
 const { fail, run, runToEnd } = await import('./run.ts')
+
+outliveReaders()
 
 // Whatever nobody caught ends the process, and in order: requests under way get their answers.
 for (const event of ['unhandledRejection', 'uncaughtException'] as const) {

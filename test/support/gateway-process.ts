@@ -67,6 +67,8 @@ export interface Child extends AsyncDisposable {
   /** Resolves with the first match in stdout or stderr; rejects when the process ends before. */
   said(pattern: RegExp): Promise<RegExpExecArray>
   kill(signal: NodeJS.Signals): void
+  /** Closes the ends that we read at: what it writes from now on finds nobody. */
+  stopReading(): void
 }
 
 export interface ChildOptions {
@@ -118,6 +120,10 @@ export function startChild(options: ChildOptions): Child {
       }
     },
     kill,
+    stopReading() {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     async [Symbol.asyncDispose]() {
       kill('SIGKILL')
       await ended
