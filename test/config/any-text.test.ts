@@ -47,7 +47,7 @@ describe('any text at all', () => {
       fc.asyncProperty(damage, ([at, removed, put]) =>
         onlyProblems(good.slice(0, at) + put + good.slice(at + removed)),
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
@@ -78,7 +78,7 @@ describe('any text at all', () => {
       fc.asyncProperty(fc.constantFrom(...paths), fc.jsonValue(), (path, value) =>
         onlyProblems(configText({ [path]: value })),
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 

@@ -19,7 +19,7 @@ import {
 import { createStepper, START, type Step, steps } from './model-steps.ts'
 
 /** The same steps are compared by the hundred thousand in `differential.test.ts`; here after each one. */
-const RUNS = 150
+const RUNS = 100
 const FIXED_SEED = 20_260_328
 const WRITES = new Set(['OK'])
 

@@ -13,7 +13,7 @@ import { smithyQuery } from './smithy-signer.ts'
 const FIXED_SEED = 20_130_524
 const RANDOM_SEED = Math.floor(Math.random() * 2 ** 31)
 // Two seeds: 1,000 requests a run of the tests.
-const RUNS = 500
+const RUNS = 300
 
 const native = createNativePresigner(nodeHashing)
 const aws4fetch = createAws4fetchPresigner()
