@@ -48,6 +48,8 @@ export const ERRORS = {
   AuditUnavailable: { status: 503, retryAfterSeconds: 5, title: 'Audit log unavailable' },
   StoreUnavailable: { status: 503, retryAfterSeconds: 5, title: 'Store unavailable' },
   Overloaded: { status: 503, retryAfterSeconds: 1, title: 'Overloaded' },
+  // RFC 4918 section 11.5: nothing about the request is wrong, and no room is left for its object.
+  InsufficientStorage: { status: 507, retryAfterSeconds: 60, title: 'Stores are full' },
 } as const satisfies Record<string, ErrorEntry>
 
 /** A code of the closed table. */

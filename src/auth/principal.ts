@@ -56,6 +56,8 @@ export interface Principal {
   readonly outOfUse?: true
   /** The caller's address, there when a rule asks for it. */
   readonly address?: string
+  /** Where the caller is, in lower case; there when a placement asks for it and it is known. */
+  readonly region?: string
 }
 
 /** What tells one credential of a user from another, for cursors and local limits. */

@@ -1,15 +1,14 @@
-import { MAX_KEY_BYTES, ObjectKey } from '../object-key.ts'
 import { isActiveType, isEssence } from '../policy/content-type.ts'
 import { keepsOwnersApart, templateProblems, usesVariable } from '../policy/key-template.ts'
 import type { DownloadRules, KeyRule } from '../stores/bucket.ts'
 import { mayReplaceUnsaid } from '../stores/replaceable.ts'
 import type { Placement, Store } from '../stores/store.ts'
+import { buildPlacements } from './build-placement.ts'
 import { buildUpload } from './build-upload.ts'
 import type { ConfiguredBucket } from './config.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
 import type { BucketInput } from './schema-buckets.ts'
-import { didYouMean } from './suggest.ts'
 
 /** Lifetime of a URL that nobody has set, and its cap, in seconds. */
 const DEFAULT_EXPIRY_SECONDS = 300
@@ -33,21 +32,18 @@ export function buildBucket(
   { stores, storeNames, report }: BucketScope,
 ): ConfiguredBucket | undefined {
   const path: Path = ['buckets', name]
-  if (input.placements.length > 1) {
-    report.problem([...path, 'placements', 1], 'is one too many: this version takes one placement')
-  }
-  const placements = input.placements.flatMap((placement, index): Placement[] => {
-    const at = [...path, 'placements', index]
-    checkPrefix(placement.prefix, [...at, 'prefix'], report)
-    const store = stores.get(placement.store)
-    if (!storeNames.has(placement.store)) {
-      const hint = didYouMean(placement.store, storeNames)
-      report.problem([...at, 'store'], `names no store: ${quote(placement.store)}${hint}`)
-    } else if (store?.addressing === 'virtual' && !isHostLabel(placement.bucket)) {
-      report.problem([...at, 'bucket'], 'cannot be a part of a host name: use addressing: path')
-    }
-    return store === undefined ? [] : [{ ...placement, store }]
+  const placements = buildPlacements(input.placements, {
+    stores,
+    storeNames,
+    path: [...path, 'placements'],
+    report,
   })
+  if (input.placements.every(({ weight }) => weight === 0)) {
+    report.problem(
+      [...path, 'placements'],
+      'must have one that takes new objects: all have weight 0',
+    )
+  }
   const keys = keyRule(input, [...path, 'keys'], report)
   checkTypes(input, path, report)
   checkWriteOnce(input, keys, { placements, path, report })
@@ -72,23 +68,10 @@ export function buildBucket(
   return {
     name,
     placements: [first, ...others],
+    placing: input.placing,
     keys,
     upload,
     download: { ...download, disposition, stableForSeconds, mayOutliveCredential },
-  }
-}
-
-/** Reports a prefix that is neither empty nor the name of a folder. */
-export function checkPrefix(prefix: string, path: Path, report: Report): void {
-  if (prefix === '') return
-  if (!prefix.endsWith('/')) {
-    report.problem(path, 'must end in "/", or it would match its neighbours too')
-    return
-  }
-  try {
-    ObjectKey.parse(prefix)
-  } catch {
-    report.problem(path, `must be the beginning of a key, of at most ${MAX_KEY_BYTES} bytes`)
   }
 }
 
@@ -229,9 +212,4 @@ function expiries(
     report.problem([...path, 'expiresInSeconds'], `must be at most expiresInSecondsMax, ${cap}`)
   }
   return { expiresInSeconds: usual, expiresInSecondsMax: cap }
-}
-
-function isHostLabel(bucket: string): boolean {
-  // A dot would leave the wildcard of the store's certificate (RFC 6125 section 6.4.3).
-  return /^[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])?$/.test(bucket)
 }

@@ -1,5 +1,6 @@
 import { type Networks, parseNetworks } from '../network.ts'
 import { isLoopbackHost, parseListenAddress, parseOrigin } from './address.ts'
+import { buildCallerRegion } from './build-caller-region.ts'
 import type { Environment, ListenAddress, ServerSettings } from './config.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
@@ -28,6 +29,10 @@ export function buildServer(
     publicUrl:
       publicUrl === undefined ? undefined : origin(publicUrl, ['server', 'publicUrl'], report),
     trustedProxies: trustedProxies(input.trustedProxies, report),
+    callerRegion: buildCallerRegion(input.callerRegion, {
+      hasProxies: input.trustedProxies.length > 0,
+      report,
+    }),
     cors: {
       origins: new Set(
         cors.origins.map((text, index) =>

@@ -41,7 +41,7 @@ export function buildStore(
   const region = regionFor(input, profile, scope)
   const origins: OriginScope = { ...scope, basePath: profile?.basePath ?? '' }
   const endpoint = readOrigin('endpoint', endpointText(input, { profile, region, scope }), origins)
-  const { publicEndpoint } = input
+  const { publicEndpoint, capacityBytes, healthCheckSeconds } = input
   const signed =
     publicEndpoint === undefined ? endpoint : readOrigin('publicEndpoint', publicEndpoint, origins)
   const addressing = input.addressing ?? profile?.addressing[0] ?? 'path'
@@ -64,6 +64,8 @@ export function buildStore(
     timeoutMs: input.timeoutMs,
     probe: input.probe,
     maxConcurrentCalls: input.maxConcurrentCalls,
+    ...(capacityBytes !== undefined && { capacityBytes }),
+    ...(healthCheckSeconds !== undefined && { healthCheckSeconds }),
     capabilities: capabilitiesFor(input, profile),
     traits,
     ...(events !== undefined && { events }),

@@ -1,3 +1,4 @@
+import type { CallerRegionRules } from '../auth/caller-region.ts'
 import type { AdminIssuer, Issuer } from '../auth/jwt/issuer.ts'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Permission } from '../auth/principal.ts'
@@ -64,6 +65,8 @@ export interface ServerSettings {
   readonly publicUrl: string | undefined
   /** Proxies whose `X-Forwarded-For` is believed. Default none. */
   readonly trustedProxies: Networks
+  /** How the region of a caller is known. */
+  readonly callerRegion: CallerRegionRules
   /** Web origins that may call the public API, matched exactly. Default none. */
   readonly cors: { readonly origins: ReadonlySet<string> }
   /** Connections held at once; more are closed. Default 10,000. */

@@ -24,6 +24,7 @@ const RELOADED_WITHIN: Readonly<Record<string, ReadonlySet<string>>> = {
     'drainSeconds',
     'reloadSeconds',
     'trustedProxies',
+    'callerRegion',
   ]),
   log: new Set<keyof Config['log']>(['level']),
   ledger: new Set<keyof Config['ledger']>(['gateways', 'whenAway']),

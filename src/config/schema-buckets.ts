@@ -5,14 +5,26 @@ import {
   contentTypesSchema,
   expirySchema,
   flag,
+  idSchema,
   integer,
   list,
   MAX_AMOUNT,
   members,
   nameSchema,
   oneOf,
+  regionSchema,
   text,
 } from './schema-values.ts'
+
+const termsSchema = members({
+  tenants: list(idSchema, 1).optional().describe('Ids of tenants.'),
+  regions: list(regionSchema, 1)
+    .optional()
+    .describe('Where callers are, as server.callerRegion tells.'),
+  contentTypes: list(text(127), 1).optional().describe('Content types, like image/png or image/*.'),
+  minSizeBytes: integer(0, MAX_AMOUNT).optional().describe('At least so many bytes.'),
+  maxSizeBytes: integer(0, MAX_AMOUNT).optional().describe('At most so many bytes.'),
+})
 
 const placementSchema = members({
   store: nameSchema.describe('A name from stores.'),
@@ -22,7 +34,22 @@ const placementSchema = members({
     })
     .describe("The store's own bucket name."),
   prefix: anyText(512).default('').describe('Put before every key: empty, or ends in "/".'),
+  weight: integer(0, 1_000)
+    .optional()
+    .describe('Share of new objects with strategy weighted; 0: no new objects. Default: 1.'),
+  takes: termsSchema
+    .optional()
+    .describe('Which new objects it takes: those for which all of this holds. Default: any.'),
 })
+
+const placingSchema = members({
+  strategy: oneOf(['primary', 'weighted'])
+    .default('primary')
+    .describe('Order of placements for a new object: as listed, or by weight, each key its own.'),
+  whenDown: oneOf(['sign', 'refuse'])
+    .default('sign')
+    .describe('When all that take an object are down: issue links all the same, or answer 503.'),
+}).prefault({})
 
 const keysSchema = members({
   template: text(1024)
@@ -131,7 +158,10 @@ const downloadSchema = members({
 
 /** `buckets.*`. */
 export const bucketSchema = members({
-  placements: list(placementSchema, 1).describe('Where objects live; new ones go to the first.'),
+  placements: list(placementSchema, 1)
+    .max(16, { error: 'must have at most 16 items' })
+    .describe('Where objects live.'),
+  placing: placingSchema.describe('Which of several placements a new object goes to.'),
   keys: keysSchema.describe('How objects get their names: either template or callerPrefix.'),
   upload: uploadSchema.describe('What may be uploaded.'),
   download: downloadSchema.describe('How objects are handed out.'),

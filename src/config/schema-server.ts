@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { integer, list, members, oneOf, secretSchema, text } from './schema-values.ts'
+import { integer, list, members, oneOf, regionSchema, secretSchema, text } from './schema-values.ts'
 
 /** `server`: listeners and what one process takes on. */
 export const serverSchema = members({
@@ -17,6 +17,18 @@ export const serverSchema = members({
     .describe(
       'Addresses and networks of the proxies in front, like 10.0.0.0/8: what they add to X-Forwarded-For is believed. Default: none.',
     ),
+  callerRegion: members({
+    header: text(64)
+      .regex(/^[a-z0-9-]+$/, { error: 'must be a header name in lower case' })
+      .optional()
+      .describe('Header in which trusted proxies tell it, like cf-ipcountry. Default: none.'),
+    networks: z
+      .record(regionSchema, list(text(64), 1), { error: 'must be a mapping' })
+      .default({})
+      .describe('Networks of callers by region, like eu: [10.1.0.0/16]. Default: none.'),
+  })
+    .prefault({})
+    .describe('How the region of a caller is known, for placements that take regions.'),
   cors: members({
     origins: list(text(2048), 0)
       .default([])

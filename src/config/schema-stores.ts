@@ -148,6 +148,14 @@ export const storeSchema = members({
   maxConcurrentCalls: integer(1, 1_000)
     .default(64)
     .describe("The gateway's own calls to this store at once; ten times as many may wait."),
+  capacityBytes: integer(1, MAX_AMOUNT)
+    .optional()
+    .describe('What Signet may store there, all tenants together, in bytes. Default: no bound.'),
+  healthCheckSeconds: integer(0, 3_600)
+    .optional()
+    .describe(
+      'Time between two looks at how it does, in seconds; 0: none. Default: 5 where objects can go elsewhere, else 60.',
+    ),
   capabilities: capabilitiesSchema
     .optional()
     .describe('What you know this store to do; it replaces what the profile expects.'),

@@ -62,6 +62,14 @@ export const nameSchema = z
     error: 'must be named with 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", a letter or digit first',
   })
 
+/** Name of a region of callers, as a header or `server.callerRegion` has it; case does not count. */
+export const regionSchema = z
+  .string({ error: 'must be text' })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+    error: 'must be a region of 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"',
+  })
+  .toLowerCase()
+
 /** Id of a tenant or user: whatever the operator calls them, on one line. */
 export const idSchema = z
   .string({ error: 'must be text' })

@@ -73,11 +73,26 @@ export interface DownloadRules {
   readonly stableForSeconds: number
 }
 
+/** How one of several placements is chosen for a new object. */
+export interface PlacingRules {
+  /**
+   * `primary`: the first that takes it, can keep what is asked, is up and has room. `weighted`: the same in an
+   * order by weight that is each key's own, so that it is the same on every gateway. Default `primary`.
+   */
+  readonly strategy: 'primary' | 'weighted'
+  /**
+   * When every placement that takes it is down: `sign` issues links all the same, for clients see by themselves
+   * whether a store is there; `refuse` answers 503 `StoreUnavailable`. Default `sign`.
+   */
+  readonly whenDown: 'sign' | 'refuse'
+}
+
 /** The name a caller uses, and the rules behind it. */
 export interface Bucket {
   readonly name: string
-  /** At least one; the first is where new objects go. */
+  /** One to sixteen, in the order in which they are asked. */
   readonly placements: readonly [Placement, ...Placement[]]
+  readonly placing: PlacingRules
   readonly keys: KeyRule
   readonly upload: UploadRules
   readonly download: DownloadRules

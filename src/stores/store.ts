@@ -39,6 +39,13 @@ export interface Store {
   readonly probe: 'auto' | 'manual'
   /** Calls of the gateway at once. Default 64. */
   readonly maxConcurrentCalls: number
+  /** What Signet may store there, of all tenants and buckets together, in bytes. Default: no bound. */
+  readonly capacityBytes?: number
+  /**
+   * Time between two looks at how it does, in seconds, 1 to 3,600; 0: only calls that are made anyway
+   * show it. Default 5 where objects of one of its buckets can go elsewhere, else 60.
+   */
+  readonly healthCheckSeconds?: number
   readonly capabilities: Capabilities
   readonly traits: StoreTraits
   /** How its events come in; absent: none are taken. */
@@ -52,4 +59,25 @@ export interface Placement {
   readonly bucket: string
   /** Put before every key: empty, or ends in `/`. */
   readonly prefix: string
+  /**
+   * Its share of new objects under the strategy `weighted`, 1 to 1,000; 0 under any: no new objects, and
+   * those that are there stay. Default 1.
+   */
+  readonly weight?: number
+  /** Which new objects it takes; absent: any. */
+  readonly takes?: PlacementTerms
+}
+
+/** What a new object must be for a placement; each member that is there must hold. */
+export interface PlacementTerms {
+  /** Ids of tenants. */
+  readonly tenants?: ReadonlySet<string>
+  /** Where the caller is (`server.callerRegion`), in lower case. */
+  readonly regions?: ReadonlySet<string>
+  /** Essences, and `type/*` for all of a type. */
+  readonly contentTypes?: ReadonlySet<string>
+  /** At least so many bytes. */
+  readonly minSizeBytes?: number
+  /** At most so many bytes. */
+  readonly maxSizeBytes?: number
 }

@@ -12,11 +12,11 @@ describe('a bucket', () => {
     ])
   })
 
-  it('takes one placement, and refuses a second one rather than passing over it', async () => {
+  it('refuses two placements in the same place: an object would have two names', async () => {
     const placement = { store: 'main', bucket: 'bucket' }
     await expectProblem(
       { 'buckets.media.placements': [placement, { ...placement, prefix: 'b/' }] },
-      'buckets.media.placements[1]: is one too many: this version takes one placement',
+      'buckets.media.placements[1]: shares objects with placements[0]',
     )
   })
 

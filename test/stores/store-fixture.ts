@@ -81,6 +81,7 @@ export function exampleBucket(overrides: Partial<Bucket> = {}): Bucket {
   return {
     name: 'media',
     placements: [examplePlacement()],
+    placing: { strategy: 'primary', whenDown: 'sign' },
     keys: { kind: 'caller', callerPrefix: '' },
     upload: {
       maxSizeBytes: 5 * 2 ** 30,

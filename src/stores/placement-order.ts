@@ -1,0 +1,95 @@
+import type { Hashing } from '../hashing.ts'
+import type { Bucket } from './bucket.ts'
+import type { Placement, PlacementTerms } from './store.ts'
+
+/** A new object, as far as placements are chosen by it. */
+export interface ObjectToPlace {
+  readonly tenant: string
+  /** Of the caller, in lower case; `undefined`: not known. */
+  readonly region?: string | undefined
+  /** Without the placement's prefix. */
+  readonly key: string
+  /** Essence in lower case. */
+  readonly contentType: string
+  /** What is reserved. */
+  readonly sizeBytes: number
+}
+
+/** An object that may be there already, as far as that says where. */
+export type ObjectToFind = Pick<ObjectToPlace, 'tenant' | 'region' | 'key'>
+
+/** What orders are made of. */
+type PlacedBucket = Pick<Bucket, 'placements' | 'placing'>
+
+/**
+ * Placements that take a new object, the one where it belongs first. Pure: the same on every gateway. Empty
+ * when the terms of each leave it out.
+ */
+export function placementsFor(
+  { placements, placing }: PlacedBucket,
+  object: ObjectToPlace,
+  hashing: Hashing,
+): readonly Placement[] {
+  const taking = placements.filter(
+    ({ weight, takes }) => weight !== 0 && (takes === undefined || holds(takes, object)),
+  )
+  return inOrder(taking, { strategy: placing.strategy, key: object.key, hashing })
+}
+
+/**
+ * All placements, in the order in which an object is looked for: where a new one of that name would go, by what
+ * is known of it, then the others.
+ */
+export function placementsToSearch(
+  { placements, placing }: PlacedBucket,
+  object: ObjectToFind,
+  hashing: Hashing,
+): readonly Placement[] {
+  if (placements.length === 1) return placements
+  const likely = placements.filter(({ takes }) => takes === undefined || mayHold(takes, object))
+  const order = { strategy: placing.strategy, key: object.key, hashing }
+  return [...inOrder(likely, order), ...placements.filter((each) => !likely.includes(each))]
+}
+
+/** Names a placement among those of all buckets. */
+export function placementName({ store, bucket, prefix }: Placement): string {
+  return `${store.name}/${bucket}/${prefix}`
+}
+
+function holds(terms: PlacementTerms, object: ObjectToPlace): boolean {
+  const { contentTypes, minSizeBytes = 0, maxSizeBytes = Number.MAX_SAFE_INTEGER } = terms
+  const { contentType, sizeBytes } = object
+  if (!mayHold(terms, object)) return false
+  if (sizeBytes < minSizeBytes || sizeBytes > maxSizeBytes) return false
+  if (contentTypes === undefined || contentTypes.has(contentType)) return true
+  return contentTypes.has(`${contentType.slice(0, contentType.indexOf('/'))}/*`)
+}
+
+function mayHold({ tenants, regions }: PlacementTerms, { tenant, region }: ObjectToFind): boolean {
+  if (tenants !== undefined && !tenants.has(tenant)) return false
+  return regions === undefined || (region !== undefined && regions.has(region))
+}
+
+function inOrder(
+  placements: readonly Placement[],
+  { strategy, key, hashing }: { strategy: 'primary' | 'weighted'; key: string; hashing: Hashing },
+): readonly Placement[] {
+  if (strategy === 'primary' || placements.length < 2) return placements
+  const scored = placements.map((placement): [number, Placement] => [
+    score(placement, key, hashing),
+    placement,
+  ])
+  return scored.sort(([a], [b]) => b - a).map(([, placement]) => placement)
+}
+
+/**
+ * Weighted rendezvous hashing: each placement wins its share of all keys, and a changed weight moves only the
+ * keys that it has to. `u` is even in (0, 1), 53 bits of it.
+ */
+function score(placement: Placement, key: string, hashing: Hashing): number {
+  const digest = hashing.sha256(`${placementName(placement)}\n${key}`)
+  const view = new DataView(digest.buffer, digest.byteOffset)
+  const high = view.getUint32(0) * 2 ** 21 + (view.getUint32(4) >>> 11)
+  const u = (high + 0.5) / 2 ** 53
+  return (placement.weight ?? 1) / -Math.log(u)
+}
