@@ -69,6 +69,10 @@ export class KnownStore {
     }
   }
 
+  get isDown(): boolean {
+    return this.#breaker.state === 'open'
+  }
+
   get server(): string | undefined {
     return this.#server
   }

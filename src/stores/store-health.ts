@@ -44,6 +44,11 @@ export interface Visit {
 /** What is known of how the stores do, by name, and what follows for the gateway's own calls. */
 export interface StoreHealth {
   of(storeName: string): StoreHealthView
+  /**
+   * Whether new objects had better go elsewhere: its breaker is open. Takes no turn, also not where one call
+   * may try; false of a store that nobody has called.
+   */
+  isDown(storeName: string): boolean
   /** The store's clock minus ours, in milliseconds; absent while nobody has looked. */
   clockOffsetMs(storeName: string): number | undefined
   /** What the last usable answer said that the server is; empty where it says nothing. */
@@ -93,6 +98,7 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
   }
   return {
     of: (storeName) => stores.get(storeName)?.view() ?? UNSEEN,
+    isDown: (storeName) => stores.get(storeName)?.isDown ?? false,
     clockOffsetMs: (storeName) => stores.get(storeName)?.clockOffsetMs,
     serverOf: (storeName) => stores.get(storeName)?.server,
     awayMs: (storeName) => stores.get(storeName)?.awayMs,

@@ -139,6 +139,17 @@ describe('the breaker of a store', () => {
     },
   )
 
+  it('is what placing asks: down while open, and asking takes no turn from the call that tries', async () => {
+    await times(4, away)
+    expect([health.isDown('main'), health.isDown('other')]).toEqual([false, false])
+    await times(1, away)
+    expect([health.isDown('main'), health.isDown('other')]).toEqual([true, false])
+    clock.advance(5_000)
+    expect([health.isDown('main'), health.isDown('main')]).toEqual([true, true])
+    expect(await head(there)).toBe('there')
+    expect(health.isDown('main')).toBe(false)
+  })
+
   it('says when to try again, how long it has been away, and nothing of other stores', async () => {
     await times(5, away)
     clock.advance(3_000)
