@@ -1,6 +1,7 @@
 import { isActiveType, isEssence } from '../policy/content-type.ts'
 import { keepsOwnersApart, templateProblems, usesVariable } from '../policy/key-template.ts'
 import type { DownloadRules, KeyRule } from '../stores/bucket.ts'
+import { hasOneHome, hasUniqueKeys } from '../stores/placement-order.ts'
 import { mayReplaceUnsaid } from '../stores/replaceable.ts'
 import type { Placement, Store } from '../stores/store.ts'
 import { buildPlacements } from './build-placement.ts'
@@ -46,6 +47,7 @@ export function buildBucket(
   }
   const keys = keyRule(input, [...path, 'keys'], report)
   checkTypes(input, path, report)
+  checkOneHome(input, keys, { placements, path, report })
   checkWriteOnce(input, keys, { placements, path, report })
   checkDisposition(input, { placements, path, report })
   const download = expiries(input.download, [...path, 'download'], { placements, report })
@@ -127,6 +129,20 @@ interface PlacementScope {
   readonly placements: readonly Placement[]
   readonly path: Path
   readonly report: Report
+}
+
+/** A store can only see its own objects: where a name may be in two, none can keep it from being there twice. */
+function checkOneHome(
+  { upload }: BucketInput,
+  keys: KeyRule | undefined,
+  { placements, path, report }: PlacementScope,
+): void {
+  if (upload.writeOnce !== true || keys === undefined) return
+  if (hasUniqueKeys({ keys }) || hasOneHome({ placements })) return
+  report.problem(
+    [...path, 'upload', 'writeOnce'],
+    'cannot be kept where placements take by region, type or size: have {uuid} in keys.template',
+  )
 }
 
 function checkWriteOnce(

@@ -11,14 +11,8 @@ import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
-import {
-  asksStore,
-  assertFormEnforceable,
-  planAsReserved,
-  planUpload,
-  type UploadPlan,
-  type WantedUpload,
-} from './plan-upload.ts'
+import { assertFormEnforceable, planAsReserved, type UploadPlan } from './plan-at-placement.ts'
+import { asksStore, planUpload, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { noteText, type UploadNote, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { type Reserved, reserveUpload } from './reserve-upload.ts'
@@ -182,10 +176,15 @@ async function replay(
   const upload = uploadView(reservation, note)
   const expiresAtMs = Math.min(urlExpiryMs(reply.expMs, note.afterUrlMs), step.plan.endsByMs)
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
-    const { guarantees } = planAsReserved(step.plan, wanted, note)
+    const { guarantees } = planAsReserved(context, step.plan, wanted, note)
     return { upload, guarantees, limits }
   }
-  const plan = planAsReserved({ ...step.plan, place: placeOf(context, note) }, wanted, note)
+  const plan = planAsReserved(
+    context,
+    { ...step.plan, place: placeOf(context, note) },
+    wanted,
+    note,
+  )
   assertFormEnforceable(plan, wanted)
   assertClockFits(context, plan.place.placement)
   const { nowMs, expMs } = reply

@@ -12,8 +12,8 @@ import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { assertFormEnforceable, planAsReserved } from './plan-at-placement.ts'
 import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
-import { assertFormEnforceable, planAsReserved } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { noteText, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
 import { timesOf, uploadNoteFor } from './reserve-upload.ts'
@@ -250,7 +250,7 @@ async function signAll(
       const expiresAtMs = Math.min(urlExpiryMs(expMs, note.afterUrlMs), plan.endsByMs)
       const isOver = upload.status !== 'pending' || expiresAtMs - nowMs < MIN_GRANT_MS
       const placed = isOver || !isReplay ? plan : { ...plan, place: placeOf(context, note) }
-      const standing = isReplay ? planAsReserved(placed, wanted, note) : placed
+      const standing = isReplay ? planAsReserved(context, placed, wanted, note) : placed
       const { guarantees } = standing
       if (isOver) return { upload, guarantees }
       if (isReplay) {

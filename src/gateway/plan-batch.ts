@@ -2,7 +2,8 @@ import type { Principal } from '../auth/principal.ts'
 import { MAX_AMOUNT } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { aboutItem } from './about-item.ts'
-import { type PlanContext, planUpload, type UploadPlan, type WantedUpload } from './plan-upload.ts'
+import type { UploadPlan } from './plan-at-placement.ts'
+import { type PlanContext, planUpload, type WantedUpload } from './plan-upload.ts'
 
 /**
  * An upload of a batch as a caller wants it: a single PUT or a form. What has to ask the store first (an

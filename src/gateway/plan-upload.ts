@@ -11,23 +11,16 @@ import {
   type WantedSettings,
 } from '../policy/object-settings.ts'
 import { acceptMetadata, acceptSize } from '../policy/upload-request.ts'
-import { contentDisposition } from '../signing/content-disposition.ts'
-import { formKey } from '../signing/form-grant.ts'
-import { type MultipartPlan, planMultipart } from '../signing/multipart-plan.ts'
-import { type ObjectBindings, objectHeaders } from '../signing/object-headers.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import type { Capabilities } from '../stores/capabilities.ts'
-import { chooseForm, type GrantForm } from '../stores/choose-form.ts'
-import { assertUploadEnforceable } from '../stores/enforceable.ts'
-import { type Guarantees, guaranteesOf } from '../stores/guarantees.ts'
-import { placeNew } from '../stores/place-object.ts'
-import type { ObjectPlace } from '../stores/store-client.ts'
-import { authorizeUpload, type UploadAllowance } from './authorize-upload.ts'
+import type { GrantForm } from '../stores/choose-form.ts'
+import type { Placement } from '../stores/store.ts'
+import { authorizeUpload } from './authorize-upload.ts'
+import { type FullStores, NONE_FULL, type PlacingContext, planAtBest } from './choose-placement.ts'
 import type { GatewayContext } from './context.ts'
 import { newUuid } from './ids.ts'
 import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
-import type { UploadNote } from './reservation-note.ts'
-import { assertClockFits, type FitnessContext } from './store-fitness.ts'
+import { planAtPlacement, type UploadPlan } from './plan-at-placement.ts'
+import type { FitnessContext } from './store-fitness.ts'
 
 /** What the sealed ticket takes of the 2 KiB of metadata, its name included. */
 const TICKET_METADATA_BYTES = 1_030
@@ -54,36 +47,30 @@ export interface WantedUpload extends WantedSettings {
   readonly expiresInSeconds?: number | undefined
 }
 
-/** An upload that policy and store allow; only the ledger has not been asked yet. */
-export interface UploadPlan {
-  readonly bucket: Bucket
-  readonly allowance: UploadAllowance
-  readonly place: ObjectPlace
-  readonly form: GrantForm
-  /** Of form "multipart". */
-  readonly multipart?: MultipartPlan
-  readonly contentType: string
-  readonly bindings: ObjectBindings
-  /** Of one URL or form. */
-  readonly expiresInSeconds: number
-  /** No grant may end later, in milliseconds: the caller's credential does. `Infinity`: no bound. */
-  readonly endsByMs: number
-  readonly writeOnce: boolean
-  readonly guarantees: Guarantees
-}
-
 /** What planning needs of the gateway. */
-export type PlanContext = Pick<GatewayContext, 'config' | 'random'> & FitnessContext
+export type PlanContext = Pick<GatewayContext, 'config' | 'random'> &
+  FitnessContext &
+  PlacingContext
+
+/** What is known beforehand of where an upload goes. */
+export interface Placing {
+  /** There, whatever else could be chosen: the object that it replaces is there. */
+  readonly at?: Placement
+  /** Stores that the ledger has found to be full. */
+  readonly full?: FullStores
+}
 
 /**
  * Decides all that needs neither ledger nor store. Throws, in this order: `InvalidRequest` or
  * `InvalidKey` for what is malformed, `AccessDenied`, `InvalidKey`, `EntityTooLarge`,
- * `UnsupportedMediaType`, `UnsupportedByStore`, and `StoreUnavailable` for a clock that is far off.
+ * `UnsupportedMediaType`, and what `planAtBest` throws: `UnsupportedByStore`, `InsufficientStorage`,
+ * `StoreUnavailable`, also for a clock that is far off.
  */
 export function planUpload(
   context: PlanContext,
   principal: Principal,
   wanted: WantedUpload,
+  { at, full = NONE_FULL }: Placing = {},
 ): UploadPlan {
   // What is malformed is told first, so that it never depends on what the caller may do.
   if (wanted.key !== undefined) ObjectKey.parse(wanted.key)
@@ -108,56 +95,24 @@ export function planUpload(
   const nowMs = context.ledgerTime.nowMs()
   const rules = bucket.upload
   const expiresInSeconds = lifetimeOf({ asked, rules, allowance, principal, nowMs })
-  const place = placeNew(bucket, key)
-  const { capabilities } = place.placement.store
-  const bindings = bindingsOf(wanted, bucket)
-  const mode = allowance.partsOnly ? 'multipart' : wanted.mode
-  const form = chooseForm(bucket, capabilities, { ...wanted, mode })
-  const chosen = { bucket, place, form, bindings }
-  assertFormEnforceable(chosen, wanted, nowMs)
-  const writeOnce = !wanted.overwrite && keepsWriteOnce(bucket, capabilities, form)
-  const multipart = form === 'multipart' ? planMultipart(capabilities, sizeBytes) : undefined
-  assertClockFits(context, place.placement)
-  return {
-    ...chosen,
+  const object = {
+    tenant: principal.tenant,
+    region: principal.region,
+    key: key.text,
+    contentType: contentType.essence,
+    sizeBytes,
+  }
+  const common = {
+    bucket,
+    object,
     allowance,
-    ...(multipart !== undefined && { multipart }),
     contentType: contentType.text,
     expiresInSeconds,
     endsByMs: lastMomentOf(principal, rules),
-    writeOnce,
-    guarantees: guaranteesOfForm({ ...chosen, writeOnce }, wanted),
   }
-}
-
-/**
- * The plan by which an upload was reserved, from one that was made for the same request now: a probe, a
- * threshold or another gateway may choose another form today, but what is signed has to be what the
- * reservation waits for. Says nothing on whether the store still keeps it: `assertFormEnforceable` does.
- * Throws `AccessDenied` where parts are all that is allowed any more.
- */
-export function planAsReserved(
-  plan: UploadPlan,
-  wanted: WantedUpload,
-  { multipart, post, writeOnce: partsAreOnce }: UploadNote,
-): UploadPlan {
-  const { multipart: _, ...common } = plan
-  const { bucket, place } = plan
-  const put = post === true ? 'post' : 'put'
-  const form = multipart === undefined ? put : 'multipart'
-  if (form !== 'multipart' && plan.allowance.partsOnly) throw accessDenied()
-  // Of parts it is the gateway's own Complete that keeps it, by what was recorded.
-  const writeOnce =
-    form === 'multipart'
-      ? partsAreOnce === true
-      : !wanted.overwrite && keepsWriteOnce(bucket, place.placement.store.capabilities, form)
-  const reserved = {
-    ...common,
-    form,
-    writeOnce,
-    ...(multipart !== undefined && { multipart }),
-  } as const
-  return { ...reserved, guarantees: guaranteesOfForm(reserved, wanted) }
+  const planAt = (placement: Placement) =>
+    planAtPlacement(context, wanted, { ...common, key, placement, nowMs })
+  return at === undefined ? planAtBest(context, bucket, { object, full, planAt }) : planAt(at)
 }
 
 /** Whether the store has to be asked before this upload can be granted. */
@@ -166,93 +121,6 @@ export function asksStore(
   { overwrite }: WantedUpload,
 ): boolean {
   return form === 'multipart' || overwrite
-}
-
-type ChosenForm = Pick<UploadPlan, 'bucket' | 'place' | 'form' | 'bindings'>
-
-/**
- * Passes what the store keeps of an upload in this form; `nowMs` of one that is not reserved yet. Throws
- * `UnsupportedByStore`, `InvalidKey`, `StoreUnavailable`.
- */
-export function assertFormEnforceable(
-  { bucket, place, form, bindings }: ChosenForm,
-  wanted: WantedUpload,
-  nowMs?: number,
-): void {
-  if (form === 'post') formKey(place)
-  const exactSize = wanted.atMost !== true
-  const partSha256 = wanted.partChecksums === true
-  const asked = {
-    ...wanted,
-    form,
-    exactSize,
-    partSha256,
-    bindings: askedOf(bindings),
-    ...(nowMs !== undefined && { nowMs }),
-  }
-  assertUploadEnforceable(bucket, place, asked)
-}
-
-function guaranteesOfForm(
-  { place, form, bindings, writeOnce }: ChosenForm & Pick<UploadPlan, 'writeOnce'>,
-  wanted: WantedUpload,
-): Guarantees {
-  const { capabilities } = place.placement.store
-  return guaranteesOf(capabilities, {
-    form,
-    exactSize: wanted.atMost !== true,
-    writeOnce,
-    sha256: wanted.sha256 !== undefined || wanted.partChecksums === true,
-    md5: wanted.md5 !== undefined,
-    signed: signedNames(capabilities, wanted, bindings),
-  })
-}
-
-/** What is signed about the object beside its type and metadata. */
-function bindingsOf(wanted: WantedUpload, { upload }: Bucket): ObjectBindings {
-  const { cacheControl, contentEncoding, disposition, filename, storageClass, tags } = wanted
-  const algorithm = wanted.encryption ?? upload.encryption.default
-  const { kmsKeyId } = upload.encryption
-  const keyId = algorithm === 'aws:kms' && kmsKeyId !== undefined ? { kmsKeyId } : {}
-  return {
-    ...(cacheControl !== undefined && { cacheControl }),
-    ...(contentEncoding !== undefined && { contentEncoding }),
-    ...(disposition !== undefined && {
-      contentDisposition: contentDisposition(disposition, filename),
-    }),
-    ...(storageClass !== undefined && { storageClass }),
-    ...(tags !== undefined && tags.size > 0 && { tags }),
-    ...(algorithm !== undefined && { encryption: { algorithm, ...keyId } }),
-  }
-}
-
-/** Whether an existing object is safe from this form of upload. */
-function keepsWriteOnce(
-  { upload }: Bucket,
-  { writeOnce, writeOnceMultipart }: Capabilities,
-  form: GrantForm,
-): boolean {
-  if (upload.writeOnce === false || form === 'post') return false
-  return form === 'multipart' ? writeOnceMultipart === 'yes' : writeOnce === 'if-none-match'
-}
-
-/** Names of the headers that are signed for the object, so that nobody can add or change them. */
-function signedNames(
-  { maxMetadataValueBytes }: Capabilities,
-  { contentType, metadata }: WantedUpload,
-  bindings: ObjectBindings,
-): Iterable<string> {
-  const object = { contentType, metadata, ticket: '', bindings }
-  return objectHeaders({ fixedHeaders: {}, maxMetadataValueBytes }, object).keys()
-}
-
-function askedOf({ storageClass, tags, encryption, ...headers }: ObjectBindings) {
-  return {
-    storageClass,
-    tags: tags !== undefined,
-    encryption: encryption !== undefined,
-    headers: Object.keys(headers).length > 0,
-  }
 }
 
 /** A bucket that this caller may use for `operation`: unknown and forbidden look the same. */

@@ -6,7 +6,8 @@ import { type Admitted, admit, uploadDemand } from './admit.ts'
 import type { GatewayContext } from './context.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { lockOf } from './overwrite.ts'
-import type { UploadPlan, WantedUpload } from './plan-upload.ts'
+import type { UploadPlan } from './plan-at-placement.ts'
+import type { WantedUpload } from './plan-upload.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
 
 const AFTER_TRANSFER_MS = 60_000

@@ -1,3 +1,4 @@
+import { callerRegion } from '../auth/caller-region.ts'
 import { clientAddress } from '../auth/client-address.ts'
 import type { Permission, Principal } from '../auth/principal.ts'
 import type { AppContext } from './app-context.ts'
@@ -18,16 +19,50 @@ export function clientAddressOf(
   return clientAddress({ peer, forwardedFor, trustedProxies })
 }
 
-/** The principal with the address it asks from, if one of its rules or of its tenant's looks at that. */
-export function withAddress(
+/**
+ * The principal with where it asks from, as far as that is looked at: its address, if one of its rules or of its
+ * tenant's does, its region, if a placement does.
+ */
+export function withWhereabouts(
   context: Pick<AppContext, 'config' | 'remoteAddressOf'>,
   http: HttpContext,
   principal: Principal,
 ): Principal {
   const { permissions, ceiling = [] } = principal
-  if (!permissions.some(asksForAddress) && !ceiling.some(asksForAddress)) return principal
+  const forRules = permissions.some(asksForAddress) || ceiling.some(asksForAddress)
+  const forPlacements = placesByRegion(context.config)
+  if (!forRules && !forPlacements) return principal
   const address = clientAddressOf(context, http)
-  return address === undefined ? principal : { ...principal, address }
+  const region = forPlacements ? regionOf(context, http, address) : undefined
+  return {
+    ...principal,
+    ...(forRules && address !== undefined && { address }),
+    ...(region !== undefined && { region }),
+  }
+}
+
+function regionOf(
+  context: Pick<AppContext, 'config' | 'remoteAddressOf'>,
+  http: HttpContext,
+  address: string | undefined,
+): string | undefined {
+  const { callerRegion: rules, trustedProxies } = context.config.server
+  const told = rules.header === undefined ? null : http.req.raw.headers.get(rules.header)
+  const peer = context.remoteAddressOf?.(http.env)
+  return callerRegion(rules, { address, peer, told, trustedProxies })
+}
+
+/** By configuration: each is asked for all the time, and never changes. */
+const answers = new WeakMap<AppContext['config'], boolean>()
+
+function placesByRegion(config: AppContext['config']): boolean {
+  const known = answers.get(config)
+  if (known !== undefined) return known
+  const answer = [...config.buckets.values()].some(({ placements }) =>
+    placements.some(({ takes }) => takes?.regions !== undefined),
+  )
+  answers.set(config, answer)
+  return answer
 }
 
 function asksForAddress({ networks }: Permission): boolean {

@@ -5,7 +5,7 @@ import { auditRefusal } from '../gateway/audit-events.ts'
 import { assertMayAct } from '../gateway/may-act.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
-import { withAddress } from './client-address.ts'
+import { withWhereabouts } from './client-address.ts'
 import { DIAGNOSIS_ROUTES } from './diagnosis-routes.ts'
 import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
@@ -58,7 +58,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
     routes: PUBLIC_API,
     admit: (http) => {
       const known = (principal: Principal) => ({
-        principal: withAddress(context, http, principal),
+        principal: withWhereabouts(context, http, principal),
       })
       const principal = authenticate(http)
       return principal instanceof Promise ? principal.then(known) : known(principal)

@@ -2,22 +2,26 @@ import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Bucket } from './bucket.ts'
 import { isReservedKey, PROBE_PREFIX } from './reserved-keys.ts'
-import type { Store } from './store.ts'
+import type { Placement, Store } from './store.ts'
 import type { ObjectPlace } from './store-client.ts'
 
 /**
- * Where a new object goes: the bucket's first placement. Throws `InvalidKey` when the key is not one
+ * The place of a key in a placement. Throws `InvalidKey` when the key is not one
  * any more with the placement's prefix before it, for example longer than 1,024 bytes, and when it is
  * reserved: what a probe finds below its own prefix it removes.
  */
-export function placeNew(bucket: Bucket, key: ObjectKey): ObjectPlace {
-  const [placement] = bucket.placements
+export function placeAt(placement: Placement, key: ObjectKey): ObjectPlace {
   const placed = placement.prefix + key.text
   if (placement.prefix !== '') ObjectKey.parse(placed)
   if (isReservedKey(placed)) {
     throw new GatewayError('InvalidKey', `Cannot use the key: "${PROBE_PREFIX}" in it is reserved`)
   }
   return { placement, key }
+}
+
+/** As `placeAt`, in the bucket's first placement. */
+export function placeNew(bucket: Bucket, key: ObjectKey): ObjectPlace {
+  return placeAt(bucket.placements[0], key)
 }
 
 /** Where stores and placements are known: the configuration in force. */

@@ -1,4 +1,5 @@
 import type { Hashing } from '../hashing.ts'
+import { usesVariable } from '../policy/key-template.ts'
 import type { Bucket } from './bucket.ts'
 import type { Placement, PlacementTerms } from './store.ts'
 
@@ -54,6 +55,29 @@ export function placementsToSearch(
 /** Names a placement among those of all buckets. */
 export function placementName({ store, bucket, prefix }: Placement): string {
   return `${store.name}/${bucket}/${prefix}`
+}
+
+/**
+ * Whether no two objects of the bucket come to one name, so that it does not matter where each is put.
+ */
+export function hasUniqueKeys({ keys }: Pick<Bucket, 'keys'>): boolean {
+  return keys.kind === 'template' && usesVariable(keys.template, 'uuid')
+}
+
+/** Whether a name alone says where its object belongs: size, type and region differ from one to the next. */
+export function hasOneHome({
+  placements,
+}: {
+  readonly placements: readonly Pick<Placement, 'takes'>[]
+}): boolean {
+  return placements.every(
+    ({ takes }) =>
+      takes === undefined ||
+      (takes.regions === undefined &&
+        takes.contentTypes === undefined &&
+        takes.minSizeBytes === undefined &&
+        takes.maxSizeBytes === undefined),
+  )
 }
 
 function holds(terms: PlacementTerms, object: ObjectToPlace): boolean {

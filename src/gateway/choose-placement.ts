@@ -1,0 +1,107 @@
+import { GatewayError } from '../errors.ts'
+import type { Bucket } from '../stores/bucket.ts'
+import {
+  hasOneHome,
+  hasUniqueKeys,
+  type ObjectToPlace,
+  placementName,
+  placementsFor,
+} from '../stores/placement-order.ts'
+import type { Placement } from '../stores/store.ts'
+import type { GatewayContext } from './context.ts'
+
+/** What is known of stores without asking them. */
+export type PlacingContext = Pick<GatewayContext, 'hashing' | 'storeHealth'>
+
+/** Names of stores that have no room for what is to be placed. */
+export type FullStores = ReadonlySet<string>
+
+export const NONE_FULL: FullStores = new Set()
+
+/** What planning an object for one placement comes to; throws a `GatewayError` where that cannot be. */
+export type PlanAt<Plan> = (placement: Placement) => Plan
+
+/**
+ * Plans a new object for the first of its placements that can keep what is asked, is not down and has room.
+ * Asks no store. When all that could are down, the first of them is planned for all the same, or
+ * `StoreUnavailable` is thrown, as the bucket says. Throws `InsufficientStorage` where only full ones are left,
+ * `UnsupportedByStore` where no placement takes the object, else what the first one threw.
+ */
+export function planAtBest<Plan>(
+  context: PlacingContext,
+  bucket: Bucket,
+  { object, full, planAt }: { object: ObjectToPlace; full: FullStores; planAt: PlanAt<Plan> },
+): Plan {
+  const candidates = candidatesFor(context, bucket, object)
+  let firstError: GatewayError | undefined
+  let down: Plan | undefined
+  let isFull = false
+  for (const placement of candidates) {
+    const { name } = placement.store
+    if (full.has(name)) {
+      isFull = true
+      continue
+    }
+    const isDown = context.storeHealth.isDown(name)
+    if (isDown && down !== undefined) continue
+    const plan = tryPlan(planAt, placement)
+    if (plan instanceof GatewayError) firstError ??= plan
+    else if (!isDown) return plan
+    else down = plan
+  }
+  if (down !== undefined) {
+    if (bucket.placing.whenDown === 'sign') return down
+    throw new GatewayError('StoreUnavailable', 'Cannot place the object: its stores are away')
+  }
+  if (isFull) throw new GatewayError('InsufficientStorage', 'Cannot place the object: no room left')
+  throw firstError ?? nowhere()
+}
+
+/**
+ * Whether a new object of that name can be in one placement alone, so that a store's own condition is enough to
+ * keep it from replacing another one.
+ */
+export function isWriteOnceAt(
+  context: Pick<PlacingContext, 'hashing'>,
+  bucket: Bucket,
+  { object, placement }: { readonly object: ObjectToPlace; readonly placement: Placement },
+): boolean {
+  if (bucket.placements.length === 1 || hasUniqueKeys(bucket)) return true
+  const [home] = placementsFor(bucket, object, context.hashing)
+  return (
+    hasOneHome(bucket) && home !== undefined && placementName(home) === placementName(placement)
+  )
+}
+
+/**
+ * Where callers name objects and demand that none is replaced, only the store that would have the other one can
+ * tell: no other is a candidate.
+ */
+function candidatesFor(
+  { hashing }: PlacingContext,
+  bucket: Bucket,
+  object: ObjectToPlace,
+): readonly Placement[] {
+  if (bucket.placements.length === 1 && bucket.placements[0].takes === undefined) {
+    return bucket.placements
+  }
+  const taking = placementsFor(bucket, object, hashing)
+  return bucket.upload.writeOnce === true && !hasUniqueKeys(bucket) ? taking.slice(0, 1) : taking
+}
+
+function tryPlan<Plan>(planAt: PlanAt<Plan>, placement: Placement): Plan | GatewayError {
+  try {
+    return planAt(placement)
+  } catch (error) {
+    if (error instanceof GatewayError) return error
+    throw error
+  }
+}
+
+function nowhere(): GatewayError {
+  return new GatewayError(
+    'UnsupportedByStore',
+    'Cannot place the object: no placement of the bucket takes it',
+    { capability: 'placements' },
+  )
+}
