@@ -30,8 +30,10 @@ export interface TestAllow {
 
 /** What a test gateway is made of: each member replaces the default of its name. */
 export interface TestGatewayOptions {
-  /** Members of the only store, `main`, over `CAPABLE_STORE`. */
+  /** Members of the store `main`, over `CAPABLE_STORE`. */
   readonly store?: Readonly<Record<string, unknown>>
+  /** More stores by name, each over `CAPABLE_STORE`. */
+  readonly stores?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Members of the bucket `media`. */
   readonly bucket?: Readonly<Record<string, unknown>>
   /** More buckets, whole. */
@@ -97,7 +99,15 @@ export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string
       state: options.stateUrl ?? 'memory:',
       audit: { file: 'none' },
       secrets: { pepper: TEST_PEPPER, ticketKey: TEST_TICKET_KEY, adminToken: TEST_ADMIN_TOKEN },
-      stores: { main: { ...CAPABLE_STORE, ...options.store } },
+      stores: {
+        main: { ...CAPABLE_STORE, ...options.store },
+        ...Object.fromEntries(
+          Object.entries(options.stores ?? {}).map(([name, store]) => [
+            name,
+            { ...CAPABLE_STORE, ...store },
+          ]),
+        ),
+      },
       buckets: {
         media: {
           placements: [{ store: 'main', bucket: 'media-prod' }],
