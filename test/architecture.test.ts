@@ -29,12 +29,21 @@ const MAX_LINES = 300
 const MAX_MEDIAN_LINES = 100
 const BANNED_NAMES = /(?:^|\/)(?:utils?|helpers?|common|lib|misc|index)(?:\.ts)?(?:\/|$)/
 
+/** What only some runtimes have, and what asks where the code runs. */
+const OF_ONE_RUNTIME =
+  /\b(?:process\.\w+|Deno\.\w+|Bun\.\w+|Buffer\.\w+|import\.meta\.(?:env|dirname|filename)|navigator\.userAgent)/
+
 const files = globSync('**/*.ts', { cwd: SRC }).sort()
 const read = (file: string) => readFileSync(join(SRC, file), 'utf8')
 
 function stageOf(file: string): string {
   const folder = file.split('/')[0] ?? ''
   return folder.endsWith('.ts') ? 'ground' : folder
+}
+
+/** Without its comments, which may speak of anything. */
+function codeOf(file: string): string {
+  return read(file).replaceAll(/^\s*\/\*\*?\s[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
 }
 
 function importsOf(file: string): string[] {
@@ -56,7 +65,12 @@ function offenders(reasonOf: (file: string) => string | undefined): string[] {
   })
 }
 
-const portable = (file: string) => !['runtime', 'cli'].includes(stageOf(file))
+/** Files of runtime/ that every runtime loads: type-checked without those of any, as all other stages. */
+const PORTABLE_RUNTIME = new Set<string>(
+  JSON.parse(readFileSync(join(SRC, 'tsconfig.json'), 'utf8')).files,
+)
+const portable = (file: string) =>
+  PORTABLE_RUNTIME.has(file) || !['runtime', 'cli'].includes(stageOf(file))
 
 describe('architecture', () => {
   it('has a stage for every folder of src', () => {
@@ -83,12 +97,23 @@ describe('architecture', () => {
     expect(wrong).toEqual([])
   })
 
-  it('keeps node: modules and process in runtime and cli', () => {
+  it('keeps modules and globals of any one runtime in runtime and cli', () => {
     const wrong = offenders((file) => {
       if (!portable(file)) return undefined
-      const node = importsOf(file).find((specifier) => specifier.startsWith('node:'))
-      if (node !== undefined) return `imports ${node}`
-      return /\bprocess\.\w/.test(read(file)) ? 'reads process' : undefined
+      const own = importsOf(file).find((specifier) => /^(?:node|bun|cloudflare):/.test(specifier))
+      if (own !== undefined) return `imports ${own}`
+      const [global] = OF_ONE_RUNTIME.exec(codeOf(file)) ?? []
+      return global === undefined ? undefined : `reads ${global}`
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('lets portable files of runtime import portable files only', () => {
+    const wrong = offenders((file) => {
+      const bound = localImports(file).filter((other) => !portable(other))
+      return PORTABLE_RUNTIME.has(file) && bound.length > 0
+        ? `imports ${bound.join(', ')}`
+        : undefined
     })
     expect(wrong).toEqual([])
   })

@@ -4,6 +4,7 @@ import { curlSession } from './demo/curl-session.ts'
 import { DEMO_BUCKET, demoConfig } from './demo/demo-config.ts'
 import { demoSecrets } from './demo/demo-secrets.ts'
 import { type EmbeddedStore, openEmbeddedStore } from './demo/embedded-store.ts'
+import { listenNode } from './listen-node.ts'
 import { run, runToEnd } from './run.ts'
 
 /**
@@ -34,6 +35,7 @@ async function demo(env: NodeJS.ProcessEnv): Promise<void> {
   await run({
     env,
     file,
+    listen: listenNode,
     reloads: false,
     onRunning({ gatewayUrl, adminUrl }) {
       const { adminToken, apiKey } = secrets

@@ -2,19 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import type { ListenAddress, ServerSettings } from '../config/config.ts'
-
-export type Fetch = (request: Request, bindings: object) => Response | Promise<Response>
-
-/** A listener that is up. */
-export interface Listening {
-  readonly address: AddressInfo
-  /**
-   * No new connections; ends idle ones now, busy ones after their answer, all at the deadline or when
-   * `hurry` resolves.
-   */
-  stop(drainMs: number, hurry?: Promise<unknown>): Promise<void>
-}
+import type { Listen, Listening } from './listen.ts'
 
 /** Header block, in bytes; above it Node answers 431 by itself. */
 const MAX_HEADER_BYTES = 16_384
@@ -23,9 +11,7 @@ const MAX_REQUESTS_PER_SOCKET = 10_000
 
 /** Listens with every bound set: headers, whole request, idle time, connections. */
 export async function listenNode(
-  fetch: Fetch,
-  address: ListenAddress,
-  settings: ServerSettings,
+  ...[fetch, address, settings]: Parameters<Listen>
 ): Promise<Listening> {
   const server = createAdaptorServer({
     fetch,

@@ -1,6 +1,7 @@
 import { keepCompiled } from './compile-cache.ts'
 
 keepCompiled()
+const { listenNode } = await import('./listen-node.ts')
 const { outliveReaders } = await import('./outlive-readers.ts')
 const { fail, run, runToEnd } = await import('./run.ts')
 
@@ -14,4 +15,5 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
   })
 }
 
-await runToEnd(run({ env: process.env, file: process.env.SIGNET_CONFIG ?? 'config/signet.yaml' }))
+const file = process.env.SIGNET_CONFIG ?? 'config/signet.yaml'
+await runToEnd(run({ env: process.env, file, listen: listenNode }))

@@ -13,24 +13,12 @@ import type { RedisAddress } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
 import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
-import type { Logger } from '../log.ts'
+import type { LedgerPorts } from './compose-context.ts'
 import { ioredisConnector, type RedisAccess } from './ioredis-link.ts'
 
 const HOUR_MS = 3_600_000
 
 const schedule = (run: () => void) => void setImmediate(run)
-
-/** What a ledger is opened with. */
-export interface LedgerPorts {
-  readonly clock: Clock
-  /** Measures how long something takes, whatever happens to `clock`. */
-  readonly stopwatch: Clock
-  readonly log: Logger
-  /** Takes the clock of a ledger that has its own. */
-  readonly learnTime: (nowMs: number) => void
-  /** Counts what must not happen. */
-  readonly alarm: (facts: { readonly op: string; readonly code: string }) => void
-}
 
 /** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
 export async function openLedger(

@@ -11,7 +11,7 @@ import { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
 import { describeError } from '../log.ts'
 import { type ConfigFiles, readConfigFiles } from './config-files.ts'
-import { listenNode } from './listen-node.ts'
+import type { Listen } from './listen.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { openContext } from './open-context.ts'
 import { createReload } from './reload.ts'
@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly env: NodeJS.ProcessEnv
   /** Path of the configuration. */
   readonly file: string
+  /** Opens a port of the runtime. */
+  readonly listen: Listen
   readonly onRunning?: (running: Running) => void
   /** Opens the ports. Default `openContext`. */
   readonly open?: typeof openContext
@@ -42,7 +44,7 @@ export interface RunOptions {
  * second signal waits for nobody any more.
  */
 export async function run(options: RunOptions): Promise<void> {
-  const { env, file, onRunning, open = openContext, reloads = true } = options
+  const { env, file, listen, onRunning, open = openContext, reloads = true } = options
   const signals = listenToStopSignals()
   const reloadSignal = reloads ? listenToReloadSignal() : undefined
   const files = readConfigFiles()
@@ -69,9 +71,9 @@ export async function run(options: RunOptions): Promise<void> {
   closing.defer(() =>
     context.events.stop(Math.max(0, drainEndsMs - performance.now()), signals.second),
   )
-  const admin = await listenNode(createAdminApp(context).fetch, server.admin, server)
+  const admin = await listen(createAdminApp(context).fetch, server.admin, server)
   closing.defer(() => admin.stop(drainMs(), signals.second))
-  const api = await listenNode(createApp(context).fetch, server.listen, server)
+  const api = await listen(createApp(context).fetch, server.listen, server)
   closing.defer(() => api.stop(drainMs(), signals.second))
   if (reloadSignal !== undefined) {
     const take = createReload({ context, file, env, onReloaded: () => truth.reconfigured() })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Listening, listenNode } from '../../src/runtime/listen-node.ts'
+import type { Listening } from '../../src/runtime/listen.ts'
+import { listenNode } from '../../src/runtime/listen-node.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import { rawPath } from '../support/grants.ts'
 import { sendRaw } from '../support/raw-http.ts'

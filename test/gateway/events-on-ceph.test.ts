@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Listening, listenNode } from '../../src/runtime/listen-node.ts'
+import type { Listening } from '../../src/runtime/listen.ts'
+import { listenNode } from '../../src/runtime/listen-node.ts'
 import { EVENT_SECRET } from '../stores/events/events-fixture.ts'
 import { sendEvents } from '../support/stores/bucket-events.ts'
 import { describeOnCeph, keepVersions, storeClient } from '../support/stores/stores-under-test.ts'

@@ -1,3 +1,4 @@
+import { listenNode } from '../../src/runtime/listen-node.ts'
 import { openContext } from '../../src/runtime/open-context.ts'
 import { run, runToEnd } from '../../src/runtime/run.ts'
 import { watchedPorts } from './watched-ports.ts'
@@ -21,6 +22,7 @@ await runToEnd(
   run({
     env: process.env,
     file: process.env.SIGNET_CONFIG ?? '',
+    listen: listenNode,
     async open(...args) {
       const ports = await openContext(...args)
       const watched = watchedPorts(ports, { at: signalAtAwait, storeShiftMs: 0 })
