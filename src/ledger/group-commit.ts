@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { SqlDatabase } from '../sql-database.ts'
+import { type SqlDatabase, transact } from '../sql-database.ts'
 
 /** Records of one transaction; an item that has more of them is alone in its own. */
 const MAX_BATCH = 64
@@ -49,7 +49,7 @@ export function createGroupCommit(options: {
     scheduled = false
     const batch = nextBatch()
     try {
-      answer(batch, transact(batch))
+      answer(batch, commit(batch))
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(unavailable(error))
       else for (const item of batch) commitAlone(item)
@@ -69,23 +69,22 @@ export function createGroupCommit(options: {
     return batch
   }
 
-  function transact(batch: readonly Item[]): unknown[] {
+  function commit(batch: readonly Item[]): unknown[] {
     try {
-      database.exec('BEGIN IMMEDIATE')
-      const results = batch.map(({ work }) => work())
-      flush()
-      database.exec('COMMIT')
-      return results
+      return transact(database, () => {
+        const results = batch.map(({ work }) => work())
+        flush()
+        return results
+      })
     } catch (error) {
       forget()
-      rollback(database)
       throw error
     }
   }
 
   function commitAlone(item: Item): void {
     try {
-      answer([item], transact([item]))
+      answer([item], commit([item]))
     } catch (error) {
       item.reject(unavailable(error))
     }
@@ -131,13 +130,4 @@ export function unavailable(cause: unknown): GatewayError {
 
 function answer(batch: readonly Item[], results: readonly unknown[]): void {
   for (const [index, item] of batch.entries()) item.resolve(results[index])
-}
-
-// SQLite has rolled back by itself after some errors, and then says that there is no transaction.
-function rollback(database: SqlDatabase): void {
-  try {
-    database.exec('ROLLBACK')
-  } catch {
-    // Nothing is open any more.
-  }
 }

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { SqlDatabase } from '../sql-database.ts'
+import { isKeptByRuntime, type SqlDatabase, transact } from '../sql-database.ts'
 
 const SCHEMA_VERSION = 2
 /** How long another process may hold the file before an error, in milliseconds. */
@@ -36,6 +36,19 @@ const TO_SCHEMA_2 = `
  * NORMAL may lose commits with the power.
  */
 export function prepareDatabase(database: SqlDatabase, newSalt: () => string): string {
+  if (!isKeptByRuntime(database)) makeDurable(database)
+  transact(database, () => {
+    assertReadable(database)
+    database.exec(TABLES)
+    const insert = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
+    insert.run('schema', String(SCHEMA_VERSION))
+    insert.run('salt', newSalt())
+    if (meta(database, 'schema') === '1') database.exec(TO_SCHEMA_2)
+  })
+  return meta(database, 'salt')
+}
+
+function makeDurable(database: SqlDatabase): void {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   assertReadable(database)
   database.exec('PRAGMA journal_mode = WAL')
@@ -44,20 +57,6 @@ export function prepareDatabase(database: SqlDatabase, newSalt: () => string): s
   database.exec('PRAGMA fullfsync = ON')
   database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   assertDurable(database)
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    assertReadable(database)
-    database.exec(TABLES)
-    const insert = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
-    insert.run('schema', String(SCHEMA_VERSION))
-    insert.run('salt', newSalt())
-    if (meta(database, 'schema') === '1') database.exec(TO_SCHEMA_2)
-    database.exec('COMMIT')
-  } catch (error) {
-    database.exec('ROLLBACK')
-    throw error
-  }
-  return meta(database, 'salt')
 }
 
 /** Throws before anything is changed in a file that a newer version wrote, or another program. */
@@ -65,6 +64,8 @@ function assertReadable(database: SqlDatabase): void {
   const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
   if (tables.length === 0) return
   if (!tables.some(({ name }) => name === 'meta')) {
+    // A runtime hands over what is ours alone; tables of its own lie there, too.
+    if (isKeptByRuntime(database)) return
     throw new GatewayError('LedgerUnavailable', 'Cannot open the ledger: the file is not a ledger')
   }
   const version = Number(meta(database, 'schema'))

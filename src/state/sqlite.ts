@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { SqlDatabase, SqlRow } from '../sql-database.ts'
+import { isKeptByRuntime, type SqlDatabase, type SqlRow, transact } from '../sql-database.ts'
 import {
   checkChanges,
   checkDocument,
@@ -29,7 +29,6 @@ const TAKE_POSITION = `BEGIN
 // the values, which would be written twice else, and come from triggers: so also writes of versions that
 // know of none are counted. The last statement gives one to each document that is older than they are.
 const TABLES = `
-  BEGIN IMMEDIATE;
   CREATE TABLE IF NOT EXISTS document (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL
   );
@@ -45,7 +44,6 @@ const TABLES = `
     DELETE FROM document_change WHERE name = old.name;
   END;
   UPDATE document SET version = version WHERE name NOT IN (SELECT name FROM document_change);
-  COMMIT;
 `
 // Names are ASCII, so that SQLite's order of bytes is that of code units. `0` comes right after `/`.
 const LIST = `
@@ -113,11 +111,13 @@ export function openSqliteState(database: SqlDatabase): StateStore {
 }
 
 function prepareAll(database: SqlDatabase) {
-  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  database.exec('PRAGMA journal_mode = WAL')
-  database.exec('PRAGMA synchronous = FULL')
-  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-  database.exec(TABLES)
+  if (!isKeptByRuntime(database)) {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA synchronous = FULL')
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  }
+  transact(database, () => database.exec(TABLES))
   const insert = 'INSERT INTO document (name, version, value) VALUES (?, 1, ?)'
   const change = 'version = version + 1, value'
   return {
