@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { escapeXml } from '../stores/xml.ts'
+import { escapeXml } from '../stores/escape-xml.ts'
 
 /**
  * Headers as S3 calls them in a form (API reference, POST Object). A store that knows a field by

@@ -1,4 +1,5 @@
-import { escapeXml, isElement, leafOf, parseXml, textOf, type XmlElement } from './xml.ts'
+import { escapeXml } from './escape-xml.ts'
+import { isElement, leafOf, parseXml, textOf, type XmlElement } from './xml.ts'
 
 /** One rule of a bucket for pages of other origins (S3 API, CORSRule). */
 export interface CorsRule {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { readCapped } from '../read-capped.ts'
+import { escapeXml } from './escape-xml.ts'
 import {
   type ListedUpload,
   MAX_PARTS,
@@ -20,7 +21,6 @@ import type {
   StoreClient,
 } from './store-client.ts'
 import { usableAnswer } from './usable-answer.ts'
-import { escapeXml } from './xml.ts'
 
 /** The part of a store client that is about multipart uploads. */
 export type MultipartCalls = Pick<

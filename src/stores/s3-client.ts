@@ -1,10 +1,9 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { lazily } from '../lazily.ts'
 import { readCapped } from '../read-capped.ts'
-import { type AccessRules, parseAclAnswer } from './acl-answer.ts'
-import { createCorsCalls, type Md5Of } from './cors-calls.ts'
+import type { AccessRules } from './acl-answer.ts'
+import type { Md5Of } from './cors-calls.ts'
 import { parseHeadAnswer, storeTime } from './head-answer.ts'
-import { parseListAnswer } from './list-answer.ts'
-import { createMultipartCalls } from './multipart-calls.ts'
 import { bucketLocation, objectLocation, placedKey } from './object-url.ts'
 import { USUAL_LISTING } from './profile.ts'
 import { profileOf } from './profile-of.ts'
@@ -35,6 +34,10 @@ const MAX_ACL_BYTES = 128 * 1024
 // 1,000 keys of 1,024 bytes, each byte percent-encoded, and their surroundings, twice over.
 const MAX_LIST_BYTES = 8 * 1024 * 1024
 
+// What reads XML: no grant of a PUT or a form needs it.
+const aclAnswer = lazily(() => import('./acl-answer.ts'))
+const listAnswer = lazily(() => import('./list-answer.ts'))
+
 /** Query name of the next page, by version. */
 const AFTER = { 1: 'marker', 2: 'continuation-token' } as const
 
@@ -46,14 +49,27 @@ export function createStoreClient({
   md5,
 }: StoreClientOptions): StoreClient {
   const call = createSignedCall({ send: fetch, clock, health })
+  const multipart = lazily(async () => {
+    const { createMultipartCalls } = await import('./multipart-calls.ts')
+    return createMultipartCalls(call, clock)
+  })
+  const cors = lazily(async () => {
+    const { createCorsCalls } = await import('./cors-calls.ts')
+    return createCorsCalls(call, md5)
+  })
   return {
     head: (place, versionId) => headObject(call, place, versionId),
     acl: (place) => readAcl(call, place),
     remove: (place) => removeObject(call, place),
     headBucket: (placement) => headBucket(call, placement),
     list: (placement, request) => listObjects(call, placement, request),
-    ...createMultipartCalls(call, clock),
-    ...createCorsCalls(call, md5),
+    createMultipart: async (...asked) => (await multipart()).createMultipart(...asked),
+    listParts: async (...asked) => (await multipart()).listParts(...asked),
+    completeMultipart: async (...asked) => (await multipart()).completeMultipart(...asked),
+    abortMultipart: async (...asked) => (await multipart()).abortMultipart(...asked),
+    listMultiparts: async (...asked) => (await multipart()).listMultiparts(...asked),
+    corsRules: async (...asked) => (await cors()).corsRules(...asked),
+    putCorsRules: async (...asked) => (await cors()).putCorsRules(...asked),
   }
 }
 
@@ -99,7 +115,8 @@ async function readAcl(call: SignedCall, place: ObjectPlace): Promise<AccessRule
     await response.body?.cancel()
     return 'unknown'
   }
-  return parseAclAnswer(await usableAnswer(wanted, () => readCapped(response, MAX_ACL_BYTES)))
+  const text = await usableAnswer(wanted, () => readCapped(response, MAX_ACL_BYTES))
+  return (await aclAnswer()).parseAclAnswer(text)
 }
 
 async function removeObject(call: SignedCall, place: ObjectPlace): Promise<void> {
@@ -149,9 +166,10 @@ async function listObjects(
     accepts: ({ status }) => status === 200,
   }
   const response = await call(wanted)
-  return usableAnswer(wanted, async () =>
-    parseListAnswer(await readCapped(response, MAX_LIST_BYTES), { prefix, listing }),
-  )
+  return usableAnswer(wanted, async () => {
+    const text = await readCapped(response, MAX_LIST_BYTES)
+    return (await listAnswer()).parseListAnswer(text, { prefix, listing })
+  })
 }
 
 function locationOf(place: ObjectPlace) {

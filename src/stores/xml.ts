@@ -49,15 +49,6 @@ export function leafOf(element: XmlElement, name: string): string | undefined {
   return typeof value === 'string' ? textOf(value) : undefined
 }
 
-/** Text as it stands in a leaf of XML that is sent. */
-export function escapeXml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-}
-
 /** A key of a listing that was asked for with `encoding-type=url`, if its answer says that it is. */
 export function keyText(written: string, encoded: boolean): string {
   // Some stores write a space as `+`; a literal plus is `%2B` with all of them.

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { escapeXml } from '../../stores/xml.ts'
+import { escapeXml } from '../../stores/escape-xml.ts'
 import { guardS3rver } from './s3rver-guard.ts'
 import { s3rverMultipart } from './s3rver-multipart.ts'
 

@@ -1,5 +1,5 @@
 import { encodeSegment } from '../../object-key.ts'
-import { escapeXml } from '../../stores/xml.ts'
+import { escapeXml } from '../../stores/escape-xml.ts'
 
 /** A page of the parts of an upload. */
 export interface PartsListing {

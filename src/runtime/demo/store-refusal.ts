@@ -1,4 +1,4 @@
-import { escapeXml } from '../../stores/xml.ts'
+import { escapeXml } from '../../stores/escape-xml.ts'
 
 /** A refusal of the embedded store, in S3's words. */
 export class StoreRefusal extends Error {

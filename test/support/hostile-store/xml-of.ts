@@ -1,4 +1,4 @@
-import { escapeXml } from '../../../src/stores/xml.ts'
+import { escapeXml } from '../../../src/stores/escape-xml.ts'
 
 /** Text, or child elements in order; a name may come again. */
 export type XmlContent = string | number | boolean | readonly (readonly [string, XmlContent])[]
