@@ -1,12 +1,14 @@
 import type * as z from 'zod'
-import { createUploads } from '../gateway/create-uploads.ts'
 import type { WantedBatchUpload } from '../gateway/plan-batch.ts'
+import { lazily } from '../lazily.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import { uploadGrantView } from './grant-view.ts'
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
 import { BODY_CAPS, type Route, route } from './route.ts'
 import { createdUploadsSchema, createUploadsSchema } from './upload-schemas.ts'
 import { wantedUpload } from './wanted-upload.ts'
+
+const creating = lazily(() => import('../gateway/create-uploads.ts'))
 
 const post = route({
   method: 'POST',
@@ -49,6 +51,7 @@ const post = route({
       ...WantedBatchUpload[],
     ]
     const idempotencyKey = idempotencyKeyOf(call)
+    const { createUploads } = await creating()
     const created = await createUploads(context, { principal, wanted, requestId, idempotencyKey })
     const { limits: set } = context.accounts.of(principal.tenant, principal.user)
     const fields = rateLimitFields(set, created.limits, context.ledgerTime.nowMs())

@@ -3,9 +3,9 @@ import type { AdminIdentity } from '../auth/identity.ts'
 import { GatewayError } from '../errors.ts'
 import { auditAdminRefusal } from '../gateway/audit-events.ts'
 import { ADMIN_ROUTES } from './admin-routes.ts'
+import { registerDescription } from './api-description.ts'
 import type { AppContext } from './app-context.ts'
 import { guardedAuthentication } from './guarded-authentication.ts'
-import { createOpenApi } from './openapi.ts'
 import { registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Variables } from './route.ts'
@@ -18,7 +18,6 @@ export function createAdminApp(
   context: AppContext,
 ): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context, withReason)
-  const openApi = createOpenApi(ADMIN_ROUTES)
   const authenticate = guardedAuthentication(context, (presented) =>
     context.authenticateAdmin(presented),
   )
@@ -28,7 +27,7 @@ export function createAdminApp(
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     }),
   )
-  app.get('/openapi.json', (http) => http.json(openApi))
+  registerDescription(app, ADMIN_ROUTES)
   registerRoutes(app, context, {
     routes: ADMIN_ROUTES,
     admit: (http) => {

@@ -3,16 +3,15 @@ import { cors } from 'hono/cors'
 import type { Principal } from '../auth/principal.ts'
 import { auditRefusal } from '../gateway/audit-events.ts'
 import { assertMayAct } from '../gateway/may-act.ts'
+import { registerDescription } from './api-description.ts'
 import type { AppContext } from './app-context.ts'
 import { BATCH_ROUTES } from './batch-routes.ts'
 import { withWhereabouts } from './client-address.ts'
 import { DIAGNOSIS_ROUTES } from './diagnosis-routes.ts'
-import { docsPage } from './docs-page.ts'
 import { DOWNLOAD_ROUTES } from './download-routes.ts'
 import { EVENTS_DESCRIPTION, EVENTS_PATH, registerEventRoutes } from './event-routes.ts'
 import { guardedAuthentication } from './guarded-authentication.ts'
 import { OBJECT_ROUTES } from './object-routes.ts'
-import { createOpenApi } from './openapi.ts'
 import { registerRoutes } from './register-routes.ts'
 import { framedApp } from './request-frame.ts'
 import type { Route, Variables } from './route.ts'
@@ -38,7 +37,6 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600
 /** The public application, the same on every runtime. Does no I/O itself. */
 export function createApp(context: AppContext): Hono<{ Variables: Variables; Bindings: object }> {
   const app = framedApp(context)
-  const openApi = createOpenApi([...PUBLIC_API, EVENTS_DESCRIPTION])
   const authenticate = guardedAuthentication(context, (presented) =>
     context.authenticate(presented),
   )
@@ -51,8 +49,7 @@ export function createApp(context: AppContext): Hono<{ Variables: Variables; Bin
     const status = state === 'ready' ? 'starting' : state
     return http.json({ status }, 503, { 'retry-after': '1' })
   })
-  app.get('/openapi.json', (http) => http.json(openApi))
-  app.get('/docs', () => docsPage(openApi))
+  registerDescription(app, [...PUBLIC_API, EVENTS_DESCRIPTION], { docs: true })
   registerEventRoutes(app, context)
   registerRoutes(app, context, {
     routes: PUBLIC_API,

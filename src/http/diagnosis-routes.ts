@@ -1,10 +1,12 @@
 import * as z from 'zod'
-import { diagnoseUpload } from '../gateway/diagnose-upload.ts'
 import { FINDING_CODES, FINDING_LEVELS } from '../gateway/diagnosis.ts'
+import { lazily } from '../lazily.ts'
 import { type Route, route } from './route.ts'
 import { text } from './schemas.ts'
 
 const MAX_HEADERS = 40
+
+const diagnosing = lazily(() => import('../gateway/diagnose-upload.ts'))
 
 const diagnosisQuery = z.strictObject({
   origin: text(300).describe('Origin of the page that failed: scheme, host and port').optional(),
@@ -60,6 +62,7 @@ const diagnose = route({
   async handle({ context, principal, http, query }) {
     const { origin, headers } = query as z.output<typeof diagnosisQuery>
     const uploadId = http.req.param('id') ?? ''
+    const { diagnoseUpload } = await diagnosing()
     return Response.json(await diagnoseUpload(context, { principal, uploadId, origin, headers }))
   },
 })

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
-import { signDownloads, type WantedDownload } from '../gateway/sign-download.ts'
+import type { WantedDownload } from '../gateway/sign-download.ts'
+import { lazily } from '../lazily.ts'
 import type { Grant } from '../signing/grant.ts'
 import { grantView } from './grant-view.ts'
 import { BODY_CAPS, type Route, route } from './route.ts'
@@ -10,6 +11,8 @@ import {
   wantedDownloadSchema,
   wantedDownloadsSchema,
 } from './schemas.ts'
+
+const signing = lazily(() => import('../gateway/sign-download.ts'))
 
 const post = route({
   method: 'POST',
@@ -33,6 +36,7 @@ const post = route({
     'Overloaded',
   ],
   async handle({ context, principal, requestId, body }) {
+    const { signDownloads } = await signing()
     const many = (body as z.output<typeof wantedDownloadsSchema>).items
     if (many === undefined) {
       const wanted = [body as WantedDownload] as const

@@ -2,8 +2,7 @@ import type { Hono } from 'hono'
 import * as z from 'zod'
 import { unauthenticated } from '../auth/bearer.ts'
 import { GatewayError } from '../errors.ts'
-import { proofInHeaders } from '../stores/events/proof-in-headers.ts'
-import { readEvents } from '../stores/events/read-events.ts'
+import { lazily } from '../lazily.ts'
 import type { Store } from '../stores/store.ts'
 import type { AppContext } from './app-context.ts'
 import { createFailureBrake } from './failure-brake.ts'
@@ -14,6 +13,9 @@ import { BODY_CAPS, type HttpContext, type RouteDescription, type Variables } fr
 
 /** Where stores send their events. No API key opens it, and no browser has business there. */
 export const EVENTS_PATH = '/v1/events/:store'
+
+const proving = lazily(() => import('../stores/events/proof-in-headers.ts'))
+const reading = lazily(() => import('../stores/events/read-events.ts'))
 
 /** Characters of a store's name that the brake for failed proofs tells apart. */
 const MAX_NAME = 64
@@ -33,6 +35,7 @@ export function registerEventRoutes(
 
   async function answer(http: HttpContext, name: string): Promise<Response> {
     const store = context.config.stores.get(name)
+    const { proofInHeaders } = await proving()
     const proof = await proofInHeaders(store?.events, http.req.raw.headers, context.eventPorts)
     if (proof === 'shown' && store !== undefined) {
       // Strangers are not told how much waits.
@@ -56,6 +59,7 @@ export function registerEventRoutes(
 async function takeEvents(context: AppContext, http: HttpContext, store: Store): Promise<Response> {
   const raw = await readRaw(http.req.raw, BODY_CAPS.events)
   const delivery = { headers: http.req.raw.headers, raw }
+  const { readEvents } = await reading()
   const events = await readEvents(store, delivery, context.eventPorts)
   readQuery(http, undefined)
   context.events.take(store.name, events)

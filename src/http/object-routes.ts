@@ -1,12 +1,14 @@
 import type * as z from 'zod'
 import { GatewayError } from '../errors.ts'
-import { deleteObject } from '../gateway/delete-object.ts'
-import { headObject, listObjects } from '../gateway/read-objects.ts'
-import { signDownloads } from '../gateway/sign-download.ts'
+import { lazily } from '../lazily.ts'
 import type { ObjectKey } from '../object-key.ts'
 import { objectTarget, rawPathOf, refuseDotSegments } from './raw-key.ts'
 import { type Route, type RouteCall, route } from './route.ts'
 import { listObjectsQuery, objectPageSchema, openObjectQuery } from './schemas.ts'
+
+const deleting = lazily(() => import('../gateway/delete-object.ts'))
+const reading = lazily(() => import('../gateway/read-objects.ts'))
+const signing = lazily(() => import('../gateway/sign-download.ts'))
 
 const listing = route({
   method: 'GET',
@@ -27,6 +29,7 @@ const listing = route({
     const { bucket } = targetOf(call)
     const { prefix, limit, cursor } = call.query as z.output<typeof listObjectsQuery>
     const { context, principal } = call
+    const { listObjects } = await reading()
     return Response.json(await listObjects(context, { principal, bucket, prefix, limit, cursor }))
   },
 })
@@ -64,6 +67,7 @@ const open = route({
       return describe(call, { ...target, versionId: asked.versionId })
     }
     const wanted = [{ bucket: target.bucket, key: target.key.text, ...asked }] as const
+    const { signDownloads } = await signing()
     const [grant] = await signDownloads(context, { principal, wanted, requestId })
     if (grant === undefined) throw new GatewayError('InternalError', 'Cannot redirect: no grant')
     return new Response(null, {
@@ -94,6 +98,7 @@ const remove = route({
   ],
   async handle(call) {
     const { context, principal, requestId } = call
+    const { deleteObject } = await deleting()
     await deleteObject(context, { principal, requestId, ...objectOf(call) })
     return new Response(null, { status: 204 })
   },
@@ -106,6 +111,7 @@ async function describe(
   { context, principal }: RouteCall,
   target: { bucket: string; key: ObjectKey; versionId: string | undefined },
 ): Promise<Response> {
+  const { headObject } = await reading()
   const head = await headObject(context, principal, target)
   const headers = new Headers({
     'content-length': String(head.sizeBytes),

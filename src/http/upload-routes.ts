@@ -1,12 +1,8 @@
 import type * as z from 'zod'
 import { toTimestamp } from '../clock.ts'
-import { abortUpload } from '../gateway/abort-upload.ts'
-import { completeUpload } from '../gateway/complete-upload.ts'
 import { createUpload } from '../gateway/create-upload.ts'
-import { explainUpload } from '../gateway/explain.ts'
-import { getUpload, listUploads } from '../gateway/list-uploads.ts'
 import type { WantedPart } from '../gateway/multipart-parts.ts'
-import { signMoreParts } from '../gateway/sign-parts.ts'
+import { lazily } from '../lazily.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import { partView, uploadGrantView } from './grant-view.ts'
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
@@ -27,6 +23,13 @@ import {
   uploadSchema,
 } from './upload-schemas.ts'
 import { wantedUpload } from './wanted-upload.ts'
+
+// A grant needs none of these.
+const aborting = lazily(() => import('../gateway/abort-upload.ts'))
+const completing = lazily(() => import('../gateway/complete-upload.ts'))
+const explaining = lazily(() => import('../gateway/explain.ts'))
+const looking = lazily(() => import('../gateway/list-uploads.ts'))
+const signingParts = lazily(() => import('../gateway/sign-parts.ts'))
 
 const post = route({
   method: 'POST',
@@ -71,6 +74,7 @@ const post = route({
     const idempotencyKey = idempotencyKeyOf(call)
     const request = { principal, wanted, requestId, idempotencyKey }
     if (call.query.dryRun === 'true') {
+      const { explainUpload } = await explaining()
       return Response.json(await explainUpload(context, request))
     }
     const { upload, grant, guarantees, limits } = await createUpload(context, request)
@@ -102,6 +106,7 @@ const list = route({
   errors: ['LedgerUnavailable'],
   async handle({ context, principal, query }) {
     const { status, limit, cursor } = query as z.output<typeof listUploadsQuery>
+    const { listUploads } = await looking()
     return Response.json(await listUploads(context, { principal, status, limit, cursor }))
   },
 })
@@ -114,6 +119,7 @@ const get = route({
   responses: { 200: { description: 'The upload', schema: uploadSchema } },
   errors: ['AccessDenied', 'NoSuchUpload', 'LedgerUnavailable'],
   async handle({ context, principal, http }) {
+    const { getUpload } = await looking()
     return Response.json(await getUpload(context, principal, uploadId(http)))
   },
 })
@@ -142,6 +148,7 @@ const complete = route({
   async handle({ context, principal, http, body }) {
     const { parts } = (body ?? {}) as z.output<typeof completeUploadSchema>
     const request = { principal, uploadId: uploadId(http), parts }
+    const { completeUpload } = await completing()
     return Response.json(await completeUpload(context, request))
   },
 })
@@ -173,6 +180,7 @@ const parts = route({
   ],
   async handle({ context, principal, requestId, http, body }) {
     const wanted = body as WantedParts
+    const { signMoreParts } = await signingParts()
     const signed = await signMoreParts(context, {
       principal,
       requestId,
@@ -195,6 +203,7 @@ const abort = route({
   responses: { 204: { description: 'Aborted' } },
   errors: ['AccessDenied', 'NoSuchUpload', 'UploadNotPending', 'LedgerUnavailable'],
   async handle({ context, principal, http }) {
+    const { abortUpload } = await aborting()
     await abortUpload(context, principal, uploadId(http))
     return new Response(null, { status: 204 })
   },
