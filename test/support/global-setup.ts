@@ -1,5 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { openEmbeddedStore } from '../../src/runtime/demo/embedded-store.ts'
+import { ensureRuntimes, type Runtimes } from '../runtime/binaries.ts'
+import type {} from '../runtime/runtimes-under-test.ts'
 import type {} from './browser/browser-under-test.ts'
 import { ensureChromium } from './browser/ensure-chromium.ts'
 import { ensureRedis } from './redis/ensure-redis.ts'
@@ -12,9 +14,9 @@ import { openTemporaryDirectory } from './stores/temporary-directory.ts'
 
 /**
  * Opens the stores that a whole test run shares and hands them to tests (`stores-under-test.ts`),
- * and makes sure that tests can start a Redis (`redis-under-test.ts`) and a browser
- * (`browser-under-test.ts`). Throws when CI is set and Ceph, Swift, Redis or Chromium cannot be had:
- * there, a guarantee not shown is a failure.
+ * and makes sure that tests can start a Redis (`redis-under-test.ts`), a browser
+ * (`browser-under-test.ts`) and gateways on other runtimes (`runtimes-under-test.ts`). Throws when CI is
+ * set and any of them cannot be had: there, a guarantee not shown is a failure.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack()
@@ -36,13 +38,29 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     })
   }
   // Side by side, for each takes a second or two. Should one throw, the other ends with this process.
-  const [ceph, swift] = await Promise.all([
+  const [runtimes, ceph, swift] = await Promise.all([
+    ensureRuntimes(),
     openShared(opened, 'Ceph', openCephStore),
     openShared(opened, 'Swift', () => openSwiftStore({ origins: [APP_ORIGIN] })),
   ])
+  provideRuntimes(project, opened, runtimes)
   project.provide('stores', { embedded, ...(ceph && { ceph }), ...(swift && { swift }) })
   const closing = opened.move()
   return () => closing.disposeAsync()
+}
+
+function provideRuntimes(
+  project: TestProject,
+  opened: AsyncDisposableStack,
+  runtimes: Runtimes,
+): void {
+  project.provide('runtimes', runtimes)
+  if (runtimes.kind === 'runtimes') return
+  const { reason } = runtimes
+  if (isCi()) throw new Error(`Cannot run the tests without other runtimes in CI: ${reason}`)
+  opened.defer(() => {
+    process.stdout.write(whatWasNotShownOfRuntimes(reason))
+  })
 }
 
 async function openSharedEmbedded(opened: AsyncDisposableStack): Promise<SharedEmbedded> {
@@ -119,5 +137,13 @@ function whatWasNotShownInBrowsers(reason: string): string {
 NOT SHOWN: this run had no Chromium (${reason}).
 Nothing was shown of a web page that uploads: CORS, progress, files of a real browser, playback.
 To show it, run the tests as root on Debian, or install chromium.
+`
+}
+
+function whatWasNotShownOfRuntimes(reason: string): string {
+  return `
+NOT SHOWN: this run had no Bun, Deno and workerd (${reason}).
+Nothing was shown of gateways on other runtimes than Node.
+To show it, let npm install what test/runtime/binaries/package-lock.json names.
 `
 }
