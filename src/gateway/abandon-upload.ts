@@ -1,8 +1,8 @@
 import type { GatewayContext } from './context.ts'
 import { giveUpUnmade, type UnmadeReservation, watchLeftover } from './leftover-multipart.ts'
 import { isMade } from './open-multipart.ts'
+import { placeOf } from './place-of.ts'
 import type { UploadNote } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 
 /**
  * Gives back what was reserved for an upload whose grant nobody has seen, and ends one of parts at the

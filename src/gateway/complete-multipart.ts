@@ -6,9 +6,9 @@ import type { GatewayContext } from './context.ts'
 import { rejectMultipart } from './end-multipart.ts'
 import { isMade, type MadeMultipart } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
+import { placeOf } from './place-of.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type UploadNote } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 
 /** A part as the caller believes to have sent it. */
 export interface ClaimedPart {

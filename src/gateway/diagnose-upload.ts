@@ -11,8 +11,8 @@ import { lookAtObject } from './diagnose-object.ts'
 import { lookAtPage } from './diagnose-page.ts'
 import { type Diagnosis, FINDING_LEVELS, type Finding } from './diagnosis.ts'
 import { type OwnUpload, ownUpload } from './own-upload.ts'
+import { placeOf } from './place-of.ts'
 import { type UploadNote, urlExpiryMs } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 import { statusOf } from './upload-view.ts'
 
 /** Which upload failed where. */

@@ -7,9 +7,9 @@ import { lastPartMs, PARTS_MARGIN_MS, partsMayStillCome } from './last-byte.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
 import { ownTicket } from './own-ticket.ts'
+import { placeOf } from './place-of.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { noteText, type RejectReason, type UploadNote } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 
 /**
  * What an abort at the store has shown: `ended`, nothing can come of the upload any more, and what it

@@ -5,9 +5,9 @@ import { unlimitedCheck } from './credit-hold.ts'
 import { abortForCertain } from './end-multipart.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { isMade } from './open-multipart.ts'
+import { placeOf } from './place-of.ts'
 import { recovering } from './refusal.ts'
 import { noteText, parseNote, type UploadNote, uploadNoteOf } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 
 /** A Create that was given up may still be on its way: so long the store gets for it. */
 const FIRST_LOOK_MS = 60_000

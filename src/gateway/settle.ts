@@ -1,8 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Actual, FinishReply, Reservation } from '../ledger/port.ts'
 import type { Ticket } from '../ledger/ticket.ts'
-import { ObjectKey } from '../object-key.ts'
-import { placeRecorded } from '../stores/place-object.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import { endEvent, recordOrLog } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
@@ -11,6 +9,7 @@ import { currentLimits } from './current-limits.ts'
 import { mayStillCome } from './last-byte.ts'
 import { AGAIN_MS } from './look-again.ts'
 import { ownTicket } from './own-ticket.ts'
+import { placeOf } from './place-of.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { type Rejection, rejectionOf } from './rejection.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
@@ -34,15 +33,6 @@ export type Settlement =
   | { readonly how: 'seen'; readonly note: UploadNote; readonly sizeBytes: number }
   /** Nothing there that carries this upload's ticket, or not all of it yet. */
   | { readonly how: 'absent'; readonly storeNowMs: number | undefined }
-
-/** Where the object of a reservation lies, or would. */
-export function placeOf(
-  context: Pick<GatewayContext, 'config' | 'background'>,
-  note: Pick<UploadNote, 'place' | 'key'>,
-): ObjectPlace {
-  const place = placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
-  return context.background === true ? { ...place, background: true } : place
-}
 
 /**
  * Turns a reservation into usage, if its object is there: HEAD is the truth, and only an object with

@@ -7,8 +7,8 @@ import { finishAdjustment } from './finish-adjustment.ts'
 import { inBackground } from './in-background.ts'
 import { AGAIN_MS, lookAgain } from './look-again.ts'
 import { lookAtUpload, type Outcome } from './look-at-upload.ts'
+import { placeOf } from './place-of.ts'
 import { type DeleteNote, noteText, parseNote } from './reservation-note.ts'
-import { placeOf } from './settle.ts'
 
 export interface SweepOptions {
   /** Reservations claimed at once, 1 to 256. Default 64. */

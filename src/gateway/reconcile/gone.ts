@@ -6,6 +6,7 @@ import { reserveCredit } from '../credit.ts'
 import { creditDigest, creditId } from '../credit-hold.ts'
 import { lastByteMs } from '../last-byte.ts'
 import { ownTicket, TICKET_NAME } from '../own-ticket.ts'
+import { placeOf } from '../place-of.ts'
 import {
   noteText,
   postedMsIn,
@@ -13,7 +14,6 @@ import {
   uploadNoteOf,
   urlExpiryMs,
 } from '../reservation-note.ts'
-import { placeOf } from '../settle.ts'
 import { isListed } from './places.ts'
 import type { ReconcileRun } from './run.ts'
 import type { RunSums } from './sums.ts'
