@@ -1,6 +1,6 @@
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
-import { memberOf } from './yaml-tree.ts'
+import { memberOf } from './settings-tree.ts'
 
 const ADVICE = 'name an environment variable or file:PATH instead'
 

@@ -7,7 +7,7 @@ import { createReport } from './report.ts'
 import { reportIssues } from './schema-problems.ts'
 import { secretsSchema, serverSchema } from './schema-server.ts'
 import { members } from './schema-values.ts'
-import { memberOf, parseYamlTree } from './yaml-tree.ts'
+import { memberOf, readTree } from './settings-tree.ts'
 
 const accessSchema = members({
   server: members({ admin: serverSchema.unwrap().shape.admin }).prefault({}),
@@ -30,13 +30,13 @@ export async function loadAdminAccess(
   file: string,
   sources: ReferenceSources,
 ): Promise<AdminAccess> {
-  const yaml = parseYamlTree(text)
-  const report = createReport(file, yaml.locate)
-  if (yaml.value === undefined) {
-    for (const { path, message, position } of yaml.problems) report.problem(path, message, position)
+  const read = await readTree(text)
+  const report = createReport(file, read.locate)
+  if (read.value === undefined) {
+    for (const { path, message, position } of read.problems) report.problem(path, message, position)
   }
-  const admin = memberOf(memberOf(yaml.value, 'server'), 'admin')
-  const adminToken = memberOf(memberOf(yaml.value, 'secrets'), 'adminToken')
+  const admin = memberOf(memberOf(read.value, 'server'), 'admin')
+  const adminToken = memberOf(memberOf(read.value, 'secrets'), 'adminToken')
   const only = {
     server: admin === undefined ? {} : { admin },
     secrets: adminToken === undefined ? {} : { adminToken },

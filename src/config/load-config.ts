@@ -23,7 +23,7 @@ import { checkRetention } from './retention.ts'
 import { salvage } from './salvage.ts'
 import { configSchema } from './schema.ts'
 import { reportIssues } from './schema-problems.ts'
-import { memberOf, parseYamlTree } from './yaml-tree.ts'
+import { memberOf, readTree } from './settings-tree.ts'
 
 /** What reading a configuration needs from outside. */
 export interface ConfigSources extends ReferenceSources {
@@ -51,14 +51,14 @@ export async function loadConfig(
   file: string,
   sources: ConfigSources,
 ): Promise<LoadedConfig> {
-  const yaml = parseYamlTree(text)
-  const report = createReport(file, yaml.locate)
-  for (const { path, message, position } of yaml.problems) report.problem(path, message, position)
-  if (yaml.value === undefined) throw new ConfigError(report.problems(), report.warnings())
-  const tree = await resolveReferences(yaml.value, file, { ...sources, report })
+  const read = await readTree(text)
+  const report = createReport(file, read.locate)
+  for (const { path, message, position } of read.problems) report.problem(path, message, position)
+  if (read.value === undefined) throw new ConfigError(report.problems(), report.warnings())
+  const tree = await resolveReferences(read.value, file, { ...sources, report })
   const parsed = configSchema.safeParse(tree)
   if (!parsed.success) reportIssues(parsed.error, { schema: configSchema, tree, report })
-  if (memberOf(tree, 'environment') === 'production') warnOfLiteralPasswords(yaml.value, report)
+  if (memberOf(tree, 'environment') === 'production') warnOfLiteralPasswords(read.value, report)
   const { config, secrets } = build(tree, { hashing: sources.hashing, report })
   const problems = report.problems()
   const warnings = report.warnings()
@@ -70,7 +70,7 @@ export async function loadConfig(
     secrets: deepFreeze(secrets),
     warnings,
     problemAt: (path, message) => {
-      return { file, ...yaml.locate(path, 'value'), path: formatPath(path), message }
+      return { file, ...read.locate(path, 'value'), path: formatPath(path), message }
     },
   }
 }

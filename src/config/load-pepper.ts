@@ -6,7 +6,7 @@ import { createReport } from './report.ts'
 import { reportIssues } from './schema-problems.ts'
 import { secretsSchema } from './schema-server.ts'
 import { members } from './schema-values.ts'
-import { memberOf, parseYamlTree } from './yaml-tree.ts'
+import { memberOf, readTree } from './settings-tree.ts'
 
 const pepperSchema = members({ secrets: secretsSchema.pick({ pepper: true }) })
 
@@ -19,12 +19,12 @@ export async function loadPepper(
   file: string,
   sources: ReferenceSources,
 ): Promise<RotatingSecret> {
-  const yaml = parseYamlTree(text)
-  const report = createReport(file, yaml.locate)
-  if (yaml.value === undefined) {
-    for (const { path, message, position } of yaml.problems) report.problem(path, message, position)
+  const read = await readTree(text)
+  const report = createReport(file, read.locate)
+  if (read.value === undefined) {
+    for (const { path, message, position } of read.problems) report.problem(path, message, position)
   }
-  const pepper = memberOf(memberOf(yaml.value, 'secrets'), 'pepper')
+  const pepper = memberOf(memberOf(read.value, 'secrets'), 'pepper')
   const only = pepper === undefined ? {} : { pepper }
   const tree = await resolveReferences({ secrets: only }, file, { ...sources, report })
   const parsed = pepperSchema.safeParse(tree)
