@@ -40,6 +40,8 @@ const listAnswer = lazily(() => import('./list-answer.ts'))
 
 /** Query name of the next page, by version. */
 const AFTER = { 1: 'marker', 2: 'continuation-token' } as const
+/** Query name of the key to begin after, by version. */
+const START_AFTER = { 1: 'marker', 2: 'start-after' } as const
 
 /** The S3 API as the gateway itself uses it, for stores of any provider. */
 export function createStoreClient({
@@ -161,6 +163,9 @@ async function listObjects(
       ['max-keys', String(request.limit)],
       ['prefix', prefix + request.prefix],
       ...(request.after === undefined ? [] : [[AFTER[listing.version], request.after] as const]),
+      ...(request.startAfter === undefined
+        ? []
+        : [[START_AFTER[listing.version], prefix + request.startAfter] as const]),
     ]),
     background: request.background,
     accepts: ({ status }) => status === 200,

@@ -93,10 +93,19 @@ export interface StoreClient {
   remove(place: ObjectPlace): Promise<void>
   /** Looks whether the bucket answers, whatever it says, in the background: its `Date` is noted. */
   headBucket(placement: Placement): Promise<void>
-  /** One page of ListObjectsV2 below `prefix` (the caller's, without the placement's). */
+  /**
+   * One page of ListObjectsV2 below `prefix` (the caller's, without the placement's). `after`: the token of the
+   * page before; `startAfter`: only keys after this one, without the placement's prefix. One of them, or neither.
+   */
   list(
     placement: Placement,
-    request: { prefix: string; limit: number; after?: string; background?: true },
+    request: {
+      prefix: string
+      limit: number
+      after?: string
+      startAfter?: string
+      background?: true
+    },
   ): Promise<ListPage>
   /**
    * Begins a multipart upload and answers the store's id for it: 1 to 1,024 visible ASCII characters.

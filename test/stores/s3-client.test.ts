@@ -72,6 +72,13 @@ describe.each(realStores())('the store client on $kind', (real) => {
     expect(second.next).toBeUndefined()
     const all = await client.list(placement, { prefix: '', limit: 1000 })
     expect(all.objects.map(({ key }) => key)).toEqual(['x/1', 'x/2', 'x/3', 'y'])
+    const later = await client.list(placement, { prefix: 'x/', limit: 1, startAfter: 'x/1' })
+    expect([later.objects.map(({ key }) => key), later.next === undefined]).toEqual([
+      ['x/2'],
+      false,
+    ])
+    const none = await client.list(placement, { prefix: '', limit: 1, startAfter: 'y' })
+    expect(none).toEqual({ objects: [] })
   })
 
   it('503: a wrong secret, with the store\u2019s code for the log', async () => {
