@@ -19,6 +19,7 @@ import type { Sightings } from './directory/sightings.ts'
 import type { EventQueue } from './events/queue.ts'
 import type { FailOpenLog } from './fail-open-log.ts'
 import type { KeyUses } from './keys/key-uses.ts'
+import type { KnownPlaces } from './known-places.ts'
 import type { LedgerTime } from './ledger-time.ts'
 import type { LiveConfig } from './live-config.ts'
 import type { LocalLimiter } from './local-limiter.ts'
@@ -55,6 +56,8 @@ export interface GatewayContext {
   readonly storeClient: StoreClient
   /** How the stores do, by what the gateway's own calls have seen. */
   readonly storeHealth: StoreHealth
+  /** Where objects of buckets with several placements were met lately. */
+  readonly knownPlaces: KnownPlaces
   /** HTTP to a store as its clients speak it, by URLs that were signed: for probes. */
   readonly send: SendRequest
   /** Nobody waits for what is done with it (`inBackground`). */

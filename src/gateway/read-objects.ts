@@ -3,12 +3,14 @@ import { GatewayError } from '../errors.ts'
 import { hasControl, ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize, readablePrefixes } from '../policy/authorize.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import { placeNew } from '../stores/place-object.ts'
+import { placeAt } from '../stores/place-object.ts'
 import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { HeadResult, ListedObject } from '../stores/store-client.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { openCursor, sealCursor } from './cursor.ts'
+import { assertSearchable, findObject, type ObjectToLocate } from './locate-object.ts'
+import { mergedPage } from './merge-listings.ts'
 import { assertCallable } from './store-fitness.ts'
 
 /**
@@ -26,12 +28,28 @@ export async function headObject(
     authorize(principal, { operation: 'versions', bucket: target.bucket, key })
   }
   const bucket = bucketOf(context, target.bucket)
-  const place = placeNew(bucket, key)
-  assertCallable(context, place.placement.store)
+  const { tenant, region } = principal
+  const object = { tenant, region, key, versionId }
+  assertSearchable(context, bucket, object)
   await chargeRequests(context, principal, 1)
-  const head = await context.storeClient.head(place, versionId)
+  const head = await headWherever(context, bucket, object)
   if (!head.found) throw new GatewayError('NoSuchKey', 'Cannot find the object: no such key')
   return head
+}
+
+async function headWherever(
+  context: GatewayContext,
+  bucket: Bucket,
+  object: ObjectToLocate,
+): Promise<HeadResult> {
+  const { key, versionId } = object
+  if (bucket.placements.length === 1) {
+    return context.storeClient.head(placeAt(bucket.placements[0], key), versionId)
+  }
+  const found = await findObject(context, bucket, object)
+  if (found === undefined) return { found: false }
+  if (versionId === undefined || found.head.versionId === versionId) return found.head
+  return context.storeClient.head(found.place, versionId)
 }
 
 export interface ListObjectsRequest {
@@ -68,38 +86,82 @@ export async function listObjects(
     name,
     prefix,
   ]
-  const position =
+  const position: Position =
     cursor === undefined ? { prefix: 0 } : parsePosition(openCursor(context, scope, cursor))
   const within = prefixes[position.prefix]
   if (within === undefined) return { objects: [] }
-  const [placement] = bucket.placements
-  assertCallable(context, placement.store)
+  for (const { store } of bucket.placements) assertCallable(context, store)
   await chargeRequests(context, principal, 1)
-  const page = await context.storeClient.list(placement, {
-    prefix: within,
-    limit,
-    ...(position.after !== undefined && { after: position.after }),
-  })
-  const next = nextPosition(position.prefix, page.next, prefixes.length)
+  const { prefix: at, ...from } = position
+  const page = await pageOf(context, bucket, { principal, prefix: within, limit, from })
+  const next = nextPosition(at, page.next, prefixes.length)
   return {
-    objects: page.objects.filter(({ key }) => !isReservedKey(placement.prefix + key)),
+    objects: page.objects,
     ...(next !== undefined && { nextCursor: sealCursor(context, scope, JSON.stringify(next)) }),
   }
 }
 
-interface Position {
-  readonly prefix: number
+/** How far a list below one prefix has come: the store's token, or the last key of several stores' lists. */
+interface ListedUpTo {
   readonly after?: string
+  readonly last?: string
 }
 
-function nextPosition(prefix: number, after: string | undefined, count: number) {
-  if (after !== undefined) return { prefix, after }
+interface Position extends ListedUpTo {
+  /** Which of the permitted prefixes. */
+  readonly prefix: number
+}
+
+async function pageOf(
+  context: GatewayContext,
+  bucket: Bucket,
+  {
+    principal: { tenant, region },
+    prefix,
+    limit,
+    from,
+  }: Pick<ListObjectsRequest, 'principal' | 'prefix' | 'limit'> & { readonly from: ListedUpTo },
+): Promise<{ readonly objects: readonly ListedObject[]; readonly next?: ListedUpTo }> {
+  const [placement, ...others] = bucket.placements
+  // Where there were several of them, or only one, when the list began, its place is known all the same or not.
+  if (others.length > 0 && from.after !== undefined) throw movedMeanwhile()
+  if (others.length > 0) {
+    const { last, ...page } = await mergedPage(context, bucket, {
+      ...{ tenant, region, prefix, limit },
+      ...(from.last !== undefined && { startAfter: from.last }),
+    })
+    return { ...page, ...(last !== undefined && { next: { last } }) }
+  }
+  const { last: startAfter, after } = from
+  const { objects, next } = await context.storeClient.list(placement, {
+    ...{ prefix, limit },
+    ...(after !== undefined && { after }),
+    ...(startAfter !== undefined && { startAfter }),
+  })
+  return {
+    objects: objects.filter(({ key }) => !isReservedKey(placement.prefix + key)),
+    ...(next !== undefined && { next: { after: next } }),
+  }
+}
+
+function nextPosition(
+  prefix: number,
+  next: ListedUpTo | undefined,
+  count: number,
+): Position | undefined {
+  if (next !== undefined) return { prefix, ...next }
   return prefix + 1 < count ? { prefix: prefix + 1 } : undefined
 }
 
 // Only text that we sealed comes here.
 function parsePosition(text: string): Position {
   return JSON.parse(text) as Position
+}
+
+function movedMeanwhile(): GatewayError {
+  return new GatewayError('InvalidRequest', 'Cannot list: the bucket lay elsewhere before', {
+    fields: [{ path: 'cursor', message: 'is of a list that has to begin anew' }],
+  })
 }
 
 function bucketOf(context: Pick<GatewayContext, 'config'>, name: string): Bucket {

@@ -10,6 +10,7 @@ import { mayStillCome } from './last-byte.ts'
 import { AGAIN_MS } from './look-again.ts'
 import { ownTicket } from './own-ticket.ts'
 import { placeOf } from './place-of.ts'
+import { recordPlaced } from './placed-record.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { type Rejection, rejectionOf } from './rejection.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
@@ -114,6 +115,7 @@ async function record(
     ...shortVersion(head),
     settledMs: Math.floor(context.ledgerTime.nowMs()),
   }
+  await recordPlaced(context, note)
   // All of it, also of an overwrite: what it replaced has a credit of its own, for its own owner.
   const { sizeBytes } = head
   const actual: Actual = { actualBytes: sizeBytes, storedDelta: sizeBytes, objectsDelta: 1 }

@@ -9,14 +9,16 @@ import { signGet } from '../signing/get-grant.ts'
 import type { Grant } from '../signing/grant.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { assertDownloadEnforceable } from '../stores/enforceable.ts'
-import { placeNew } from '../stores/place-object.ts'
+import type { ObjectPlace } from '../stores/store-client.ts'
 import { aboutItem } from './about-item.ts'
 import { actor, auditRefusal, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import type { GatewayContext } from './context.ts'
 import { urlHash } from './grant-hash.ts'
 import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
+import { knownPlace, locateObject } from './locate-object.ts'
 import { guardSigner } from './sign-upload.ts'
+import { someAtATime } from './some-at-a-time.ts'
 import { assertClockFits, type FitnessContext } from './store-fitness.ts'
 
 /** A download as a caller wants it. */
@@ -41,6 +43,8 @@ export interface SignDownloadsRequest {
 interface PlannedDownload {
   readonly bucket: Bucket
   readonly key: ObjectKey
+  /** Absent: a store has to be asked where it is. */
+  readonly place: ObjectPlace | undefined
   /** The rule that allows it. */
   readonly rule: string
   readonly wanted: WantedDownload
@@ -50,9 +54,14 @@ interface PlannedDownload {
   readonly disposition: 'attachment' | 'inline'
 }
 
+type PlacedDownload = PlannedDownload & { readonly place: ObjectPlace }
+
+/** Objects that one request looks for at once. */
+const LOOKS_AT_ONCE = 16
+
 /**
  * Signs GETs: each one authorised, all charged in one step, none signed when one is refused. Asks no
- * store. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and
+ * store but for objects that may be in one of several. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and
  * `StoreUnavailable` for a store whose clock is far off, and where a session credential would end before
  * the URL.
  */
@@ -66,8 +75,9 @@ export async function signDownloads(
     const named = eachOf(wanted, (item) => ({ wanted: item, key: keyOf(item) }))
     const planned = eachOf(named, (item) => planDownload(context, principal, item))
     await chargeRequests(context, principal, planned.length)
+    const placed = await placeAll(context, principal, planned)
     const nowMs = context.ledgerTime.nowMs()
-    const grants = await Promise.all(planned.map((plan) => sign(context, plan, nowMs)))
+    const grants = await Promise.all(placed.map((plan) => sign(context, plan, nowMs)))
     // Downloads stay open while the audit sink fails: they hold nothing.
     await Promise.all(
       planned.map(({ bucket, key, rule }, index) => {
@@ -94,10 +104,13 @@ export async function signDownloads(
 }
 
 /** Does something for each; of several, an error names the one that it is about. */
-function eachOf<Item, Result>(items: readonly Item[], plan: (item: Item) => Result): Result[] {
+function eachOf<Item, Result>(
+  items: readonly Item[],
+  plan: (item: Item, index: number) => Result,
+): Result[] {
   return items.map((item, index) => {
     try {
-      return plan(item)
+      return plan(item, index)
     } catch (error) {
       throw items.length > 1 ? aboutItem(error, index) : error
     }
@@ -110,7 +123,8 @@ function keyOf({ key, filename }: WantedDownload): ObjectKey {
 }
 
 function planDownload(
-  context: Pick<GatewayContext, 'config' | 'ledgerTime'> & FitnessContext,
+  context: Pick<GatewayContext, 'config' | 'hashing' | 'knownPlaces' | 'ledgerTime'> &
+    FitnessContext,
   principal: Principal,
   { wanted, key }: { wanted: WantedDownload; key: ObjectKey },
 ): PlannedDownload {
@@ -125,18 +139,37 @@ function planDownload(
   const nowMs = context.ledgerTime.nowMs()
   const rules = bucket.download
   const expiresInSeconds = lifetimeOf({ asked, rules, allowance, principal, nowMs })
-  const place = placeNew(bucket, key)
-  assertDownloadEnforceable(place, {
-    disposition,
-    filename: wanted.filename,
-    expiresInSeconds,
-    nowMs,
-  })
+  const terms = { disposition, filename: wanted.filename, expiresInSeconds, nowMs }
+  const place = knownPlace(context, bucket, { key })
+  if (place !== undefined) assertDownloadEnforceable(place, terms)
   const stableForSeconds = stabilityOf(wanted, bucket, expiresInSeconds)
-  assertClockFits(context, place.placement)
+  if (place !== undefined) assertClockFits(context, place.placement)
   const { rule } = allowance
   const endsByMs = lastMomentOf(principal, rules)
-  return { bucket, key, rule, wanted, expiresInSeconds, endsByMs, stableForSeconds, disposition }
+  const common = { bucket, key, place, rule, wanted, expiresInSeconds, endsByMs }
+  return { ...common, stableForSeconds, disposition }
+}
+
+/** Where each one is: links for what is nowhere, or where nobody answers, are issued all the same. */
+async function placeAll(
+  context: GatewayContext,
+  { tenant, region }: Principal,
+  planned: readonly PlannedDownload[],
+): Promise<readonly PlacedDownload[]> {
+  const placed = await someAtATime(planned, LOOKS_AT_ONCE, async (plan) => {
+    const { bucket, key, place, wanted } = plan
+    if (place !== undefined) return { ...plan, place }
+    const { versionId } = wanted
+    const located = await locateObject(context, bucket, { tenant, region, key, versionId })
+    return { ...plan, place: located.place }
+  })
+  const nowMs = context.ledgerTime.nowMs()
+  eachOf(placed, ({ place, wanted: { filename }, disposition, expiresInSeconds }, index) => {
+    if (planned[index]?.place !== undefined) return
+    assertDownloadEnforceable(place, { disposition, filename, expiresInSeconds, nowMs })
+    assertClockFits(context, place.placement)
+  })
+  return placed
 }
 
 function authorizeDownload(
@@ -167,11 +200,10 @@ function stabilityOf(
 
 async function sign(
   context: Pick<GatewayContext, 'hashing' | 'presigner' | 'telemetry'>,
-  planned: PlannedDownload,
+  planned: PlacedDownload,
   nowMs: number,
 ): Promise<Grant> {
-  const { bucket, key, wanted, expiresInSeconds, stableForSeconds, disposition } = planned
-  const place = placeNew(bucket, key)
+  const { key, place, wanted, expiresInSeconds, stableForSeconds, disposition } = planned
   const second = Math.floor(nowMs / 1000)
   const issued =
     stableForSeconds === 0 ? second : windowStart(context, key, { second, stableForSeconds })

@@ -19,6 +19,7 @@ import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createKeyUses } from '../gateway/keys/key-uses.ts'
 import { createRehashing } from '../gateway/keys/rehash-key.ts'
+import { createKnownPlaces } from '../gateway/known-places.ts'
 import { LedgerTime } from '../gateway/ledger-time.ts'
 import { createLiveConfig, type FileSettings } from '../gateway/live-config.ts'
 import { createLocalLimiter } from '../gateway/local-limiter.ts'
@@ -178,6 +179,7 @@ export async function composeContext({
       telemetry,
     ),
     storeHealth,
+    knownPlaces: createKnownPlaces(stopwatch),
     audit,
     log,
     telemetry,

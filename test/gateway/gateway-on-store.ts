@@ -177,7 +177,8 @@ export function ticketOf({ request }: Created): Record<string, string> {
   return { 'x-amz-meta-signet': request?.headers['x-amz-meta-signet'] ?? '' }
 }
 
-function followingClock(client: StoreClient, clock: TestClock): StoreClient {
+/** What is seen of a store’s time moves with the clock of a test. */
+export function followingClock(client: StoreClient, clock: TestClock): StoreClient {
   return {
     ...client,
     async head(place, versionId) {

@@ -8,6 +8,7 @@ import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createDirectory } from '../../src/gateway/directory/directory.ts'
 import { createFailOpenLog } from '../../src/gateway/fail-open-log.ts'
 import { createKeyUses } from '../../src/gateway/keys/key-uses.ts'
+import { createKnownPlaces } from '../../src/gateway/known-places.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { createLiveConfig } from '../../src/gateway/live-config.ts'
 import { createLocalLimiter } from '../../src/gateway/local-limiter.ts'
@@ -93,6 +94,7 @@ export class SimulatedGateway {
       presigner,
       storeClient,
       storeHealth: createStoreHealth({ clock, log: silent }),
+      knownPlaces: createKnownPlaces(clock),
       send: () => Promise.reject(new Error('nobody probes here')),
       audit: {
         query: async () => ({ events: [] }),

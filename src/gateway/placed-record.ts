@@ -1,0 +1,119 @@
+import { GatewayError } from '../errors.ts'
+import { toBase64Url } from '../hashing.ts'
+import { ObjectKey } from '../object-key.ts'
+import type { Bucket } from '../stores/bucket.ts'
+import { placeAt } from '../stores/place-object.ts'
+import { hasUniqueKeys, placementName, placementsToSearch } from '../stores/placement-order.ts'
+import type { Placement } from '../stores/store.ts'
+import type { GatewayContext } from './context.ts'
+import type { UploadNote } from './reservation-note.ts'
+
+/**
+ * Where callers name objects, two stores can hold one of the same name: one is away, the other takes the next
+ * upload, and the first comes back with what it had. Which of them is the object is then told by a document. It is
+ * there only where a search would not find the right one by itself, so there are as many as there were failovers.
+ */
+const KIND = 'placed'
+
+/** How long a place is remembered where no two objects ever have one name, in milliseconds. */
+const UNIQUE_KEPT_MS = 600_000
+/** The same where an object may be in another store a moment later, by way of another gateway. */
+const NAMED_KEPT_MS = 30_000
+
+/** Names an object among those of all buckets, in 22 characters. */
+export function objectDigest(
+  { hashing }: Pick<GatewayContext, 'hashing'>,
+  bucket: Pick<Bucket, 'name'>,
+  key: string,
+): string {
+  return toBase64Url(hashing.sha256(JSON.stringify([bucket.name, key])).slice(0, 16))
+}
+
+/** Remembers in this process where an object was met. */
+export function rememberPlace(
+  context: Pick<GatewayContext, 'knownPlaces'>,
+  bucket: Bucket,
+  { digest, placement }: { readonly digest: string; readonly placement: Placement },
+): void {
+  const keptMs = hasUniqueKeys(bucket) ? UNIQUE_KEPT_MS : NAMED_KEPT_MS
+  context.knownPlaces.set(digest, placementName(placement), keptMs)
+}
+
+/**
+ * The placement that has the object of a name, of several that may; `undefined` where a search finds it.
+ * Throws `LedgerUnavailable`.
+ */
+export async function recordedPlacement(
+  { state }: Pick<GatewayContext, 'state'>,
+  bucket: Bucket,
+  digest: string,
+): Promise<Placement | undefined> {
+  if (hasUniqueKeys(bucket)) return undefined
+  const name = (await state.get(nameOf(digest)))?.value
+  return bucket.placements.find((placement) => placementName(placement) === name)
+}
+
+/** Forgets where an object was that is nowhere any more. Throws `LedgerUnavailable`. */
+export async function forgetPlaced(
+  { state, knownPlaces }: Pick<GatewayContext, 'state' | 'knownPlaces'>,
+  bucket: Bucket,
+  digest: string,
+): Promise<void> {
+  knownPlaces.forget(digest)
+  if (hasUniqueKeys(bucket)) return
+  // Hardly any has one, and a look costs less than a change.
+  if ((await state.get(nameOf(digest))) !== undefined) await state.remove(nameOf(digest))
+}
+
+/**
+ * Sees to it that the object of an upload is found, although another of that name may lie in another store. Comes
+ * before the upload is settled, so that a crash in between forgets nothing. Safe to repeat. Throws
+ * `LedgerUnavailable`.
+ */
+export async function recordPlaced(
+  context: GatewayContext,
+  { bucket: name, tenant, key, place: [store, storeBucket, prefix] }: UploadNote,
+): Promise<void> {
+  const bucket = context.config.buckets.get(name)
+  if (bucket === undefined || bucket.placements.length === 1) return
+  const own = bucket.placements.find(
+    (each) => each.store.name === store && each.bucket === storeBucket && each.prefix === prefix,
+  )
+  // Reads look where the bucket lies now.
+  if (own === undefined) return
+  const digest = objectDigest(context, bucket, key)
+  rememberPlace(context, bucket, { digest, placement: own })
+  if (hasUniqueKeys(bucket)) return
+  const others = bucket.placements.filter((placement) => placement !== own)
+  const looks = await Promise.all(others.map((placement) => lookAt(context, placement, key)))
+  const [first] = placementsToSearch(bucket, { tenant, key }, context.hashing)
+  // One that comes first is found first: a store that is away only matters to the others.
+  const isFound = first === own && !bucket.placements.some(({ takes }) => takes?.regions)
+  const mayBeTwo = looks.includes('there') || (looks.includes('away') && !isFound)
+  const before = await context.state.get(nameOf(digest))
+  const value = placementName(own)
+  if (mayBeTwo || (before !== undefined && looks.includes('away'))) {
+    if (before?.value !== value) await context.state.put({ name: nameOf(digest), value })
+  } else if (before !== undefined) {
+    await context.state.remove(nameOf(digest))
+  }
+}
+
+async function lookAt(
+  context: Pick<GatewayContext, 'storeClient'>,
+  placement: Placement,
+  text: string,
+): Promise<'there' | 'absent' | 'away'> {
+  try {
+    const place = placeAt(placement, ObjectKey.parse(text))
+    const { found } = await context.storeClient.head({ ...place, background: true })
+    return found ? 'there' : 'absent'
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    return error.code === 'InvalidKey' ? 'absent' : 'away'
+  }
+}
+
+function nameOf(digest: string): string {
+  return `${KIND}/${digest}`
+}
