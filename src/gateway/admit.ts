@@ -1,19 +1,29 @@
 import { GatewayError } from '../errors.ts'
 import type { AdmitCommand, AdmitReply } from '../ledger/port.ts'
-import { type Demand, type Measured, measure, shadowRates } from '../limits/limit-set.ts'
+import { violationsOf } from '../limits/limit-report.ts'
+import {
+  type Demand,
+  type Measured,
+  measure,
+  type StoreRoom,
+  shadowRates,
+} from '../limits/limit-set.ts'
 import type { Account } from './accounts.ts'
+import type { RefusedRoom, StoreDemand } from './capacity.ts'
 import type { GatewayContext } from './context.ts'
 
 /** The time a request may take at the ledger, in milliseconds of the ledger's clock. */
 const LEDGER_BUDGET_MS = 1_000
 const NOTHING_FORGIVEN: ReadonlySet<number> = new Set()
+const NO_ROOMS: readonly StoreRoom[] = []
 
 /** What the caller adds to a measured demand to make it a command. */
 export type CommandOf<C extends AdmitCommand> = (
-  measured: Pick<Measured, 'subjects' | 'hold' | 'check'> & {
+  demanded: Pick<Measured, 'subjects' | 'hold' | 'check'> & {
     partition: number
     deadlineMs: number
   },
+  measured: Measured,
 ) => C
 
 /** A decision, and what was asked. */
@@ -21,30 +31,46 @@ export interface Admitted<C extends AdmitCommand = AdmitCommand> {
   readonly command: C
   readonly reply: AdmitReply
   readonly measured: Measured
+  /**
+   * Stores whose room alone refused: elsewhere it would have been allowed. Empty for any other reply, and
+   * where something else refuses as well.
+   */
+  readonly fullStores: readonly string[]
+}
+
+/** What a demand becomes, and where it goes. */
+export interface Admission<C extends AdmitCommand> {
+  readonly commandOf: CommandOf<C>
+  /** Subject of the object that is to be overwritten. */
+  readonly lock?: string | undefined
+  /** What goes to which stores; whether they have room is decided with all else. */
+  readonly stores?: readonly StoreDemand[]
 }
 
 /**
  * Asks the ledger for one decision. Windows are computed from the ledger's own clock; when that has
  * moved on in between (`PERIOD`), once more with what the reply taught. A refusal by shadow rates alone
  * is asked again without a cost for them: so they are counted as if they were in force, refuse nothing,
- * and leave no debt behind. Throws `LedgerUnavailable` when there is still no decision.
+ * and leave no debt behind. A refusal by the room of stores alone is asked again while there is more of it
+ * to be had. Throws `LedgerUnavailable` when there is still no decision.
  */
 export async function admit<C extends AdmitCommand>(
-  context: Pick<GatewayContext, 'ledger' | 'ledgerTime' | 'log' | 'telemetry'>,
+  context: Pick<GatewayContext, 'capacity' | 'ledger' | 'ledgerTime' | 'log' | 'telemetry'>,
   account: Account,
   demand: Demand,
-  { commandOf, lock }: { commandOf: CommandOf<C>; lock?: string | undefined },
+  { commandOf, lock, stores = [] }: Admission<C>,
 ): Promise<Admitted<C>> {
-  const named = { ...account.subjects, ...(lock !== undefined && { lock }) }
+  const { partition } = account
   let forgiven = NOTHING_FORGIVEN
   let stale = false
   for (let periods = 0; periods < 2; ) {
+    const rooms = stores.length === 0 ? NO_ROOMS : context.capacity.roomsFor(stores, partition)
+    const named = { ...account.subjects, stores: rooms, ...(lock !== undefined && { lock }) }
     const nowMs = context.ledgerTime.nowMs()
     const measured = measure(account.limits, named, demand, nowMs, forgiven)
     const { subjects, hold, check } = measured
-    const { partition } = account
     const deadlineMs = Math.floor(nowMs) + LEDGER_BUDGET_MS
-    const command = commandOf({ subjects, hold, check, partition, deadlineMs })
+    const command = commandOf({ subjects, hold, check, partition, deadlineMs }, measured)
     const reply = await context.ledger.admit(command)
     const remembered = reply.code === 'DENIED' && reply.remembered === true
     if (!remembered) context.ledgerTime.learn(reply.nowMs)
@@ -58,8 +84,13 @@ export async function admit<C extends AdmitCommand>(
       continue
     }
     const more = toForgive(account, reply, forgiven)
-    if (more === undefined) return { command, reply, measured }
-    forgiven = more
+    if (more !== undefined) {
+      forgiven = more
+      continue
+    }
+    const full = fullRooms(account, { measured, rooms, reply })
+    if (full.length > 0 && (await context.capacity.refused(full))) continue
+    return { command, reply, measured, fullStores: full.map(({ room }) => room.store) }
   }
   context.log.error('ledger.period', { partition: account.partition })
   context.telemetry.ledgerAlarmed({ op: 'admit', code: 'PERIOD' })
@@ -78,6 +109,29 @@ function toForgive(
   // Another one that refuses now has filled up in between: then none of them is asked for anything.
   if (forgiven.size === 0) return new Set(reply.denied)
   return forgiven.size < shadow.size ? shadow : undefined
+}
+
+/** The rooms that refuse, if nothing else does. */
+function fullRooms(
+  { limits, partition }: Account,
+  {
+    measured,
+    rooms,
+    reply,
+  }: {
+    readonly measured: Measured
+    readonly rooms: readonly StoreRoom[]
+    readonly reply: AdmitReply
+  },
+): readonly RefusedRoom[] {
+  if (reply.code !== 'DENIED' || rooms.length === 0) return []
+  const { denied, levels, nowMs } = reply
+  const { fullStores } = violationsOf(limits, measured, denied, levels, nowMs)
+  if (fullStores.length < denied.length) return []
+  return fullStores.flatMap(({ store, used, pending }) => {
+    const room = rooms.find((each) => each.store === store)
+    return room === undefined ? [] : [{ partition, room, used: used + pending }]
+  })
 }
 
 /** Nothing wanted: every limit is looked at and none refuses. */

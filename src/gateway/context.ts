@@ -13,6 +13,7 @@ import type { StoreClient } from '../stores/store-client.ts'
 import type { StoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { Accounts } from './accounts.ts'
+import type { Capacity } from './capacity.ts'
 import type { Completions } from './completions.ts'
 import type { Directory } from './directory/directory.ts'
 import type { Sightings } from './directory/sightings.ts'
@@ -66,6 +67,8 @@ export interface GatewayContext {
   readonly log: Logger
   readonly telemetry: Telemetry
   readonly accounts: Accounts
+  /** Room in stores that have a bound. */
+  readonly capacity: Capacity
   /** Limits what the ledger does not see: dry runs, and downloads while the ledger is away. */
   readonly localLimiter: LocalLimiter
   /** Told of requests that pass without the ledger. */

@@ -1,23 +1,18 @@
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
-import { toBase64Url } from '../hashing.ts'
 import type { AdmitReply, Reservation, ReserveCommand } from '../ledger/port.ts'
-import { newUploadId, uploadIdFor } from '../ledger/upload-id.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
-import type { Demand } from '../limits/limit-set.ts'
-import { shareOfHold } from '../limits/share-hold.ts'
 import type { Account } from './accounts.ts'
-import { type Admitted, admit, NO_DEMAND, uploadDemand } from './admit.ts'
+import { type Admitted, admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
-import { fingerprintOf } from './fingerprint.ts'
 import { placeOf } from './place-of.ts'
 import { assertFormEnforceable, planAsReserved } from './plan-at-placement.ts'
 import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
 import { refusal, unanswered } from './refusal.ts'
-import { noteText, uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
-import { timesOf, uploadNoteFor } from './reserve-upload.ts'
+import { uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
+import { reservationsOf, reserveUploads } from './reserve-uploads.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { signUpload } from './sign-upload.ts'
 import { someAtATime } from './some-at-a-time.ts'
@@ -65,7 +60,7 @@ export async function createUploads(
   try {
     const items = planBatch(context, principal, wanted)
     const account = context.accounts.of(principal.tenant, principal.user)
-    const admitted = await reserveAll(context, account, { items, request })
+    const admitted = await reserveUploads(context, account, { items, request })
     const step = { account, items, request, admitted }
     const { reply } = admitted
     switch (reply.code) {
@@ -89,76 +84,6 @@ export async function createUploads(
     auditRefusal(context, 'upload.refused', { principal, requestId, wanted: about }, error)
     throw error
   }
-}
-
-/** One decision for the sum; the records share one end, and each URL keeps its own. */
-function reserveAll(
-  context: GatewayContext,
-  account: Account,
-  { items, request }: Pick<Step, 'items' | 'request'>,
-): Promise<Admitted<ReserveCommand>> {
-  const { principal, idempotencyKey } = request
-  const replayable = idempotencyKey !== undefined
-  const times = items.map(({ plan }) => timesOf(plan, replayable))
-  const ttlMs = Math.max(...times.map((time) => time.ttlMs))
-  const records = items.map(({ wanted, plan }, index) => {
-    const note = uploadNoteFor(context, { principal, wanted, plan })
-    const afterUrlMs = ttlMs - plan.expiresInSeconds * 1000
-    return { rid: idOf(context, request, index), note: noteText({ ...note, afterUrlMs }) }
-  })
-  const prints = items.map(({ wanted }) => fingerprintOf(context.hashing, principal, wanted))
-  const digest = context.hashing.sha256(prints.join('\n'))
-  const [first = { rid: '', note: '' }] = records
-  return admit(context, account, demandOf(items), {
-    commandOf: (measured) => ({
-      ...measured,
-      ...first,
-      op: 'R' as const,
-      fingerprint: toBase64Url(digest.slice(0, 16)),
-      ttlMs,
-      lookMs: Math.min(...times.map((time) => time.lookMs)),
-      replayable,
-      each: records.map((record, index) => ({
-        ...record,
-        hold: shareOfHold(measured.hold, uploadDemand(items[index]?.wanted.sizeBytes ?? 0)),
-      })),
-    }),
-  })
-}
-
-function idOf(context: GatewayContext, request: CreateUploadsRequest, index: number): string {
-  const { principal, idempotencyKey } = request
-  if (idempotencyKey === undefined) return newUploadId(context.random, context.ledgerTime.nowMs())
-  const { tenant, user } = principal
-  // A key has no spaces: no key of a single upload can come to the same id.
-  return uploadIdFor(context.hashing, tenant, user, `${idempotencyKey} ${index}`)
-}
-
-function demandOf(items: readonly PlannedItem[]): Demand {
-  const bytes = items.reduce((sum, { wanted }) => sum + wanted.sizeBytes, 0)
-  const count = items.length
-  return {
-    requests: count,
-    objects: count,
-    bytes,
-    storedBytes: bytes,
-    storedObjects: count,
-    slots: count,
-  }
-}
-
-/** The single reservations of a batch, as they were written. */
-function reservationsOf(command: ReserveCommand, expMs: number): readonly Reservation[] {
-  const { partition, fingerprint, subjects, each = [] } = command
-  const pending = { state: 'P' as const, actual: -1, over: 0 }
-  return each.map((record) => ({
-    ...pending,
-    ...record,
-    partition,
-    fingerprint,
-    subjects,
-    expMs,
-  }))
 }
 
 async function grantAll(
@@ -257,7 +182,8 @@ async function signAll(
         assertFormEnforceable(standing, wanted)
         assertClockFits(context, standing.place.placement)
       }
-      const command = { ...admitted.command, rid, hold: reservation.hold }
+      const { hold, subjects } = reservation
+      const command = { ...admitted.command, rid, hold, subjects }
       const conditions = undefined
       const signing = { command, plan: standing, wanted, nowMs, expMs, expiresAtMs, conditions }
       const grant = await signUpload(context, signing)

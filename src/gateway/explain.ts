@@ -53,15 +53,23 @@ export async function explainUpload(
   const plan = planOrWhyNot(context, principal, wanted)
   if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
   const account = context.accounts.of(principal.tenant, principal.user)
-  const { reply, measured } = await admit(context, account, uploadDemand(wanted.sizeBytes), {
-    lock: wanted.overwrite ? lockOf(context, plan.place) : undefined,
-    commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
-  })
+  const { reply, measured, fullStores } = await admit(
+    context,
+    account,
+    uploadDemand(wanted.sizeBytes),
+    {
+      lock: wanted.overwrite ? lockOf(context, plan.place) : undefined,
+      stores: [{ store: plan.place.placement.store, bytes: wanted.sizeBytes }],
+      commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
+    },
+  )
   if (reply.code !== 'OK' && reply.code !== 'DENIED') throw unanswered(reply, 'explain the upload')
   const refused =
     reply.code === 'DENIED'
       ? refusal({ limits: account.limits, measured, reply }, 'reserve the upload')
       : undefined
+  // As for the real request: what a store holds is the operator's alone.
+  if (refused !== undefined && fullStores.length > 0) throw refused
   return {
     allowed: refused === undefined,
     allowedBy: plan.allowance.allowedBy,

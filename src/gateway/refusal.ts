@@ -22,6 +22,12 @@ export function refusal(
       `Cannot ${what}: another overwrite of this object is under way`,
     )
   }
+  if (verdict.violations.length === 0 && verdict.fullStores.length > 0) {
+    const facts = { stores: verdict.fullStores.map(({ store }) => store).join(' ') }
+    return new GatewayError('InsufficientStorage', `Cannot ${what}: the store has no room for it`, {
+      facts,
+    })
+  }
   const reasons = verdict.violations.map((violation) => describe(violation, reply.nowMs))
   const code = verdict.onlyRates && verdict.waitingHeals ? 'SlowDown' : 'QuotaExceeded'
   return new GatewayError(code, `Cannot ${what}: no room in ${reasons.join(' and ')}`, {

@@ -47,8 +47,10 @@ export async function reserveUpload(
   const replayable = idempotencyKey !== undefined
   const times = timesOf(plan, replayable)
   const lock = wanted.overwrite ? lockOf(context, plan.place) : undefined
+  const { store } = plan.place.placement
   const admitted = await admit(context, account, uploadDemand(wanted.sizeBytes), {
     lock,
+    stores: [{ store, bytes: wanted.sizeBytes }],
     commandOf: (measured) => ({
       ...measured,
       op: 'R' as const,

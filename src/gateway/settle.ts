@@ -162,7 +162,7 @@ async function finishSettled(
     op: 'L',
     ...common,
     hold: ticket.hold,
-    limits: currentLimits(context, note, ticket.hold),
+    limits: currentLimits(context, note, ticket),
     lookMs: 0,
   })
 }

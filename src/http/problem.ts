@@ -12,6 +12,7 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'LedgerUnavailable',
   'StoreUnavailable',
   'Overloaded',
+  'InsufficientStorage',
 ])
 
 /** Where failures are told. */
@@ -81,6 +82,6 @@ function retryAfterOf(
   entry: ErrorEntry,
   status: number,
 ): number | undefined {
-  if (status !== 429 && status !== 503) return undefined
+  if (status !== 429 && status !== 503 && status !== 507) return undefined
   return error?.details.retryAfterSeconds ?? entry.retryAfterSeconds ?? 1
 }

@@ -8,6 +8,7 @@ import {
   MAX_AMOUNT,
   MAX_BATCH,
   MAX_BATCH_NOTE_BYTES,
+  MAX_BATCH_SUBJECTS,
   MAX_NOTE_BYTES,
   MAX_SUBJECTS,
   type ReserveCommand,
@@ -15,6 +16,8 @@ import {
 
 /** Numbers per entry of a hold: limit id, window, amount, kind. */
 const ENTRY = 4
+/** Where the amount of an entry is in its group, modulo `ENTRY`: a count stands before the entries. */
+const AMOUNT = 3
 /** Numbers per rate of a check: limit id, inc, tau. */
 const RATE = 3
 /** A cost or burst of a rate, in microseconds: costs above every burst are cut to this. */
@@ -29,7 +32,9 @@ const MAX_BYTES_PER_UNIT = 3
  */
 export function checkCommand(command: AdmitCommand | FinishCommand): void {
   const { subjects } = command
-  must(subjects.length > 0 && subjects.length <= MAX_SUBJECTS, 'subjects')
+  const isBatch = command.op === 'R' && command.each !== undefined
+  const most = isBatch ? MAX_BATCH_SUBJECTS : MAX_SUBJECTS
+  must(subjects.length > 0 && subjects.length <= most, 'subjects')
   if ('note' in command && command.note !== undefined) checkNote(command.note)
   if ('lookMs' in command && command.lookMs !== undefined) mustBeAmount(command.lookMs, 'lookMs')
   if ('expMs' in command && command.expMs !== undefined) mustBeAmount(command.expMs, 'expMs')
@@ -80,35 +85,61 @@ function checkAdmission(command: AdmitCommand): void {
   must(c === check.length, 'check')
 }
 
-function checkBatch({ hold, rid }: ReserveCommand, each: readonly BatchItem[]): void {
+function checkBatch(command: ReserveCommand, each: readonly BatchItem[]): void {
+  const { hold, rid } = command
   must(each.length <= MAX_BATCH && each[0]?.rid === rid, 'each')
   must(new Set(each.map((item) => item.rid)).size === each.length, 'each')
-  const places = amountPlaces(hold)
+  const starts = startsOf(hold)
   // Only ever less: past what is exact it does not come back to 0.
   const left = [...hold]
   for (const item of each) {
     checkNote(item.note)
-    must(item.hold.length === hold.length, 'each')
-    for (const [at, number] of item.hold.entries()) {
-      if (places.has(at)) {
-        mustBeAmount(number, 'each')
-        left[at] = (left[at] ?? 0) - number
-      } else must(number === hold[at], 'each')
-    }
+    takeShare(item, { command, starts, left })
   }
-  for (const at of places) must(left[at] === 0, 'each')
+  for (const start of starts) {
+    const end = start + 1 + (hold[start] ?? 0) * ENTRY
+    for (let entry = start + 1; entry < end; entry += ENTRY) must(left[entry + 2] === 0, 'each')
+  }
   checkNotes(each)
 }
 
-/** Where the amounts of a hold are. */
-function amountPlaces(hold: readonly number[]): Set<number> {
-  const places = new Set<number>()
-  for (let at = 0; at < hold.length; ) {
-    const end = at + 1 + (hold[at] ?? 0) * ENTRY
-    for (let entry = at + 1; entry < end; entry += ENTRY) places.add(entry + 2)
-    at = end
+interface Shared {
+  readonly command: ReserveCommand
+  /** Where the group of each subject begins in the command's hold. */
+  readonly starts: readonly number[]
+  /** The command's hold, less what items have taken so far. */
+  readonly left: number[]
+}
+
+/** Takes an item's part of the hold off what is left of it. */
+function takeShare(item: BatchItem, { command, starts, left }: Shared): void {
+  const { subjects: all, hold } = command
+  const { subjects = all } = item
+  must(subjects.length <= MAX_SUBJECTS && subjects[0] === all[0], 'each')
+  let at = 0
+  let from = 0
+  for (const subject of subjects) {
+    const place = all.indexOf(subject, from)
+    must(place >= 0, 'each')
+    from = place + 1
+    const start = starts[place] ?? 0
+    const numbers = 1 + (hold[start] ?? 0) * ENTRY
+    for (let offset = 0; offset < numbers; offset += 1) {
+      const number = item.hold[at + offset]
+      if (offset % ENTRY === AMOUNT) {
+        mustBeAmount(number, 'each')
+        left[start + offset] = (left[start + offset] ?? 0) - (number ?? 0)
+      } else must(number === hold[start + offset], 'each')
+    }
+    at += numbers
   }
-  return places
+  must(at === item.hold.length, 'each')
+}
+
+function startsOf(hold: readonly number[]): readonly number[] {
+  const starts: number[] = []
+  for (let at = 0; at < hold.length; at += 1 + (hold[at] ?? 0) * ENTRY) starts.push(at)
+  return starts
 }
 
 function checkNotes(each: readonly BatchItem[]): void {

@@ -1,5 +1,5 @@
 import type { Decision, LedgerRecord, LedgerState } from './decision.ts'
-import type { AdmitCommand, AdmitReply, ReserveCommand, SubjectState } from './port.ts'
+import type { AdmitCommand, AdmitReply, BatchItem, ReserveCommand, SubjectState } from './port.ts'
 import { isIdle, openEntry, tatAt, workingCopy } from './subject-state.ts'
 
 /** TAT is kept in whole microseconds since 2025-01-01: exact in a double until 2310. */
@@ -60,8 +60,8 @@ function knownReply(
 }
 
 function pending(
-  { fingerprint, subjects }: ReserveCommand,
-  { hold, note }: Pick<ReserveCommand, 'hold' | 'note'>,
+  { fingerprint, subjects: all }: ReserveCommand,
+  { hold, note, subjects = all }: Pick<BatchItem, 'hold' | 'note' | 'subjects'>,
   expMs: number,
 ): LedgerRecord {
   return { state: 'P', fingerprint, expMs, hold, subjects, note, actual: -1, over: 0 }

@@ -70,8 +70,11 @@ export function withDenyCache(
     if (reply.code === 'OK' && entries.size === 0) return
     const key = keyOf(command)
     entries.delete(key)
-    if (reply.code === 'OK' || judge(command, reply.levels, 0).byQuota) return
-    entries.set(key, { shape: shapeOf(command), levels: reply.levels, askedAtMs })
+    if (reply.code === 'OK') return
+    const { byQuota, known } = judge(command, reply.levels, 0)
+    if (byQuota) return
+    const levels = reply.levels.slice(0, known)
+    entries.set(key, { shape: shapeOf(command), levels, askedAtMs })
     if (entries.size <= maxEntries) return
     const [oldest] = entries.keys()
     if (oldest !== undefined) entries.delete(oldest)
@@ -108,11 +111,12 @@ export function withDenyCache(
 }
 
 // The lock of an object has no rates, and every object another one: with it in the key, overwrites of
-// ever new objects would all reach the ledger. A remembered answer takes it for free.
-const isLock = (subject: string) => subject.startsWith('o')
+// ever new objects would all reach the ledger. Nor has a store, and the next request may go to another
+// one. They come last, and a remembered answer takes them for free.
+const isPlace = (subject: string) => subject.startsWith('o') || subject.startsWith('s')
 
 function keyOf({ subjects }: AdmitCommand): string {
-  return subjects.filter((subject) => !isLock(subject)).join()
+  return subjects.filter((subject) => !isPlace(subject)).join()
 }
 
 /** What levels depend on beside subjects: ids and bursts of rates, ids and windows of quotas. */
@@ -121,7 +125,7 @@ function shapeOf({ subjects, hold, check }: AdmitCommand): string {
   let h = 0
   let c = 2
   for (const subject of subjects) {
-    if (isLock(subject)) continue
+    if (isPlace(subject)) continue
     const rates = check[c++] ?? 0
     shape.push(rates)
     for (let rate = 0; rate < rates; rate += 1, c += 3) shape.push(check[c], check[c + 2])
@@ -141,6 +145,8 @@ interface Judged {
   readonly byQuota: boolean
   /** Whether waiting heals all rates that refuse. */
   readonly heals: boolean
+  /** How many of the levels are of those whom the key names. */
+  readonly known: number
 }
 
 /** What the ledger would answer `elapsedUs` after these levels, if nobody else had asked meanwhile. */
@@ -150,10 +156,11 @@ function judge(command: AdmitCommand, seen: readonly number[], elapsedUs: number
   const levels: number[] = []
   let byQuota = false
   let heals = true
+  let known = 0
   let position = 0
   let h = 0
   let c = 2
-  for (let subject = 0; subject < subjects.length; subject += 1) {
+  for (const subject of subjects) {
     const rates = check[c++] ?? 0
     for (let rate = 0; rate < rates; rate += 1, c += 3) {
       position += 1
@@ -175,6 +182,7 @@ function judge(command: AdmitCommand, seen: readonly number[], elapsedUs: number
       denied.push(position)
       byQuota = true
     }
+    if (!isPlace(subject)) known = levels.length
   }
-  return { denied, levels, byQuota, heals }
+  return { denied, levels, byQuota, heals, known }
 }

@@ -23,7 +23,10 @@ export const MAX_AMOUNT = 2 ** 50
  * number, in Lua and JavaScript alike; past 2^53 a counter would be exact, and readable, nowhere.
  */
 export const MAX_COUNTER = 2 ** 52
+/** Of one reservation. */
 export const MAX_SUBJECTS = 5
+/** Of a batch: whom all are for, and the stores that they go to. */
+export const MAX_BATCH_SUBJECTS = 18
 export const MAX_LIMITS = 32
 /** UTF-8 bytes of a note: a key of 1,024 quotation marks takes half of it once it is JSON. */
 export const MAX_NOTE_BYTES = 4096
@@ -61,7 +64,9 @@ interface Admission {
 /** One reservation of a batch. */
 export interface BatchItem {
   readonly rid: string
-  /** Its part of the command's hold: the same limits, windows and kinds in the same places. */
+  /** Its own of the command's, in their order, the owner first. Default: all of them. */
+  readonly subjects?: readonly string[]
+  /** Its part of the command's hold: of its subjects the same limits, windows and kinds, in their order. */
   readonly hold: Hold
   /** As of `ReserveCommand`. */
   readonly note: string

@@ -1,7 +1,7 @@
 import { type Hashing, toBase64Url } from '../hashing.ts'
 
-/** User, tenant, API key, bucket, and the lock of one object. */
-export type SubjectLetter = 'u' | 't' | 'k' | 'b' | 'o'
+/** User, tenant, API key, bucket, store, and the lock of one object. */
+export type SubjectLetter = 'u' | 't' | 'k' | 'b' | 's' | 'o'
 
 const ID_BYTES = 12
 

@@ -39,8 +39,8 @@ const MAC_BYTES = 16
 /** Characters on the wire: half of the 2 KiB that S3 gives all metadata. */
 export const MAX_TICKET_CHARACTERS = 1024
 const MAX_TEXT_BYTES = 64
-/** A count a subject, and four numbers a limit; the lock of an object comes on top. */
-const MAX_HOLD_NUMBERS = MAX_SUBJECTS + (MAX_LIMITS + 1) * 4
+/** A count a subject, and four numbers a limit; a store's room and the lock of an object come on top. */
+const MAX_HOLD_NUMBERS = MAX_SUBJECTS + (MAX_LIMITS + 2) * 4
 
 // Sealing and opening wait for nothing, so that all tickets can be written in the same memory.
 const bodyWriter = new ByteWriter()

@@ -43,6 +43,17 @@ export interface Verdict {
   readonly onlyRates: boolean
   /** Another overwrite holds the object. */
   readonly lockTaken: boolean
+  /** Stores without room for it: no violations, as their bounds are the operator's alone. */
+  readonly fullStores: readonly FullStore[]
+}
+
+/** A store that refuses, as the ledger found it. */
+export interface FullStore {
+  readonly store: string
+  /** Bytes that lie there, by the ledger; of the partition that was asked. */
+  readonly used: number
+  readonly pending: number
+  readonly requested: number
 }
 
 /** Seconds after which to try again when slots are taken: nobody knows when one comes free. */
@@ -66,7 +77,9 @@ interface QuotaLevel {
   readonly pending: number
 }
 
-type Level = RateLevel | QuotaLevel | { readonly kind: 'lock' }
+type StoreLevel = FullStore & { readonly kind: 'store' }
+
+type Level = RateLevel | QuotaLevel | StoreLevel | { readonly kind: 'lock' }
 
 /**
  * Every limit with its levels. `charged`: the levels are those found before this very request was
@@ -106,8 +119,9 @@ export function violationsOf(
     violations,
     waitingHeals,
     ...(waitingHeals && { retryAfterSeconds: Math.max(1, ...waits.map((wait) => wait ?? 1)) }),
-    onlyRates: refusing.every(({ kind }) => kind === 'rate'),
+    onlyRates: refusing.every(({ kind }) => kind === 'rate' || kind === 'store'),
     lockTaken: refusing.some(({ kind }) => kind === 'lock'),
+    fullStores: refusing.flatMap((level) => (level.kind === 'store' ? [level] : [])),
   }
 }
 
@@ -124,15 +138,14 @@ export function shadowViolations(
     .flatMap((level) => violationOf(set, level, nowMs))
 }
 
-function hasNoRoom(level: Level): boolean {
-  if (level.kind === 'lock') return false
+function hasNoRoom(level: RateLevel | QuotaLevel): boolean {
   if (level.kind === 'rate') return level.costUs > 0 && level.costUs > level.roomUs
   const { amount, posted, pending, limit } = level
   return amount > 0 && posted + pending + amount > limit.limit
 }
 
 function isShadow(level: Level): level is RateLevel | QuotaLevel {
-  return level.kind !== 'lock' && level.limit.shadow === true
+  return (level.kind === 'rate' || level.kind === 'quota') && level.limit.shadow === true
 }
 
 /** What of a shadow limit refuses all the same: a quota that the ledger can count no further. */
@@ -142,7 +155,7 @@ function inForce(level: RateLevel | QuotaLevel): Level[] {
 }
 
 function violationOf(set: LimitSet, level: Level, nowMs: number): Violation[] {
-  if (level.kind === 'lock') return []
+  if (level.kind === 'lock' || level.kind === 'store') return []
   return level.kind === 'rate' ? [rateViolation(level)] : [quotaViolation(set, level, nowMs)]
 }
 
@@ -174,7 +187,13 @@ function readLevels(set: LimitSet, measured: Measured, levels: readonly number[]
       level += 2
     }
   }
-  if (measured.subjects.length > 2) found.push({ kind: 'lock' })
+  for (const store of measured.stores) {
+    const [used = 0, pending = 0] = levels.slice(level, level + 2)
+    found.push({ kind: 'store', store, used, pending, requested: measured.hold[hold + 3] ?? 0 })
+    hold += 5
+    level += 2
+  }
+  if (measured.subjects.length > 2 + measured.stores.length) found.push({ kind: 'lock' })
   return found
 }
 

@@ -48,12 +48,27 @@ export interface Measured {
   readonly check: readonly number[]
   /** The demand on rates; what a forgiven rate was not asked for shows in it. */
   readonly requests: number
+  /** Stores whose room is checked, in the order of their subjects: behind the tenant's. */
+  readonly stores: readonly string[]
+}
+
+/** What a demand takes of one store's room. */
+export interface StoreRoom {
+  readonly store: string
+  readonly subject: string
+  readonly limitId: number
+  /** Bytes asked for. */
+  readonly bytes: number
+  /** What may lie there, pending uploads too, in bytes. */
+  readonly limit: number
 }
 
 /** Where the limits are counted. `lock` is the object that only one overwrite may have. */
 export interface Subjects {
   readonly user: string
   readonly tenant: string
+  /** Stores with a bound of their own, each once. Default: none. */
+  readonly stores?: readonly StoreRoom[]
   readonly lock?: string
 }
 
@@ -67,7 +82,10 @@ const KIND: Readonly<Record<QuotaUnit, number>> = {
   'stored-objects': 5,
 }
 const SLOT = KIND['pending-uploads']
+const STORED = KIND['stored-bytes']
 const LOCK_POLICY = 'object-lock'
+/** Names what bounds a store: no plan can have a limit of that name, and callers never see it. */
+export const STORE_POLICY = 'store-capacity'
 const TOTAL_WINDOW = 0
 /** No limit: the largest amount that a ledger keeps exactly. Shadow quotas refuse beyond it alone. */
 export const UNLIMITED = 2 ** 50
@@ -108,7 +126,8 @@ export function problemsOf(plan: Plan, hashing: Hashing): string[] {
   const problems: string[] = []
   const size = plan.rates.length + plan.quotas.length
   if (size > MAX_LIMITS) problems.push(`${size} limits are more than ${MAX_LIMITS}`)
-  const seen = new Map<number, string>([[limitId(hashing, LOCK_POLICY), LOCK_POLICY]])
+  const reserved = [LOCK_POLICY, STORE_POLICY]
+  const seen = new Map(reserved.map((policy) => [limitId(hashing, policy), policy]))
   for (const { policy } of [...plan.rates, ...plan.quotas]) {
     const id = limitId(hashing, policy)
     const other = seen.get(id)
@@ -135,7 +154,7 @@ export function problemsOf(plan: Plan, hashing: Hashing): string[] {
 
 /**
  * The hold and the check of a demand at an instant of the ledger's clock: user first, then tenant,
- * then the lock. A limit that the demand does not touch is listed with amount 0 and cannot refuse.
+ * then stores, then the lock. A limit that the demand does not touch is listed with amount 0 and cannot refuse.
  * `forgiven`: positions of rates that are asked for nothing; see `shadowRates`.
  */
 export function measure(
@@ -169,10 +188,19 @@ export function measure(
     }
   }
   const named = [subjects.user, subjects.tenant]
-  if (subjects.lock === undefined) return { subjects: named, hold, check, requests }
-  hold.push(1, set.lockId, TOTAL_WINDOW, 1, SLOT)
-  check.push(0, 1)
-  return { subjects: [...named, subjects.lock], hold, check, requests }
+  const stores: string[] = []
+  for (const { store, subject, limitId: id, bytes, limit } of subjects.stores ?? []) {
+    stores.push(store)
+    named.push(subject)
+    hold.push(1, id, TOTAL_WINDOW, bytes, STORED)
+    check.push(0, limit)
+  }
+  if (subjects.lock !== undefined) {
+    named.push(subjects.lock)
+    hold.push(1, set.lockId, TOTAL_WINDOW, 1, SLOT)
+    check.push(0, 1)
+  }
+  return { subjects: named, hold, check, requests, stores }
 }
 
 /** Positions in the ledger's replies of the rates that only count and report. */
@@ -190,11 +218,16 @@ export function shadowRates(set: LimitSet): Set<number> {
 }
 
 /**
- * The limits now in force for each entry of a hold that was made earlier, in its order. A limit that
- * has left the plan refuses nothing.
+ * The limits now in force for each entry of a hold that was made earlier, in its order; of stores, those
+ * of `rooms`. A limit that has left the plan refuses nothing.
  */
-export function limitsNow(set: LimitSet, hold: readonly number[]): number[] {
+export function limitsNow(
+  set: LimitSet,
+  hold: readonly number[],
+  rooms: readonly Pick<StoreRoom, 'limitId' | 'limit'>[] = [],
+): number[] {
   const known = new Map<number, number>([[set.lockId, 1]])
+  for (const { limitId: id, limit } of rooms) known.set(id, limit)
   for (const quota of [...set.user.quotas, ...set.tenant.quotas]) {
     known.set(quota.id, enforcedLimit(quota))
   }

@@ -9,6 +9,7 @@ import {
   createAdminAuthentication,
   createCallerAuthentication,
 } from '../gateway/authenticate-caller.ts'
+import { createCapacity } from '../gateway/capacity.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
@@ -184,6 +185,7 @@ export async function composeContext({
     log,
     telemetry,
     accounts: createAccounts(() => live.current, ledger, hashing),
+    capacity: createCapacity({ ledger, hashing, stopwatch }),
     localLimiter: createLocalLimiter(clock),
     completions: createCompletions(),
     probes: createProbes(),

@@ -37,6 +37,7 @@ describe('a set of limits', () => {
     expect(measured(set, { requests: 2, bytes: 7, storedBytes: 7 })).toEqual({
       subjects: ['u-alice', 't-acme'],
       requests: 2,
+      stores: [],
       hold: [
         1,
         id('user-bytes-day'),
@@ -134,7 +135,7 @@ describe('problems of a plan', () => {
   it('sees two names of one id, across the plans of user and tenant too', () => {
     const clash = { ...nodeHashing, sha256: () => new Uint8Array(32) }
     const found = problemsOf(plan({ quotas: [quota({ policy: 'a' })] }), clash)
-    expect(found).toEqual(['policies "a" and "object-lock" collide'])
+    expect(found).toEqual(['policies "a" and "store-capacity" collide'])
     const user = plan({ quotas: [quota({ policy: 'same' })] })
     const tenant = plan({ quotas: [quota({ policy: 'same', per: 'tenant' })] })
     expect(() => compileLimits({ user, tenant, timeZone: 'UTC', hashing: nodeHashing })).toThrow(

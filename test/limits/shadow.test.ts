@@ -3,12 +3,14 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
 import type { Account } from '../../src/gateway/accounts.ts'
 import { admit, NO_DEMAND } from '../../src/gateway/admit.ts'
+import { createCapacity } from '../../src/gateway/capacity.ts'
 import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { Ledger } from '../../src/ledger/port.ts'
 import { shadowViolations } from '../../src/limits/limit-report.ts'
 import { limitsNow, UNLIMITED } from '../../src/limits/limit-set.ts'
 import type { RateLimit } from '../../src/limits/plan.ts'
+import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
@@ -200,8 +202,10 @@ function twin(rates: RateLimit[]) {
   const clock = new TestClock()
   const limits = compiled({ rates })
   const account: Account = { tenant: 't', user: 'u', partition: 0, subjects: SUBJECTS, limits }
+  const ledger = openMemoryLedger({ clock })
   const context = {
-    ledger: openMemoryLedger({ clock }),
+    ledger,
+    capacity: createCapacity({ ledger, hashing: nodeHashing, stopwatch: clock }),
     ledgerTime: new LedgerTime(clock),
     log: { debug() {}, info() {}, warn() {}, error() {} },
     telemetry: undefined as never,

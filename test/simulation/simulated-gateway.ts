@@ -3,6 +3,7 @@ import type { Config, Secrets } from '../../src/config/config.ts'
 import { createDirectoryOverlay } from '../../src/config/directory/overlay.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createAccounts } from '../../src/gateway/accounts.ts'
+import { createCapacity } from '../../src/gateway/capacity.ts'
 import { createCompletions } from '../../src/gateway/completions.ts'
 import type { GatewayContext } from '../../src/gateway/context.ts'
 import { createDirectory } from '../../src/gateway/directory/directory.ts'
@@ -84,6 +85,7 @@ export class SimulatedGateway {
       }),
       keyUses: createKeyUses({ state, clock, hashing: nodeHashing }),
       sightings: { note() {}, async settled() {} },
+      capacity: createCapacity({ ledger, hashing: nodeHashing, stopwatch: clock }),
       storeTruth: live.storeTruth,
       clock,
       ledgerTime,

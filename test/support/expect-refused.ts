@@ -48,7 +48,7 @@ export async function expectRefused(
   expect(problem.requestId).toMatch(/^[A-Za-z0-9._-]{8,64}$/)
   expect(response.headers.get('cache-control')).toBe('no-store')
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
-  if (status === 429 || status === 503) {
+  if (status === 429 || status === 503 || status === 507) {
     expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
   } else {
     expect(response.headers.has('retry-after')).toBe(false)

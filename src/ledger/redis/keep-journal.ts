@@ -108,9 +108,11 @@ export function createJournalKeeper({
 
 /** The entries of what has just been reserved: one, or those of a batch. */
 export function entriesOf(command: ReserveCommand, expMs: number): JournalEntry[] {
-  const { partition, fingerprint, subjects } = command
-  const common = { partition, fingerprint, subjects, limits: checked(command), expMs }
-  return batchItems(command).map(({ rid, hold, note }) => ({ ...common, rid, hold, note }))
+  const { partition, fingerprint } = command
+  return batchItems(command).map(({ rid, hold, note, subjects = command.subjects }) => {
+    const limits = limitsFor(hold, command)
+    return { partition, fingerprint, subjects, limits, expMs, rid, hold, note }
+  })
 }
 
 function amend(entry: JournalEntry, { note = entry.note, expMs = 0 }: AmendCommand): JournalEntry {

@@ -52,9 +52,9 @@ export function createReserve(
    * pieces, so that reservations of others do not wait for all of it.
    */
   async function voidUnseen(command: ReserveCommand): Promise<void> {
-    const { partition, fingerprint, subjects } = command
+    const { partition, fingerprint } = command
     for (const items of pagesOf(batchItems(command), VOIDED_AT_ONCE)) {
-      const voids = items.map(({ rid }) =>
+      const voids = items.map(({ rid, subjects = command.subjects }) =>
         options.voidBehind({ op: 'V', partition, rid, fingerprint, subjects }),
       )
       // What is not ended here the sweeper finds.

@@ -29,7 +29,7 @@ export function admitCall(command: AdmitCommand, epoch: string): ScriptCall {
       packNumbers(hold),
       packNumbers([deadlineMs, ttlMs, lookMs, ...check]),
       command.op === 'R' && each.length === 0 ? packRecordBody(command) : NOTHING,
-      ...each.map(({ hold, note }) => packRecordTail({ fingerprint, subjects, hold, note })),
+      ...each.map((item) => packRecordTail({ fingerprint, subjects, ...item })),
     ],
   }
 }
