@@ -21,7 +21,8 @@ export interface CircuitBreaker {
   readonly state: 'closed' | 'open'
 }
 
-const FAILURES_TO_OPEN = 5
+/** Failures in a row that open a breaker where nothing else is said. */
+export const FAILURES_TO_OPEN = 5
 const TRIAL_EVERY_MS = 1_000
 
 /**

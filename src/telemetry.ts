@@ -33,6 +33,10 @@ export interface Telemetry {
   storeCallsChanged(facts: { store: string; inFlight: number; waiting: number }): void
   /** A call was not made: the store is away, or too many calls wait for it. */
   storeCallRefused(facts: { store: string; why: 'away' | 'overload' }): void
+  /** A call has ended, and the store counts as there or as away. */
+  storeSeen(facts: { store: string; up: boolean }): void
+  /** A look that was taken to see whether the store answers. */
+  storeChecked(facts: { store: string; outcome: 'answered' | 'failed'; durationMs: number }): void
   storeBreakerMoved(facts: { store: string; state: 'closed' | 'open' }): void
   /** The store's clock minus ours. */
   storeClockMeasured(facts: { store: string; offsetSeconds: number }): void
@@ -89,6 +93,13 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
   const running = level('signet.store.in_flight', 'Calls of the gateway to a store under way')
   const waiting = level('signet.store.waiting', 'Calls of the gateway that wait for a turn')
   const unmade = count('signet.store.refused', 'Calls to a store that were not made, by why')
+  const up = gauge('signet.store.up', '1 while a store counts as there, 0 while it is away')
+  const checks = count('signet.store.checks', 'Looks whether a store answers, by outcome')
+  const checkTime = meter.createHistogram('signet.store.check_duration', {
+    description: 'Time that such a look took',
+    unit: 'ms',
+  })
+  const moves = count('signet.store.transitions', 'Changes between there and away, by new state')
   const breaker = gauge('signet.store.breaker', '1 while a store is away and calls fail at once')
   const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
   const events = count('signet.events', 'Events of stores, by outcome and reason')
@@ -128,7 +139,15 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
       if (by.waiting !== 0) waiting.add(by.waiting, { store })
     },
     storeCallRefused: (labels) => unmade.add(1, labels),
-    storeBreakerMoved: ({ store, state }) => breaker.record(state === 'open' ? 1 : 0, { store }),
+    storeSeen: ({ store, up: isUp }) => up.record(isUp ? 1 : 0, { store }),
+    storeChecked: ({ durationMs, ...labels }) => {
+      checks.add(1, labels)
+      checkTime.record(durationMs, labels)
+    },
+    storeBreakerMoved: ({ store, state }) => {
+      breaker.record(state === 'open' ? 1 : 0, { store })
+      moves.add(1, { store, state })
+    },
     storeClockMeasured: ({ store, offsetSeconds }) => clock.record(offsetSeconds, { store }),
     eventHandled: ({ events: number, ...labels }) => events.add(number, labels),
     issuerKeysFetched: (labels) => keyFetches.add(1, labels),

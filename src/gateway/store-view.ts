@@ -1,6 +1,7 @@
 import type { ProbeReport } from '../stores/probe-report.ts'
 import type { Placement, Store } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
+import { healthCheckSeconds } from './health-checks.ts'
 import { isFresh } from './probe/record.ts'
 import { probePlacements } from './store-truth.ts'
 import { whatIsSigned } from './what-is-signed.ts'
@@ -28,6 +29,7 @@ export function storeView(context: ViewContext, store: Store) {
     probe,
     capabilities,
     traits,
+    healthCheckSeconds: healthCheckSeconds(context.config, store),
     health: context.storeHealth.of(name),
     buckets: probePlacements(context.config, name).map((placement) =>
       storeBucketView(context, placement),

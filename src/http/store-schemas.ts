@@ -80,10 +80,24 @@ const storeBucket = z.object({
 })
 
 const health = z.object({
-  breaker: z.enum(['closed', 'open']).describe('open: the gateway does not call the store now'),
+  breaker: z
+    .enum(['closed', 'open'])
+    .describe('open: it is away: the gateway does not call it, and new objects go elsewhere'),
   inFlight: z.int().describe("The gateway's own calls under way"),
   waiting: z.int().describe('Calls that wait for their turn'),
+  timesDown: z.int().describe('How often it was found to be away, since the process knows it'),
+  downSince: z.string().optional().describe('RFC 3339, UTC; absent while it answers'),
+  lastAnswerAt: z.string().optional().describe('RFC 3339, UTC'),
   lastFailureAt: z.string().optional().describe('RFC 3339, UTC'),
+  lastCheck: z
+    .object({
+      at: z.string().describe('RFC 3339, UTC'),
+      outcome: z.enum(['answered', 'failed']),
+      status: z.int().optional().describe('Absent where there was no answer'),
+      tookMs: z.int(),
+    })
+    .optional()
+    .describe('Signed HEAD of a bucket, to see whether it answers'),
   clockOffsetSeconds: z.number().optional().describe("The store's clock less the gateway's"),
   clockMeasuredAt: z.string().optional().describe('RFC 3339, UTC'),
 })
@@ -102,6 +116,7 @@ export const storesSchema = z.object({
       probe: z.enum(['auto', 'manual']),
       capabilities,
       traits,
+      healthCheckSeconds: z.int().describe('Time between two looks at how it does; 0: none'),
       health,
       buckets: z.array(storeBucket),
     }),

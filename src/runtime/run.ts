@@ -4,7 +4,7 @@ import { startDirectory } from '../gateway/directory/start-directory.ts'
 import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startKeyUses } from '../gateway/keys/start-key-uses.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
-import { startClockWatch } from '../gateway/start-clock-watch.ts'
+import { startHealthChecks } from '../gateway/start-health-checks.ts'
 import { startKeyWatch } from '../gateway/start-key-watch.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
 import { createAdminApp } from '../http/create-admin-app.ts'
@@ -62,7 +62,7 @@ export async function run(options: RunOptions): Promise<void> {
   const truth = keepStoreTruth(context)
   closing.defer(() => truth.stop(signals.second))
   await truth.settled
-  closing.defer(startClockWatch(context))
+  closing.defer(startHealthChecks(context))
   closing.defer(startSweeper(context))
   closing.defer(startAuditor(context))
   const { server } = config

@@ -18,8 +18,8 @@ export function countedStoreClient(client: StoreClient, telemetry: Telemetry): S
     head: (place, versionId) => counted(at(place), 'head', client.head(place, versionId)),
     acl: (place) => counted(at(place), 'acl', client.acl(place)),
     remove: (place) => counted(at(place), 'remove', client.remove(place)),
-    headBucket: (placement) =>
-      counted(placement.store.name, 'head-bucket', client.headBucket(placement)),
+    headBucket: (placement, check) =>
+      counted(placement.store.name, 'head-bucket', client.headBucket(placement, check)),
     list: (placement, request) =>
       counted(placement.store.name, 'list', client.list(placement, request)),
     createMultipart: (place, headers) =>

@@ -6,19 +6,36 @@ import { type CallSlots, createCallSlots } from './call-slots.ts'
 import { createClockEstimate, type DatedAnswer } from './clock-estimate.ts'
 import { createClockLog } from './clock-log.ts'
 import type { Store } from './store.ts'
-import type { StoreHealthOptions, StoreHealthView, Visit } from './store-health.ts'
+import type {
+  StoreCheckView,
+  StoreHealthOptions,
+  StoreHealthView,
+  Visit,
+  VisitOptions,
+} from './store-health.ts'
 
 /** While a store is away, one call tries it in its own time for a call, within these bounds. */
 const TRIAL_MS = { least: 1_000, most: 10_000 }
-/** The log says that it is back when nothing has failed for so long. */
+/** The log says that it is back when nothing has failed for so long, and then no failure counts any more. */
 const QUIET_MS = 30_000
 const LOOK_EVERY_MS = 10_000
+
+interface KnownStoreOptions extends StoreHealthOptions {
+  /** Told of each call that fails while the store counts as there. */
+  readonly onTrouble: (storeName: string) => void
+}
+
+interface CheckEnd {
+  readonly failed: boolean
+  readonly status: number | undefined
+  readonly tookMs: number
+}
 
 /** What this process knows of one store, and the turns of calls to it. */
 export class KnownStore {
   readonly #name: string
   readonly #settings: string
-  readonly #options: StoreHealthOptions
+  readonly #options: KnownStoreOptions
   readonly #stopwatch: Clock
   readonly #trialEveryMs: number
   readonly #breaker: CircuitBreaker
@@ -27,13 +44,20 @@ export class KnownStore {
   readonly #tellClock: (offsetMs: number) => void
   readonly #tellAway: ReturnType<typeof createChangeLog>
   #lastFailureMs: number | undefined
-  /** By the stopwatch; absent while it answers. */
+  #lastAnswerMs: number | undefined
+  #lastCheck: StoreCheckView | undefined
+  #timesDown = 0
+  #downSinceMs: number | undefined
+  /** By the stopwatch, as all that follow; absent while it answers. */
   #awaySinceMs: number | undefined
+  #answeredAtMs: number | undefined
+  /** When a call failed that was no check; absent once one of them was answered. */
+  #callFailedAtMs: number | undefined
   #server: string | undefined
   #isLooking = false
   #lookedAtMs: number | undefined
 
-  constructor(store: Store, options: StoreHealthOptions) {
+  constructor(store: Store, options: KnownStoreOptions) {
     const { clock, log, stopwatch = clock, telemetry } = options
     const { name, timeoutMs, maxConcurrentCalls } = store
     this.#name = name
@@ -63,7 +87,13 @@ export class KnownStore {
       breaker: this.#breaker.state,
       inFlight: this.#slots.inFlight,
       waiting: this.#slots.waiting,
-      ...(this.#lastFailureMs !== undefined && { lastFailureAt: toTimestamp(this.#lastFailureMs) }),
+      timesDown: this.#timesDown,
+      ...timesOf({
+        downSince: this.#downSinceMs,
+        lastAnswerAt: this.#lastAnswerMs,
+        lastFailureAt: this.#lastFailureMs,
+      }),
+      ...(this.#lastCheck !== undefined && { lastCheck: this.#lastCheck }),
       ...(offsetMs !== undefined && { clockOffsetSeconds: Math.round(offsetMs / 1000) }),
       ...(measuredAtMs !== undefined && { clockMeasuredAt: toTimestamp(measuredAtMs) }),
     }
@@ -81,9 +111,16 @@ export class KnownStore {
     return this.#clock.offsetMs
   }
 
+  get isClockUnsure(): boolean {
+    return this.#clock.isUnsure
+  }
+
   get awayMs(): number | undefined {
-    if (this.#awaySinceMs === undefined) return undefined
-    return this.#stopwatch.nowMs() - this.#awaySinceMs
+    return this.#agoMs(this.#awaySinceMs)
+  }
+
+  get answeredAgoMs(): number | undefined {
+    return this.#agoMs(this.#answeredAtMs)
   }
 
   dated(answer: DatedAnswer): void {
@@ -95,37 +132,42 @@ export class KnownStore {
     this.#options.telemetry?.storeClockMeasured({ store, offsetSeconds: offsetMs / 1000 })
   }
 
-  ended(failed: boolean): void {
+  ended({ failed, isCheck }: { failed: boolean; isCheck: boolean }): void {
     const before = this.#breaker.state
+    const { clock, onTrouble } = this.#options
     if (failed) this.#breaker.failed()
-    else this.#breaker.succeeded()
-    const { state } = this.#breaker
-    if (failed) this.#lastFailureMs = this.#options.clock.nowMs()
-    if (state === 'open') this.#tellAway.failed({ store: this.#name })
-    else if (!failed) this.#tellAway.worked({ store: this.#name })
-    if (state === before) return
-    this.#awaySinceMs = state === 'open' ? this.#stopwatch.nowMs() : undefined
-    this.#options.telemetry?.storeBreakerMoved({ store: this.#name, state })
-    // Nobody waits for a turn at a store that has just shown that it does not answer.
-    if (state === 'open') this.#slots.refuseWaiting(() => this.#away())
+    // A bucket that answers does not make up for objects that do not: their failures count on.
+    else if (!isCheck || before === 'open' || !this.#hasFailedCall()) this.#breaker.succeeded()
+    if (failed) this.#lastFailureMs = clock.nowMs()
+    else {
+      this.#lastAnswerMs = clock.nowMs()
+      this.#answeredAtMs = this.#stopwatch.nowMs()
+    }
+    if (!isCheck) this.#callFailedAtMs = failed ? this.#stopwatch.nowMs() : undefined
+    this.#tell(before, failed)
+    if (failed && !isCheck && this.#breaker.state === 'closed') onTrouble(this.#name)
   }
 
-  async visit(call: { background: boolean; patienceMs: number }): Promise<Visit> {
-    if (!this.#breaker.allow()) throw this.#away()
+  async visit({ isCheck = false, ...call }: VisitOptions): Promise<Visit> {
+    if (!isCheck && !this.#breaker.allow()) throw this.#away()
     const giveBack = await this.#slots.take(call).catch((error) => {
       if (error instanceof GatewayError && error.code === 'Overloaded') this.#refused('overload')
       throw error
     })
+    const beganMs = this.#stopwatch.nowMs()
     let isOver = false
     return {
       dated: (answer) => this.dated(answer),
       named: (server) => {
         this.#server = server
       },
-      ended: ({ failed }) => {
+      ended: ({ failed, status }) => {
         if (isOver) return
         isOver = true
-        this.ended(failed)
+        if (failed !== undefined) {
+          if (isCheck) this.#checked({ failed, status, tookMs: this.#stopwatch.nowMs() - beganMs })
+          this.ended({ failed, isCheck })
+        }
         giveBack()
       },
     }
@@ -149,6 +191,43 @@ export class KnownStore {
       .then(over, over)
   }
 
+  #tell(before: CircuitBreaker['state'], failed: boolean): void {
+    const store = this.#name
+    const { telemetry, clock } = this.#options
+    const { state } = this.#breaker
+    if (state === 'open') this.#tellAway.failed({ store })
+    else if (!failed) this.#tellAway.worked({ store })
+    telemetry?.storeSeen({ store, up: state === 'closed' })
+    if (state === before) return
+    const isDown = state === 'open'
+    if (isDown) this.#timesDown += 1
+    this.#awaySinceMs = isDown ? this.#stopwatch.nowMs() : undefined
+    this.#downSinceMs = isDown ? clock.nowMs() : undefined
+    telemetry?.storeBreakerMoved({ store, state })
+    // Nobody waits for a turn at a store that has just shown that it does not answer.
+    if (isDown) this.#slots.refuseWaiting(() => this.#away())
+  }
+
+  #checked({ failed, status, tookMs }: CheckEnd): void {
+    const outcome = failed ? 'failed' : 'answered'
+    this.#lastCheck = {
+      at: toTimestamp(this.#options.clock.nowMs()),
+      outcome,
+      ...(status !== undefined && { status }),
+      tookMs: Math.round(tookMs),
+    }
+    this.#options.telemetry?.storeChecked({ store: this.#name, outcome, durationMs: tookMs })
+  }
+
+  #hasFailedCall(): boolean {
+    const agoMs = this.#agoMs(this.#callFailedAtMs)
+    return agoMs !== undefined && agoMs < QUIET_MS
+  }
+
+  #agoMs(atMs: number | undefined): number | undefined {
+    return atMs === undefined ? undefined : this.#stopwatch.nowMs() - atMs
+  }
+
   #away(): GatewayError {
     this.#refused('away')
     const why = 'it has not answered lately'
@@ -165,4 +244,14 @@ export class KnownStore {
 
 function settingsOf({ endpoint, timeoutMs, maxConcurrentCalls }: Store): string {
   return JSON.stringify([endpoint, timeoutMs, maxConcurrentCalls])
+}
+
+/** As on the wire, those that are known. */
+function timesOf<Name extends string>(
+  times: Readonly<Record<Name, number | undefined>>,
+): Partial<Record<Name, string>> {
+  const known = Object.entries<number | undefined>(times).flatMap(([name, atMs]) =>
+    atMs === undefined ? [] : [[name, toTimestamp(atMs)]],
+  )
+  return Object.fromEntries(known)
 }

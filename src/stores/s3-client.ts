@@ -12,6 +12,7 @@ import {
   type SendRequest,
   type SignedCall,
   type StoreCall,
+  saysAway,
 } from './signed-call.ts'
 import type { Placement } from './store.ts'
 import type { HeadResult, ListPage, ObjectPlace, StoreClient } from './store-client.ts'
@@ -63,7 +64,7 @@ export function createStoreClient({
     head: (place, versionId) => headObject(call, place, versionId),
     acl: (place) => readAcl(call, place),
     remove: (place) => removeObject(call, place),
-    headBucket: (placement) => headBucket(call, placement),
+    headBucket: (placement, check) => headBucket(call, placement, check),
     list: (placement, request) => listObjects(call, placement, request),
     createMultipart: async (...asked) => (await multipart()).createMultipart(...asked),
     listParts: async (...asked) => (await multipart()).listParts(...asked),
@@ -134,7 +135,11 @@ async function removeObject(call: SignedCall, place: ObjectPlace): Promise<void>
   await response.body?.cancel()
 }
 
-async function headBucket(call: SignedCall, { store, bucket }: Placement): Promise<void> {
+async function headBucket(
+  call: SignedCall,
+  { store, bucket }: Placement,
+  check?: { readonly signal: AbortSignal },
+): Promise<void> {
   await call({
     store,
     verb: 'look at the bucket',
@@ -142,7 +147,9 @@ async function headBucket(call: SignedCall, { store, bucket }: Placement): Promi
     location: bucketLocation(store, 'endpoint', bucket),
     query: new Map(),
     background: true,
-    accepts: ({ status }) => status < 500,
+    isCheck: check !== undefined,
+    signal: check?.signal,
+    accepts: (response) => !saysAway(response),
   })
 }
 

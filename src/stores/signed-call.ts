@@ -30,6 +30,10 @@ export interface StoreCall {
   readonly timeoutMs?: number
   /** Nobody waits for it: it leaves room for calls that somebody waits for. Default false. */
   readonly background?: true | undefined
+  /** It looks whether the store answers: also while it does not, when other calls fail at once. */
+  readonly isCheck?: boolean | undefined
+  /** Ends it early; then it shows nothing of the store. */
+  readonly signal?: AbortSignal | undefined
   readonly accepts: (response: Response) => boolean
 }
 
@@ -58,12 +62,13 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
   const signingKeysOf = createSigningKeys()
   return async function callStore(call) {
     const url = urlOf(call)
-    const { store, method, background = false } = call
+    const { store, method, background = false, isCheck = false } = call
     const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
     const timeoutMs = call.timeoutMs ?? store.timeoutMs
-    const signal = AbortSignal.timeout(timeoutMs)
+    const tooLong = AbortSignal.timeout(timeoutMs)
+    const signal = call.signal === undefined ? tooLong : AbortSignal.any([tooLong, call.signal])
     // Half of its time is left to every call that is made, so that one which fails tells of the store.
-    const visit = await health?.visit(store, { background, patienceMs: timeoutMs / 2 })
+    const visit = await health?.visit(store, { background, patienceMs: timeoutMs / 2, isCheck })
     const sentAtMs = clock.nowMs()
     let response: Response
     try {
@@ -75,13 +80,14 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
         signal,
       })
     } catch (cause) {
-      visit?.ended({ failed: true })
+      visit?.ended(call.signal?.aborted === true ? {} : { failed: true })
       throw unavailable(call, { reason: reasonOf(cause) })
     }
     const { storeNowMs: dateMs } = storeTime(response.headers)
     if (dateMs !== undefined) visit?.dated({ dateMs, sentAtMs, receivedAtMs: clock.nowMs() })
     const isAway = saysAway(response)
-    const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke })
+    const { status } = response
+    const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke, status })
     // Nobody reads what comes after the head of a HEAD, whatever it is.
     const body = watchedBody(method === 'HEAD' ? null : response.body, { signal, onEnd })
     if (call.accepts(response)) {
@@ -101,7 +107,7 @@ function withBody({ status, statusText, headers }: Response, body: Response['bod
 }
 
 /** It answers for a store that cannot, or has too much to do: 501 says that it never will. */
-function saysAway({ status }: Response): boolean {
+export function saysAway({ status }: Pick<Response, 'status'>): boolean {
   return status === 429 || (status >= 500 && status !== 501)
 }
 

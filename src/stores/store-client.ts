@@ -91,8 +91,11 @@ export interface StoreClient {
   acl(place: ObjectPlace): Promise<AccessRules>
   /** Deletes the object; one that is not there is no error. */
   remove(place: ObjectPlace): Promise<void>
-  /** Looks whether the bucket answers, whatever it says, in the background: its `Date` is noted. */
-  headBucket(placement: Placement): Promise<void>
+  /**
+   * Looks whether the bucket answers, whatever it says, in the background: its `Date` is noted. As a `check` it is
+   * sent also while the store does not answer; `signal` ends it early, and then it shows nothing of the store.
+   */
+  headBucket(placement: Placement, check?: { readonly signal: AbortSignal }): Promise<void>
   /**
    * One page of ListObjectsV2 below `prefix` (the caller's, without the placement's). `after`: the token of the
    * page before; `startAfter`: only keys after this one, without the placement's prefix. One of them, or neither.

@@ -14,11 +14,29 @@ export interface StoreHealthView {
   readonly inFlight: number
   /** Calls that wait for their turn. */
   readonly waiting: number
+  /** How often it was found to be away since this process has known it. */
+  readonly timesDown: number
+  /** Since when it has been away; absent while it answers. */
+  readonly downSince?: string
+  /** When it answered last, whatever it said. */
+  readonly lastAnswerAt?: string
   /** When the last call stayed without an answer. */
   readonly lastFailureAt?: string
+  /** The last look that was taken for its own sake. */
+  readonly lastCheck?: StoreCheckView
   /** The store's clock minus ours, to about a second; absent while nobody has looked. */
   readonly clockOffsetSeconds?: number
   readonly clockMeasuredAt?: string
+}
+
+/** A look at a store that was taken to see whether it answers. */
+export interface StoreCheckView {
+  readonly at: string
+  readonly outcome: 'answered' | 'failed'
+  /** What it answered; absent where there was no answer. */
+  readonly status?: number
+  /** Without the wait for a turn, in whole milliseconds. */
+  readonly tookMs: number
 }
 
 /** What one request has shown of a store. */
@@ -37,8 +55,20 @@ export interface Visit {
   dated(answer: DatedAnswer): void
   /** What a usable answer says that the server is: its `Server` header, or nothing. */
   named(server: string): void
-  /** The call is over; only the first time counts. */
-  ended(how: { readonly failed: boolean }): void
+  /** The call is over; only the first time counts. Without `failed` it was given up, and shows nothing. */
+  ended(how: { readonly failed?: boolean; readonly status?: number }): void
+}
+
+/** How a call takes its turn. */
+export interface VisitOptions {
+  /** Nobody waits for its answer. */
+  readonly background: boolean
+  readonly patienceMs: number
+  /**
+   * It looks whether the store answers: it may call one that is away, too, and its answer does not make up for
+   * calls that have just failed.
+   */
+  readonly isCheck?: boolean
 }
 
 /** What is known of how the stores do, by name, and what follows for the gateway's own calls. */
@@ -53,15 +83,21 @@ export interface StoreHealth {
   clockOffsetMs(storeName: string): number | undefined
   /** What the last usable answer said that the server is; empty where it says nothing. */
   serverOf(storeName: string): string | undefined
+  /** Two answers in a row tell whether its clock was set, and one has come. */
+  isClockUnsure(storeName: string): boolean
   /** How long the store has not answered, in milliseconds; absent while it does. */
   awayMs(storeName: string): number | undefined
+  /** How long ago it answered last, in milliseconds; absent while it never has. */
+  answeredAgoMs(storeName: string): number | undefined
+  /** Tells of each call that fails while the store still counts as there. Returns what ends that. */
+  onTrouble(listener: (storeName: string) => void): () => void
   /** Takes what a request has shown that was not made by `visit`: one of a probe. */
   answered(store: Store, seen: SeenAnswer): void
   /**
    * Waits until a call may be made, at most `patienceMs`. Throws `StoreUnavailable` while the store does not answer, and
    * `Overloaded` when too many calls wait for it; nothing was sent then (`isUnsent`).
    */
-  visit(store: Store, call: { background: boolean; patienceMs: number }): Promise<Visit>
+  visit(store: Store, call: VisitOptions): Promise<Visit>
   /**
    * Takes the settings of all stores as they are from now on. One at another address, or with another
    * bound on calls, is as if nobody had seen it; calls under way end by what they began with.
@@ -84,15 +120,19 @@ export interface StoreHealthOptions {
   readonly stopwatch?: Clock
 }
 
-const UNSEEN: StoreHealthView = { breaker: 'closed', inFlight: 0, waiting: 0 }
+const UNSEEN: StoreHealthView = { breaker: 'closed', inFlight: 0, waiting: 0, timesDown: 0 }
 
 /** Starts without knowing anything of any store. */
 export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
   const stores = new Map<string, KnownStore>()
+  const listeners = new Set<(storeName: string) => void>()
+  const onTrouble = (storeName: string) => {
+    for (const listener of listeners) listener(storeName)
+  }
   const known = (store: Store): KnownStore => {
     const before = stores.get(store.name)
     if (before !== undefined) return before
-    const first = new KnownStore(store, options)
+    const first = new KnownStore(store, { ...options, onTrouble })
     stores.set(store.name, first)
     return first
   }
@@ -101,10 +141,16 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
     isDown: (storeName) => stores.get(storeName)?.isDown ?? false,
     clockOffsetMs: (storeName) => stores.get(storeName)?.clockOffsetMs,
     serverOf: (storeName) => stores.get(storeName)?.server,
+    isClockUnsure: (storeName) => stores.get(storeName)?.isClockUnsure ?? false,
     awayMs: (storeName) => stores.get(storeName)?.awayMs,
+    answeredAgoMs: (storeName) => stores.get(storeName)?.answeredAgoMs,
+    onTrouble(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     answered(store, { dateMs, failed, ...times }) {
       if (dateMs !== undefined) known(store).dated({ dateMs, ...times })
-      known(store).ended(failed)
+      known(store).ended({ failed, isCheck: false })
     },
     visit: (store, call) => known(store).visit(call),
     reconfigure(configured) {
@@ -112,7 +158,8 @@ export function createStoreHealth(options: StoreHealthOptions): StoreHealth {
       for (const [name, known] of stores) {
         const store = named.get(name)
         if (store === undefined) stores.delete(name)
-        else if (!known.isFor(store)) stores.set(name, new KnownStore(store, options))
+        else if (!known.isFor(store))
+          stores.set(name, new KnownStore(store, { ...options, onTrouble }))
       }
     },
     assertAnswers: (store) => stores.get(store.name)?.assertAnswers(),

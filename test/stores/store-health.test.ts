@@ -328,7 +328,8 @@ describe('the health of a store whose settings are replaced', () => {
   ])('is unknown again: %s', async (_, stores) => {
     await times(5, away)
     health.reconfigure(stores.map(storeAt))
-    expect(health.of('main')).toEqual({ breaker: 'closed', inFlight: 0, waiting: 0 })
+    const unknown = { breaker: 'closed', inFlight: 0, waiting: 0, timesDown: 0 }
+    expect(health.of('main')).toEqual(unknown)
   })
 
   it('goes by the new bound on calls at once, also for who still has the old settings', async () => {
