@@ -20,9 +20,9 @@ export function storeBucketTable(store: string, view: StoreBucketView): string {
   ].join('')
 }
 
-/** All stores: where they are, when they were looked at, and what is signed. */
+/** All stores: where they are, how they do, when they were looked at, and what is signed. */
 export function storesTable(stores: readonly StoreView[]): string {
-  const parts = stores.map(({ name, provider, endpoint, buckets }) => {
+  const parts = stores.map(({ name, provider, endpoint, health, healthCheckSeconds, buckets }) => {
     const looked = buckets.map(({ bucket, lastProbe }) => [
       bucket,
       lastProbe === undefined ? 'not probed' : howText(lastProbe),
@@ -31,11 +31,29 @@ export function storesTable(stores: readonly StoreView[]): string {
     return [
       printable(`${name} (${provider}) at ${endpoint}`),
       '\n',
+      `${printable(healthText(health, healthCheckSeconds))}\n`,
       ...columns(looked),
       ...(signed.length === 0 ? [] : signedLines(signed)),
     ].join('')
   })
   return parts.length === 0 ? 'No stores\n' : parts.join('\n')
+}
+
+function healthText(health: StoreView['health'], everySeconds: number): string {
+  const { breaker, downSince, lastAnswerAt, lastCheck, timesDown } = health
+  return [
+    breaker === 'open' ? `down since ${downSince ?? 'now'}` : 'up',
+    lastAnswerAt === undefined ? 'has not answered yet' : `last answer ${lastAnswerAt}`,
+    everySeconds === 0 ? 'not checked' : `checked every ${everySeconds} s`,
+    ...(lastCheck === undefined ? [] : [`last check ${checkText(lastCheck)}`]),
+    ...(timesDown === 0 ? [] : [`times down ${timesDown}`]),
+  ].join(', ')
+}
+
+type LastCheck = NonNullable<StoreView['health']['lastCheck']>
+
+function checkText({ outcome, status, tookMs }: LastCheck): string {
+  return `${outcome}${status === undefined ? '' : ` ${status}`} in ${tookMs} ms`
 }
 
 function howText(probe: NonNullable<StoreBucketView['lastProbe']>): string {

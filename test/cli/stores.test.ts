@@ -39,6 +39,26 @@ describe('signet stores', () => {
     )
   })
 
+  it('list: says how each store does', async () => {
+    const of = async (): Promise<string | undefined> => (await run('list')).stdout.split('\n')[1]
+    expect(await of()).toBe('up, has not answered yet, checked every 60 s')
+    const { storeHealth, config } = gateway.context
+    const main = config.stores.get('main')
+    if (main === undefined) throw new Error('no store')
+    const check = { background: true, patienceMs: 1_000, isCheck: true }
+    const visit = async (failed: boolean, status: number) =>
+      (await storeHealth.visit(main, check)).ended({ failed, status })
+    await visit(false, 200)
+    const time = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ'
+    const up = `up, last answer ${time}, checked every 60 s, last check answered 200 in 0 ms`
+    expect(await of()).toMatch(new RegExp(`^${up}$`))
+    for (let n = 0; n < 5; n += 1) await visit(true, 503)
+    const down = `down since ${time}, last answer ${time}, checked every 60 s, last check failed 503 in 0 ms, times down 1`
+    expect(await of()).toMatch(new RegExp(`^${down}$`))
+    await visit(false, 200)
+    expect(await of()).toMatch(new RegExp(`^${up}, times down 1$`))
+  })
+
   it('probe: prints every step with what was seen, what is signed, and the gateway goes by it', async () => {
     const before = await gateway.call('POST', '/v1/uploads', uploadBody())
     expect(before.status).toBe(422)
