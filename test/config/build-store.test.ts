@@ -18,6 +18,12 @@ describe('a store', () => {
     ['https://bücher.example', 'must be an origin in plain ASCII'],
     ['http://2130706433', 'must name its host in the usual form'],
     ['http://127.1', 'must name its host in the usual form'],
+    ['http://[fe80::1%25eth0]:9000', 'must be an origin like https://s3.example.com'],
+    ['http://[2001:db8:0:0::1]', 'must name its host in the usual form'],
+    ['http://::1:9000', 'must be an origin like https://s3.example.com'],
+    ['https://h.example:0x50', 'must be an origin like https://s3.example.com'],
+    ['https://h.example:65536', 'must be an origin like https://s3.example.com'],
+    ['https://u@[::1]', 'must not hold a user name or password'],
   ])('refuses the endpoint %s', async (endpoint, problem) => {
     await expectProblem({ 'stores.main.endpoint': endpoint }, `stores.main.endpoint: ${problem}`)
     await expectProblem(
@@ -40,6 +46,23 @@ describe('a store', () => {
   it('leaves default port, slash and capitals out of an endpoint', async () => {
     const { config } = await load({ 'stores.main.endpoint': 'https://S3.Example.com:443/' })
     expect(config.stores.get('main')?.endpoint).toBe('https://s3.example.com')
+  })
+
+  it.each([
+    ['https://[2001:DB8::1]:9000', 'https://[2001:db8::1]:9000'],
+    ['http://[::1]', 'http://[::1]'],
+    ['http://10.0.0.1:9000/', 'http://10.0.0.1:9000'],
+    ['http://minio:9000', 'http://minio:9000'],
+    ['https://s3.dualstack.eu-central-1.amazonaws.com', undefined],
+    ['https://xn--bcher-kva.example:8443', undefined],
+    ['https://s3.example.com:65535', undefined],
+  ])('takes the endpoint %s', async (endpoint, text = endpoint) => {
+    const { config } = await load({
+      'stores.main.endpoint': endpoint,
+      'stores.main.publicEndpoint': endpoint,
+      'stores.main.addressing': 'path',
+    })
+    expect(config.stores.get('main')).toMatchObject({ endpoint: text, publicEndpoint: text })
   })
 
   it('must be https: in production, unless it is on this machine', async () => {
@@ -103,10 +126,19 @@ describe('a store', () => {
   })
 
   it('cannot have the bucket before an IP address', async () => {
-    await expectProblem(
-      { 'stores.main.endpoint': 'https://10.0.0.1', 'stores.main.addressing': 'virtual' },
-      'stores.main.addressing: must be path: no bucket name can stand before an IP address',
-    )
+    for (const member of ['endpoint', 'publicEndpoint']) {
+      for (const origin of ['https://10.0.0.1', 'https://[2001:db8::1]:9000']) {
+        await expectProblem(
+          {
+            'stores.main.provider': 'generic',
+            'stores.main.endpoint': 'https://s3.example.com',
+            [`stores.main.${member}`]: origin,
+            'stores.main.addressing': 'virtual',
+          },
+          'stores.main.addressing: must be path: no bucket name can stand before an IP address',
+        )
+      }
+    }
   })
 
   it('may have one key pair, or one each for write, read and manage', async () => {

@@ -19,6 +19,18 @@ describe('the URL of an object', () => {
     })
   })
 
+  it('has the bucket before a dual-stack name, and before a domain of one’s own', () => {
+    const dual = 'https://s3.dualstack.eu-west-1.amazonaws.com'
+    const own = 'https://files.example:8443'
+    const store = exampleStore({ addressing: 'virtual', endpoint: dual, publicEndpoint: own })
+    expect(objectLocation(store, 'endpoint', 'bkt', 'k').origin).toBe(
+      'https://bkt.s3.dualstack.eu-west-1.amazonaws.com',
+    )
+    expect(objectLocation(store, 'publicEndpoint', 'bkt', 'k').origin).toBe(
+      'https://bkt.files.example:8443',
+    )
+  })
+
   it.each([
     ['https://s3.example.test:443', 'https://s3.example.test'],
     ['http://s3.example.test:80', 'http://s3.example.test'],
