@@ -53,7 +53,7 @@ export function describeGateway(runtime: SuiteRuntime): void {
       gateway = underTest({ ...running, store, storeBucket, keys })
       // First of all: the sweeper looks some seconds after the end of a grant, and others go on meanwhile.
       const brief = { expiresInSeconds: 2 }
-      const unsettled = await gateway.create('left', brief)
+      const unsettled = await gateway.create('left', brief, { who: 'late/hugo' })
       expect(await put(unsettled)).toBe(200)
       const settled = await gateway.uploaded('left', brief, { who: 'brief/gina' })
       left = { unsettled: unsettled.id, settledKey: settled.key }

@@ -137,12 +137,26 @@ export interface GatewayProcess extends Child {
   readonly adminUrl: string
 }
 
+export interface StartOptions {
+  /** Default: the gateway's own entry file on Node. */
+  readonly entry?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** The runtime's program. Default: this Node. */
+  readonly command?: string
+  /** What its command line has before the entry file. */
+  readonly flags?: readonly string[]
+}
+
 /** Starts a gateway from a prepared configuration and waits until it is ready. */
 export async function startGateway(
-  { file }: PreparedGateway,
-  { entry = NODE_ENTRY, env = {} }: { entry?: string; env?: Record<string, string> } = {},
+  { file }: Pick<PreparedGateway, 'file'>,
+  { entry = NODE_ENTRY, env = {}, command, flags = [] }: StartOptions = {},
 ): Promise<GatewayProcess> {
-  const child = startChild({ args: [entry], env: { ...env, SIGNET_CONFIG: file } })
+  const child = startChild({
+    args: [...flags, entry],
+    env: { ...env, SIGNET_CONFIG: file },
+    ...(command !== undefined && { command }),
+  })
   const ready = await child.said(/"gateway\.ready".*?"gatewayUrl":"([^"]+)","adminUrl":"([^"]+)"/)
   const [, url = '', adminUrl = ''] = ready
   void child.ended.then(() => watch('process', child.stdout() + child.stderr()))

@@ -52,7 +52,7 @@ export interface GatewayUnderTest extends RunningGateway {
   /** What is used and pending of a limit, by its policy. */
   level(policy: string, who?: string): Promise<Level>
   status(id: string, who?: string): Promise<string>
-  untilStatus(id: string, status: string): Promise<void>
+  untilStatus(id: string, status: string, who?: string): Promise<void>
 }
 
 /** What the calls need of a gateway. */
@@ -114,10 +114,10 @@ export function underTest(reached: Reached): GatewayUnderTest {
       return { used: found.used, pending: found.pending }
     },
     status,
-    untilStatus: (id, wanted) =>
+    untilStatus: (id, wanted, who) =>
       until(
         `an upload is ${wanted}`,
-        async () => (await status(id)) === wanted,
+        async () => (await status(id, who)) === wanted,
         SWEEP_TIMEOUT_MS,
       ).then(() => undefined),
   }

@@ -9,7 +9,7 @@ import { type GatewayUnderTest, put } from './gateway-under-test.ts'
 
 /** Uploads of a while ago, whose grants have ended or are about to. */
 export interface LeftUploads {
-  /** Of alice; the object is there, and nobody has completed the upload. */
+  /** Of hugo; the object is there, and nobody has completed the upload. */
   readonly unsettled: string
   /** Key of an object of gina's, all that her tenant has stored. */
   readonly settledKey: string
@@ -113,10 +113,9 @@ export function describeService(suite: () => GatewayUnderTest, left: () => LeftU
     })
 
     it('the sweeper settles by itself what lies in the store when its grant is over', async () => {
-      const { call, untilStatus } = suite()
-      await untilStatus(left().unsettled, 'completed')
-      const shown = await call('GET', `/v1/uploads/${left().unsettled}`)
-      expect(await shown.json()).toMatchObject({ status: 'completed', sizeBytes: 1_000 })
+      const { level, untilStatus } = suite()
+      await untilStatus(left().unsettled, 'completed', 'late/hugo')
+      expect(await level('small-stored', 'late/hugo')).toEqual({ used: 1_000, pending: 0 })
     })
 
     it('204: deleting an object whose grant is over gives back what it took', async () => {

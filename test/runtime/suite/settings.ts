@@ -19,7 +19,7 @@ export const MAX_OBJECT_BYTES = 4 * PART_BYTES
 export const COUNTED_OBJECTS = 10
 /** What `slow` may ask within an hour. */
 export const SLOW_REQUESTS = 3
-/** What the tenants `small` and `brief` may store each, in bytes. */
+/** What the tenants beside `acme` may store each, in bytes. */
 export const SMALL_BYTES = 3_000
 
 /** Limits that a test uses up belong to a user of its own, so that no test meets those of another. */
@@ -72,6 +72,7 @@ const PEOPLE: Readonly<Record<string, { plan?: keyof typeof PLANS; operations?: 
   'small/dora': {},
   'small/erik': {},
   'brief/gina': {},
+  'late/hugo': {},
 }
 
 /** Where a gateway keeps what it knows, as its runtime can. */
