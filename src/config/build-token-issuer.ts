@@ -1,5 +1,5 @@
-import { publicKeysOf } from '../auth/jwt/fetch-keys.ts'
 import type { KeySource, PublicJwk, TokenIssuer } from '../auth/jwt/issuer.ts'
+import { publicKeysOf } from '../auth/jwt/public-keys.ts'
 import { isLoopbackHost } from './address.ts'
 import type { Environment } from './config.ts'
 import type { Path } from './problem.ts'

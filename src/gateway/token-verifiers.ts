@@ -1,17 +1,15 @@
-import { unauthenticated } from '../auth/bearer.ts'
 import type { VerifyAdminToken, VerifyToken } from '../auth/identity.ts'
-import type { TokenIssuer } from '../auth/jwt/issuer.ts'
+import type { Issuer } from '../auth/jwt/issuer.ts'
 import type { KeyPorts } from '../auth/jwt/issuer-keys.ts'
-import { createKeyRing } from '../auth/jwt/key-ring.ts'
-import {
-  createAdminTokenVerifier,
-  createTokenVerifier,
-  type VerifierPorts,
-} from '../auth/jwt/token-verifier.ts'
+import type { VerifierPorts } from '../auth/jwt/token-verifier.ts'
 import type { Config } from '../config/config.ts'
+import { lazily } from '../lazily.ts'
 
 /** The issuers of a configuration. */
-type Issuers = Pick<Config, 'issuers' | 'adminIssuer'>
+export type Issuers = Pick<Config, 'issuers' | 'adminIssuer'>
+
+/** What verifying tokens needs from outside. */
+export type TokenPorts = KeyPorts & Omit<VerifierPorts, 'keyRing'>
 
 /** Verifies tokens by the settings in force. */
 export interface TokenVerifiers {
@@ -29,51 +27,34 @@ export interface TokenVerifiers {
 }
 
 /**
- * Verifiers that follow the configuration: other issuers make other verifiers, and the keys of those that
- * stay are kept.
+ * Verifiers that follow the configuration. What reads tokens and keys is loaded with the first token, or
+ * with the first look for keys of an issuer: most gateways have none.
  */
-export function createTokenVerifiers(
-  config: () => Issuers,
-  ports: KeyPorts & Omit<VerifierPorts, 'keyRing'>,
-): TokenVerifiers {
-  const keyRing = createKeyRing(ports)
-  let made = verifiersOf(config())
+export function createTokenVerifiers(config: () => Issuers, ports: TokenPorts): TokenVerifiers {
+  let loaded: TokenVerifiers | undefined
   let hadKeys = false
-
-  function verifiersOf({ issuers, adminIssuer }: Issuers) {
-    const verifying = { ...ports, keyRing }
-    return {
-      issuers,
-      adminIssuer,
-      verify: createTokenVerifier(issuers.values(), verifying),
-      verifyAdmin: adminIssuer && createAdminTokenVerifier(adminIssuer, verifying),
-    }
-  }
-
-  function current() {
-    const { issuers, adminIssuer } = config()
-    if (issuers !== made.issuers || adminIssuer !== made.adminIssuer) {
-      made = verifiersOf({ issuers, adminIssuer })
-    }
-    return made
-  }
+  const verifiers = lazily(async () => {
+    const { createVerifiersInForce } = await import('./verifiers-in-force.ts')
+    loaded ??= createVerifiersInForce(config, ports)
+    return loaded
+  })
 
   return {
-    verify: (token) => current().verify(token),
-    async verifyAdmin(token) {
-      const { verifyAdmin } = current()
-      if (verifyAdmin === undefined) throw unauthenticated()
-      return await verifyAdmin(token)
-    },
+    verify: async (token) => (await verifiers()).verify(token),
+    verifyAdmin: async (token) => (await verifiers()).verifyAdmin(token),
     get hadKeys() {
-      hadKeys ||= keyRing.missing(current().issuers.values()).length === 0
+      hadKeys ||= loaded?.hadKeys ?? [...config().issuers.values()].every(needsNoFetch)
       return hadKeys
     },
     async refreshKeys() {
-      const { issuers, adminIssuer } = current()
-      const all: TokenIssuer[] = [...issuers.values()]
-      if (adminIssuer !== undefined) all.push(adminIssuer)
-      await keyRing.refresh(all)
+      const { issuers, adminIssuer } = config()
+      const isIdle = loaded === undefined && issuers.size === 0 && adminIssuer === undefined
+      if (!isIdle) await (await verifiers()).refreshKeys()
     },
   }
+}
+
+/** Its keys are in the settings, or the gateway serves without them. */
+function needsNoFetch({ mandatory, keys }: Issuer): boolean {
+  return !mandatory || keys.kind === 'static'
 }

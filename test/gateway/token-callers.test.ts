@@ -168,6 +168,46 @@ describe('administrators by token', () => {
   })
 })
 
+describe('a gateway without issuers', () => {
+  it('has all keys that it needs, and refuses every token', async () => {
+    const config = { issuers: new Map<string, Issuer>(), adminIssuer: undefined }
+    const tokens = createTokenVerifiers(() => config, keyPorts({ clock }).ports)
+    expect(tokens.hadKeys).toBe(true)
+    await tokens.refreshKeys()
+    expect(tokens.hadKeys).toBe(true)
+    const token = await issuer.token()
+    await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
+    await expect(tokens.verifyAdmin(token)).rejects.toMatchObject({ code: 'Unauthenticated' })
+  })
+
+  it('stays in service when one is added whose keys cannot be had', async () => {
+    const lost: Issuer = {
+      ...ISSUER,
+      mandatory: true,
+      issuer: issuer.issuer,
+      keys: { kind: 'url', url: `${issuer.jwksUrl}/nowhere` },
+    }
+    let config = { issuers: new Map<string, Issuer>(), adminIssuer: undefined }
+    const verifiers = () => createTokenVerifiers(() => config, keyPorts({ clock }).ports)
+    const [before, after] = [verifiers(), verifiers()]
+    expect(before.hadKeys).toBe(true)
+    config = { ...config, issuers: new Map([['lost', lost]]) }
+    for (const tokens of [before, after]) await tokens.refreshKeys()
+    expect(before.hadKeys).toBe(true)
+    expect(after.hadKeys).toBe(false)
+  })
+
+  it.each([
+    [true, { kind: 'static', keys: [] }, true],
+    [false, { kind: 'url', url: 'https://id.example/jwks' }, true],
+    [true, { kind: 'url', url: 'https://id.example/jwks' }, false],
+  ] as const)('knows before it looks for keys: mandatory %s, %j: %s', (mandatory, keys, had) => {
+    const one: Issuer = { ...ISSUER, mandatory, keys }
+    const config = { issuers: new Map([['one', one]]), adminIssuer: undefined }
+    expect(createTokenVerifiers(() => config, keyPorts({ clock }).ports).hadKeys).toBe(had)
+  })
+})
+
 describe('issuers that change while the gateway runs', () => {
   it('are followed: keys of those that stay are kept, tokens of those that go are refused', async () => {
     const corp: Issuer = {

@@ -7,10 +7,10 @@ import {
   type TokenAlgorithm,
   type TokenIssuer,
 } from './issuer.ts'
+import { publicKeysOf } from './public-keys.ts'
 
 /** Longest answer that is read; a set of a hundred RSA keys has some 40 KiB. */
 export const MAX_JWKS_BYTES = 256 * 1024
-const MAX_KEYS = 100
 /** For both fetches of a discovery together; no request waits that long. */
 const TIMEOUT_MS = 5_000
 
@@ -33,17 +33,6 @@ export async function fetchKeys(
   const keys = await usableKeys(publicKeysOf(await get(keysUrl)))
   if (keys.length === 0) throw new RangeError('Cannot use the key set: it has no usable key')
   return keys
-}
-
-/**
- * The keys of a JWK Set (RFC 7517 section 5) that can verify an asymmetric signature; all others are
- * left out, private ones too. Throws for what is no such set, and above 100 keys.
- */
-export function publicKeysOf(document: unknown): readonly PublicJwk[] {
-  const keys = isObject(document) ? document.keys : undefined
-  if (!Array.isArray(keys)) throw new TypeError('Cannot use the key set: it has no list of keys')
-  if (keys.length > MAX_KEYS) throw new RangeError('Cannot use the key set: too many keys')
-  return keys.filter(isPublicKey)
 }
 
 async function usableKeys(keys: readonly PublicJwk[]): Promise<readonly PublicJwk[]> {
@@ -114,11 +103,6 @@ function keysUrlOf(document: unknown, asked: { issuer: string; url: string }): s
     throw new TypeError('Cannot use the discovery document: its jwks_uri is no https: URL')
   }
   return url.href
-}
-
-function isPublicKey(key: unknown): key is PublicJwk {
-  if (!isObject(key) || 'd' in key) return false
-  return key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP'
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
