@@ -9,52 +9,57 @@ import {
 } from '../stores/placement-order.ts'
 import type { Placement } from '../stores/store.ts'
 import type { GatewayContext } from './context.ts'
+import type { KnownRoom } from './find-room.ts'
 
 /** What is known of stores without asking them. */
 export type PlacingContext = Pick<GatewayContext, 'hashing' | 'storeHealth'>
 
-/** Names of stores that have no room for what is to be placed. */
-export type FullStores = ReadonlySet<string>
-
-export const NONE_FULL: FullStores = new Set()
+/** Of stores nothing is known that would stand in the way. */
+export const ANY_ROOM: KnownRoom = { full: new Set(), seemsFull: () => false }
 
 /** What planning an object for one placement comes to; throws a `GatewayError` where that cannot be. */
 export type PlanAt<Plan> = (placement: Placement) => Plan
 
 /**
- * Plans a new object for the first of its placements that can keep what is asked, is not down and has room.
- * Asks no store. When all that could are down, the first of them is planned for all the same, or
- * `StoreUnavailable` is thrown, as the bucket says. Throws `InsufficientStorage` where only full ones are left,
+ * Plans a new object for the first of its placements that can keep what is asked, is up and has room. Asks no
+ * store. One that seems to be full comes next, for the ledger knows better; then one that is down, if the bucket
+ * says so, else `StoreUnavailable` is thrown. Throws `InsufficientStorage` where only full ones are left,
  * `UnsupportedByStore` where no placement takes the object, else what the first one threw.
  */
 export function planAtBest<Plan>(
   context: PlacingContext,
   bucket: Bucket,
-  { object, full, planAt }: { object: ObjectToPlace; full: FullStores; planAt: PlanAt<Plan> },
+  { object, room, planAt }: { object: ObjectToPlace; room: KnownRoom; planAt: PlanAt<Plan> },
 ): Plan {
-  const candidates = candidatesFor(context, bucket, object)
   let firstError: GatewayError | undefined
+  let tight: Plan | undefined
   let down: Plan | undefined
   let isFull = false
-  for (const placement of candidates) {
-    const { name } = placement.store
-    if (full.has(name)) {
+  for (const placement of candidatesFor(context, bucket, object)) {
+    const { store } = placement
+    if (room.full.has(store.name)) {
       isFull = true
       continue
     }
-    const isDown = context.storeHealth.isDown(name)
-    if (isDown && down !== undefined) continue
     const plan = tryPlan(planAt, placement)
     if (plan instanceof GatewayError) firstError ??= plan
-    else if (!isDown) return plan
-    else down = plan
+    else if (context.storeHealth.isDown(store.name)) down ??= plan
+    else if (room.seemsFull(store, object.sizeBytes)) tight ??= plan
+    else return plan
   }
+  if (tight !== undefined) return tight
   if (down !== undefined) {
     if (bucket.placing.whenDown === 'sign') return down
     throw new GatewayError('StoreUnavailable', 'Cannot place the object: its stores are away')
   }
-  if (isFull) throw new GatewayError('InsufficientStorage', 'Cannot place the object: no room left')
+  if (isFull) throw noRoom(room)
   throw firstError ?? nowhere()
+}
+
+/** The error where every store that could have the object is full; which they are is the operator's alone. */
+export function noRoom({ full }: KnownRoom): GatewayError {
+  const facts = { stores: [...full].join(' ') }
+  return new GatewayError('InsufficientStorage', 'Cannot place the object: no room left', { facts })
 }
 
 /**

@@ -9,9 +9,12 @@ import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { findRoom } from './find-room.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
 import { placeOf } from './place-of.ts'
+import { rememberGranted } from './placed-record.ts'
+import { placementReplaced } from './placement-replaced.ts'
 import { assertFormEnforceable, planAsReserved, type UploadPlan } from './plan-at-placement.ts'
 import { asksStore, planUpload, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
@@ -55,10 +58,16 @@ export async function createUpload(
 ): Promise<CreatedUpload> {
   const { principal, wanted } = request
   try {
-    const plan = planUpload(context, principal, wanted)
-    if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
-    const account = context.accounts.of(principal.tenant, principal.user)
-    const admitted = await reserveUpload(context, account, { ...request, plan })
+    const at = wanted.overwrite ? await placementReplaced(context, principal, wanted) : undefined
+    const accountOf = () => context.accounts.of(principal.tenant, principal.user)
+    const { plan, admitted } = await findRoom(context, principal, {
+      plan: (room) => planUpload(context, principal, wanted, { at, room }),
+      ask: async (planned) => {
+        if (asksStore(planned, wanted)) assertCallable(context, planned.place.placement.store)
+        return reserveUpload(context, accountOf(), { ...request, plan: planned })
+      },
+    })
+    const account = accountOf()
     const { reply } = admitted
     switch (reply.code) {
       case 'OK':
@@ -113,6 +122,7 @@ async function grantNew(
     const asked = { ...request, allowance: plan.allowance }
     const event = uploadGranted(context, asked, command.rid, note, grant)
     await context.audit.append(shadowPolicies.length > 0 ? { ...event, shadowPolicies } : event)
+    rememberGranted(context, plan)
     context.telemetry.uploadGranted({ bucket: note.bucket, sizeBytes: note.sizeBytes })
     return {
       upload: viewOf(command, reply.expMs, note),

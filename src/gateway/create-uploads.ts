@@ -7,7 +7,9 @@ import { type Admitted, admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
+import { findRoom } from './find-room.ts'
 import { placeOf } from './place-of.ts'
+import { rememberGranted } from './placed-record.ts'
 import { assertFormEnforceable, planAsReserved } from './plan-at-placement.ts'
 import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
 import { refusal, unanswered } from './refusal.ts'
@@ -58,9 +60,12 @@ export async function createUploads(
 ): Promise<CreatedUploads> {
   const { principal, wanted, requestId } = request
   try {
-    const items = planBatch(context, principal, wanted)
-    const account = context.accounts.of(principal.tenant, principal.user)
-    const admitted = await reserveUploads(context, account, { items, request })
+    const accountOf = () => context.accounts.of(principal.tenant, principal.user)
+    const { plan: items, admitted } = await findRoom(context, principal, {
+      plan: (room) => planBatch(context, principal, wanted, { room }),
+      ask: (planned) => reserveUploads(context, accountOf(), { items: planned, request }),
+    })
+    const account = accountOf()
     const step = { account, items, request, admitted }
     const { reply } = admitted
     switch (reply.code) {
@@ -98,6 +103,7 @@ async function grantAll(
     const items = await signAll(context, step, { reservations, shadowPolicies, isReplay: false })
     for (const { plan, wanted } of step.items) {
       const { sizeBytes } = wanted
+      rememberGranted(context, plan)
       context.telemetry.uploadGranted({ bucket: plan.bucket.name, sizeBytes })
     }
     const limits = limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)

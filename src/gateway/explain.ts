@@ -10,8 +10,10 @@ import { admit, uploadDemand } from './admit.ts'
 import type { UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import type { CreateUploadRequest } from './create-upload.ts'
+import { findRoom, type KnownRoom } from './find-room.ts'
 import { slowDown } from './local-limiter.ts'
 import { lockOf } from './overwrite.ts'
+import { placementKnownReplaced } from './placement-replaced.ts'
 import type { UploadPlan } from './plan-at-placement.ts'
 import { asksStore, planUpload, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
@@ -50,26 +52,26 @@ export async function explainUpload(
   const subject = JSON.stringify(['dry-run', principal.tenant, credentialName(principal)])
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
-  const plan = planOrWhyNot(context, principal, wanted)
-  if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
-  const account = context.accounts.of(principal.tenant, principal.user)
-  const { reply, measured, fullStores } = await admit(
-    context,
-    account,
-    uploadDemand(wanted.sizeBytes),
-    {
-      lock: wanted.overwrite ? lockOf(context, plan.place) : undefined,
-      stores: [{ store: plan.place.placement.store, bytes: wanted.sizeBytes }],
-      commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
+  const accountOf = () => context.accounts.of(principal.tenant, principal.user)
+  const { plan, admitted } = await findRoom(context, principal, {
+    plan: (room) => planOrWhyNot(context, principal, { wanted, room }),
+    ask: (planned) => {
+      const { store } = planned.place.placement
+      if (asksStore(planned, wanted)) assertCallable(context, store)
+      return admit(context, accountOf(), uploadDemand(wanted.sizeBytes), {
+        lock: wanted.overwrite ? lockOf(context, planned.place) : undefined,
+        stores: [{ store, bytes: wanted.sizeBytes }],
+        commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
+      })
     },
-  )
+  })
+  const account = accountOf()
+  const { reply, measured } = admitted
   if (reply.code !== 'OK' && reply.code !== 'DENIED') throw unanswered(reply, 'explain the upload')
   const refused =
     reply.code === 'DENIED'
       ? refusal({ limits: account.limits, measured, reply }, 'reserve the upload')
       : undefined
-  // As for the real request: what a store holds is the operator's alone.
-  if (refused !== undefined && fullStores.length > 0) throw refused
   return {
     allowed: refused === undefined,
     allowedBy: plan.allowance.allowedBy,
@@ -86,10 +88,11 @@ export async function explainUpload(
 function planOrWhyNot(
   context: GatewayContext,
   principal: Principal,
-  wanted: WantedUpload,
+  { wanted, room }: { readonly wanted: WantedUpload; readonly room: KnownRoom },
 ): UploadPlan {
   try {
-    return planUpload(context, principal, wanted)
+    const at = placementKnownReplaced(context, principal, wanted)
+    return planUpload(context, principal, wanted, { at, room })
   } catch (error) {
     throw explained(context, { principal, wanted, error })
   }

@@ -5,6 +5,7 @@ import type { Bucket } from '../stores/bucket.ts'
 import { placeAt } from '../stores/place-object.ts'
 import { hasUniqueKeys, placementName, placementsToSearch } from '../stores/placement-order.ts'
 import type { Placement } from '../stores/store.ts'
+import type { ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
 import type { UploadNote } from './reservation-note.ts'
 
@@ -37,6 +38,15 @@ export function rememberPlace(
 ): void {
   const keptMs = hasUniqueKeys(bucket) ? UNIQUE_KEPT_MS : NAMED_KEPT_MS
   context.knownPlaces.set(digest, placementName(placement), keptMs)
+}
+
+/** The same of an upload that was granted, where its object can be nowhere else. */
+export function rememberGranted(
+  context: Pick<GatewayContext, 'hashing' | 'knownPlaces'>,
+  { bucket, place: { placement, key } }: { readonly bucket: Bucket; readonly place: ObjectPlace },
+): void {
+  if (bucket.placements.length === 1 || !hasUniqueKeys(bucket)) return
+  rememberPlace(context, bucket, { digest: objectDigest(context, bucket, key.text), placement })
 }
 
 /**

@@ -3,7 +3,7 @@ import { MAX_AMOUNT } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import { aboutItem } from './about-item.ts'
 import type { UploadPlan } from './plan-at-placement.ts'
-import { type PlanContext, planUpload, type WantedUpload } from './plan-upload.ts'
+import { type Placing, type PlanContext, planUpload, type WantedUpload } from './plan-upload.ts'
 
 /**
  * An upload of a batch as a caller wants it: a single PUT or a form. What has to ask the store first (an
@@ -29,8 +29,11 @@ export function planBatch(
   context: PlanContext,
   principal: Principal,
   items: readonly WantedBatchUpload[],
+  placing: Placing,
 ): readonly PlannedItem[] {
-  const planned = items.map((wanted, index) => planItem(context, principal, { wanted, index }))
+  const planned = items.map((wanted, index) =>
+    planItem(context, principal, { wanted, index, placing }),
+  )
   const places = new Map<string, number>()
   for (const [index, { plan }] of planned.entries()) {
     const place = JSON.stringify([plan.bucket.name, plan.place.key.text])
@@ -48,14 +51,18 @@ export function planBatch(
 function planItem(
   context: PlanContext,
   principal: Principal,
-  { wanted, index }: { readonly wanted: WantedBatchUpload; readonly index: number },
+  {
+    wanted,
+    index,
+    placing,
+  }: { readonly wanted: WantedBatchUpload; readonly index: number; readonly placing: Placing },
 ): PlannedItem {
   try {
-    const plan = planUpload(context, principal, wanted)
+    const plan = planUpload(context, principal, wanted, placing)
     if (plan.form !== 'multipart') return { wanted, plan }
     // As one PUT it is the same upload, if the store takes one so large. What was asked for stays: by
     // that the batch is known again, also where another threshold holds.
-    return { wanted, plan: planUpload(context, principal, { ...wanted, mode: 'put' }) }
+    return { wanted, plan: planUpload(context, principal, { ...wanted, mode: 'put' }, placing) }
   } catch (error) {
     throw aboutItem(error, index)
   }

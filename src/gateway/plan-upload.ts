@@ -15,8 +15,9 @@ import type { Bucket } from '../stores/bucket.ts'
 import type { GrantForm } from '../stores/choose-form.ts'
 import type { Placement } from '../stores/store.ts'
 import { authorizeUpload } from './authorize-upload.ts'
-import { type FullStores, NONE_FULL, type PlacingContext, planAtBest } from './choose-placement.ts'
+import { ANY_ROOM, noRoom, type PlacingContext, planAtBest } from './choose-placement.ts'
 import type { GatewayContext } from './context.ts'
+import type { KnownRoom } from './find-room.ts'
 import { newUuid } from './ids.ts'
 import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
 import { planAtPlacement, type UploadPlan } from './plan-at-placement.ts'
@@ -55,9 +56,9 @@ export type PlanContext = Pick<GatewayContext, 'config' | 'random'> &
 /** What is known beforehand of where an upload goes. */
 export interface Placing {
   /** There, whatever else could be chosen: the object that it replaces is there. */
-  readonly at?: Placement
-  /** Stores that the ledger has found to be full. */
-  readonly full?: FullStores
+  readonly at?: Placement | undefined
+  /** Default: nothing is known of it. */
+  readonly room?: KnownRoom
 }
 
 /**
@@ -70,7 +71,7 @@ export function planUpload(
   context: PlanContext,
   principal: Principal,
   wanted: WantedUpload,
-  { at, full = NONE_FULL }: Placing = {},
+  { at, room = ANY_ROOM }: Placing = {},
 ): UploadPlan {
   // What is malformed is told first, so that it never depends on what the caller may do.
   if (wanted.key !== undefined) ObjectKey.parse(wanted.key)
@@ -112,7 +113,9 @@ export function planUpload(
   }
   const planAt = (placement: Placement) =>
     planAtPlacement(context, wanted, { ...common, key, placement, nowMs })
-  return at === undefined ? planAtBest(context, bucket, { object, full, planAt }) : planAt(at)
+  if (at === undefined) return planAtBest(context, bucket, { object, room, planAt })
+  if (room.full.has(at.store.name)) throw noRoom(room)
+  return planAt(at)
 }
 
 /** Whether the store has to be asked before this upload can be granted. */
