@@ -1,4 +1,6 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { freePort, PORT_MAX, PORT_MIN } from '../free-port.ts'
 import { openStoreScript, type StoreCredential, type Unavailable } from './store-script.ts'
 
@@ -10,6 +12,8 @@ export interface CephStore {
   region: string
   /** One user's three keys: `write` cannot GET, HEAD or LIST, `read` cannot write. */
   credentials: { main: StoreCredential; write: StoreCredential; read: StoreCredential }
+  /** What its own tools are told by `-c`, as `client.rgw`. */
+  configFile: string
   /** Ends the daemons and removes their folder. Repeating it is safe. */
   close(): Promise<void>
 }
@@ -23,13 +27,16 @@ const OSD_PORTS = 32
 export async function openCephStore(): Promise<CephStore | Unavailable> {
   const credentials = { main: newCredential(), write: newCredential(), read: newCredential() }
   let rgwPort = 0
+  let root = ''
   const script = await openStoreScript('./ceph.sh', async () => {
     rgwPort = await freePort()
-    return { ...keysOf(credentials), ...portsOf(rgwPort, await freePort()) }
+    root = join(tmpdir(), `signet-ceph-${randomUUID()}`)
+    return { CEPH_ROOT: root, ...keysOf(credentials), ...portsOf(rgwPort, await freePort()) }
   })
   if (script.kind === 'unavailable') return script
   const endpoint = `http://127.0.0.1:${rgwPort}`
-  return { kind: 'ceph', endpoint, region: 'default', credentials, close: script.close }
+  const configFile = join(root, 'ceph.conf')
+  return { kind: 'ceph', endpoint, region: 'default', credentials, configFile, close: script.close }
 }
 
 function newCredential(): StoreCredential {
@@ -41,7 +48,6 @@ function newCredential(): StoreCredential {
 
 function keysOf({ main, write, read }: CephStore['credentials']) {
   return {
-    CEPH_ROOT: '', // a folder of its own
     CEPH_MAIN_KEY: main.accessKeyId,
     CEPH_MAIN_SECRET: main.secretAccessKey,
     CEPH_WRITE_KEY: write.accessKeyId,
