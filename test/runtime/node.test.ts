@@ -1,4 +1,4 @@
 import { describeGateway } from './app.suite.ts'
-import { processRuntime } from './suite/process-runtime.ts'
+import { NODE } from './suite/process-runtime.ts'
 
-describeGateway(processRuntime('Node'))
+describeGateway(NODE)
