@@ -3,7 +3,7 @@ import type { Report } from './report.ts'
 import type { AuditInput } from './schema-audit.ts'
 
 const DEFAULT_FILE = './data/audit.jsonl'
-const PLACES = ['file', 'sqlite', 'redis'] as const
+const PLACES = ['file', 'sqlite', 'redis', 'queue'] as const
 
 /** `audit`, for a ledger that lives in `state`. Reports two places for one log, and what has no meaning there. */
 export function buildAudit(
@@ -18,7 +18,7 @@ export function buildAudit(
   for (const other of others) {
     report.problem(['audit', other], `must be left out: the events go to "${place}"`)
   }
-  const setting = settingOf(input, place)
+  const setting = settingOf(input, place, state)
   reportStrays(input, setting, report)
   if (setting.kind === 'none' && environment === 'production') {
     report.warn(['audit', 'file'], 'keeps no record of decisions')
@@ -26,14 +26,26 @@ export function buildAudit(
   if (setting.kind === 'redis' && state !== undefined && state.kind !== 'redis') {
     report.problem(['audit', 'redis'], 'needs a "state" on Redis')
   }
+  if (state?.kind === 'durable-objects' && (setting.kind === 'file' || setting.kind === 'sqlite')) {
+    report.problem(
+      ['audit', setting.kind],
+      'names a file, and beside Durable Objects there are none',
+    )
+  }
   if (setting.kind === 'sqlite' && state?.kind === 'sqlite' && state.path === setting.path) {
     report.problem(['audit', 'sqlite'], 'must be another file than "state"')
   }
   return setting
 }
 
-function settingOf(input: AuditInput, place: (typeof PLACES)[number]): AuditSetting {
-  const { file = DEFAULT_FILE, maxFileBytes, keepFiles, sqlite, keepDays, redis } = input
+function settingOf(
+  input: AuditInput,
+  place: (typeof PLACES)[number],
+  state: StateSetting | undefined,
+): AuditSetting {
+  const usual = state?.kind === 'durable-objects' ? 'stdout' : DEFAULT_FILE
+  const { file = usual, maxFileBytes, keepFiles, sqlite, keepDays, redis, queue } = input
+  if (place === 'queue' && queue !== undefined) return { kind: 'queue', binding: queue }
   if (place === 'redis' && redis !== undefined) return { kind: 'redis', ...redis }
   if (place === 'sqlite' && sqlite !== undefined) {
     return { kind: 'sqlite', path: sqlite, ...(keepDays !== undefined && { keepDays }) }

@@ -55,6 +55,7 @@ export function buildState(
     }
     return { kind: 'memory' }
   }
+  if (text === 'durable-objects:') return { kind: 'durable-objects' }
   const path = /^sqlite:(.+)$/s.exec(text)?.[1]
   if (path !== undefined) return { kind: 'sqlite', path }
   const parsed = parseRedisUrl(text)

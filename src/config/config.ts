@@ -91,6 +91,8 @@ export interface ServerSettings {
 export type StateSetting =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly path: string }
+  /** On workerd: an object for each partition, and one for what they share. */
+  | { readonly kind: 'durable-objects' }
   | RedisState
 
 export type RedisTopology = 'single' | 'sentinel' | 'cluster'
@@ -179,6 +181,8 @@ export type AuditSetting =
   | { readonly kind: 'sqlite'; readonly path: string; readonly keepDays?: number }
   /** A stream beside the ledger, capped at so many events. */
   | { readonly kind: 'redis'; readonly maxEvents: number }
+  /** A queue of Cloudflare's, by the name of its binding. */
+  | { readonly kind: 'queue'; readonly binding: string }
 
 /** A bucket as configured. */
 export type ConfiguredBucket = Bucket

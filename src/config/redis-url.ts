@@ -29,7 +29,7 @@ const DEFAULT_PORTS: Readonly<Record<RedisTopology, number>> = {
   cluster: 6379,
 }
 const SCHEMES = ['redis', 'rediss'].flatMap((name) => [name, `${name}+sentinel`, `${name}+cluster`])
-const STATE_WORDS = ['memory', 'sqlite', ...SCHEMES]
+const STATE_WORDS = ['memory', 'sqlite', 'durable-objects', ...SCHEMES]
 const MAX_NODES = 64
 const MAX_DATABASE = 9_999
 
@@ -37,7 +37,7 @@ const MAX_DATABASE = 9_999
 export function noSuchState(text: string): string {
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*/.exec(text)?.[0] ?? ''
   const hint = didYouMean(scheme, STATE_WORDS)
-  return `must be memory:, sqlite:PATH or a URL of Redis like rediss://host:6379${hint}`
+  return `must be memory:, sqlite:PATH, durable-objects: or a URL of Redis like rediss://host:6379${hint}`
 }
 
 /**

@@ -3,12 +3,12 @@ import { integer, members, text } from './schema-values.ts'
 
 const MIB = 1_048_576
 
-/** `audit`: one of `file`, `sqlite` and `redis`, and what belongs to it. */
+/** `audit`: one of `file`, `sqlite`, `redis` and `queue`, and what belongs to it. */
 export const auditSchema = members({
   file: text(4096)
     .optional()
     .describe(
-      'Where audit events go, one JSON object a line: a path, "stdout" or "none". Default: ./data/audit.jsonl, unless sqlite or redis is set.',
+      'Where audit events go, one JSON object a line: a path, "stdout" or "none". Default: ./data/audit.jsonl, unless sqlite, redis or queue is set; with Durable Objects stdout.',
     ),
   maxFileBytes: integer(MIB, 2 ** 40)
     .optional()
@@ -31,6 +31,9 @@ export const auditSchema = members({
   })
     .optional()
     .describe('A stream on the Redis of "state" that all gateways share, instead of a file.'),
+  queue: text(64)
+    .optional()
+    .describe('On workerd: name of the binding of a queue, instead of a file.'),
 }).prefault({})
 
 export type AuditInput = z.output<typeof auditSchema>

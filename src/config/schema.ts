@@ -21,7 +21,7 @@ export const configSchema = members({
   state: text(4096)
     .default('sqlite:./data/signet.db')
     .describe(
-      'Where the ledger lives: memory:, sqlite:PATH, redis://[user[:password]@]host[:port][/db], redis+sentinel://h1,h2,h3/NAME[/db] or redis+cluster://h1,h2,h3; rediss for TLS.',
+      'Where the ledger lives: memory:, sqlite:PATH, redis://[user[:password]@]host[:port][/db], redis+sentinel://h1,h2,h3/NAME[/db] or redis+cluster://h1,h2,h3, rediss for TLS; on workerd durable-objects:.',
     ),
   ledger: ledgerSchema.describe('What the ledger promises, and how it is reached.'),
   log: logSchema.describe('The log, on standard error.'),

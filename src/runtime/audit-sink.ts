@@ -51,6 +51,8 @@ export async function openAudit(setting: AuditSetting, ports: AuditPorts): Promi
       const schedule = (run: () => void) => void setImmediate(run)
       return openSqliteAudit({ database: openDatabase(path), clock, schedule, keepDays, ...told })
     }
+    case 'queue':
+      throw new Error('Cannot open the audit log: queues are there on workerd alone')
     case 'redis':
       return openOnRedis(setting, ports, told)
   }

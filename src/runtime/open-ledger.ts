@@ -32,6 +32,8 @@ export async function openLedger(
       return openMemoryLedger({ clock, retentionMs })
     case 'sqlite':
       return openSqlite(state.path, { clock, retentionMs })
+    case 'durable-objects':
+      throw elsewhere('the ledger')
     case 'redis': {
       const hasAudit = config.audit?.kind === 'redis'
       const settings = {
@@ -53,6 +55,14 @@ export async function openLedger(
       })
     }
   }
+}
+
+/** For a state that this runtime does not have. */
+export function elsewhere(what: string): GatewayError {
+  return new GatewayError(
+    'LedgerUnavailable',
+    `Cannot open ${what}: Durable Objects are there on workerd alone`,
+  )
 }
 
 function openSqlite(path: string, options: { clock: Clock; retentionMs: number }): Ledger {

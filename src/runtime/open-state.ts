@@ -7,7 +7,7 @@ import type { StateStore } from '../state/port.ts'
 import { openRedisState } from '../state/redis.ts'
 import { openSqliteState } from '../state/sqlite.ts'
 import { ioredisConnector } from './ioredis-link.ts'
-import { openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
+import { elsewhere, openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
 import { openPartitionServer } from './partition-server.ts'
 
 /** Beside what the ledger is as a whole. */
@@ -27,6 +27,8 @@ export async function openState({
       return openMemoryState()
     case 'sqlite':
       return openSqlite(state.path)
+    case 'durable-objects':
+      throw elsewhere('the state')
     case 'redis': {
       const server = openPartitionServer(HOME_PARTITION, {
         settings: redisSettings(state, ledger),

@@ -44,6 +44,20 @@ describe('the audit log', () => {
     expect(await settingOf({ redis: { maxEvents: 1_000 } }, ON_REDIS)).toStrictEqual(setting)
   })
 
+  it('may be a queue that a worker is bound to, and is standard output beside Durable Objects', async () => {
+    expect(await settingOf({ queue: 'AUDIT' })).toStrictEqual({ kind: 'queue', binding: 'AUDIT' })
+    const state = 'durable-objects:'
+    expect(await settingOf(undefined, { state })).toStrictEqual({ kind: 'stdout' })
+    expect(await settingOf({ file: 'none' }, { state })).toStrictEqual({ kind: 'none' })
+  })
+
+  it.each(['file', 'sqlite'])('cannot be in a %s beside Durable Objects', async (place) => {
+    await expectProblem(
+      { state: 'durable-objects:', audit: { [place]: '/a' } },
+      `audit.${place}: names a file, and beside Durable Objects there are none`,
+    )
+  })
+
   it.each([
     [{ file: 'none', sqlite: '/a.db' }, 'audit.sqlite: must be left out: the events go to "file"'],
     [{ redis: {} }, 'audit.redis: needs a "state" on Redis'],

@@ -80,13 +80,22 @@ describe('state', () => {
     expect(config.state).toEqual({ kind: 'sqlite', path: '/var/lib/x.db' })
   })
 
-  it.each(['postgres://x', './data/x.db', 'data', ''])('cannot be %j', async (state) => {
-    const problem =
-      state === ''
-        ? 'must be text of 1 to 4096 characters'
-        : 'must be memory:, sqlite:PATH or a URL of Redis like rediss://host:6379'
-    await expectProblem({ state }, `state: ${problem}`)
+  it('is in Durable Objects where a worker is told so', async () => {
+    const { config } = await load({ state: 'durable-objects:' })
+    expect(config.state).toEqual({ kind: 'durable-objects' })
+    expect(config.ledger).toMatchObject({ durability: 'disk', replicas: 0 })
   })
+
+  it.each(['postgres://x', './data/x.db', 'data', 'durable-objects:x', ''])(
+    'cannot be %j',
+    async (state) => {
+      const problem =
+        state === ''
+          ? 'must be text of 1 to 4096 characters'
+          : 'must be memory:, sqlite:PATH, durable-objects: or a URL of Redis like rediss://host:6379'
+      await expectProblem({ state }, `state: ${problem}`)
+    },
+  )
 })
 
 describe('production', () => {

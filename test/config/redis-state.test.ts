@@ -95,7 +95,7 @@ describe('state on Redis', () => {
   ])('unknown %s is told with the nearest one', async (state, meant) => {
     await expectProblem(
       { state },
-      `state: must be memory:, sqlite:PATH or a URL of Redis like rediss://host:6379, did you mean "${meant}"?`,
+      `state: must be memory:, sqlite:PATH, durable-objects: or a URL of Redis like rediss://host:6379, did you mean "${meant}"?`,
     )
   })
 
