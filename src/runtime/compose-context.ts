@@ -70,6 +70,8 @@ export interface ContextPorts
   openState(): Promise<StateStore>
   openAudit(ports: { readonly log: Logger; readonly clock: Clock }): Promise<Audit>
   openEventPorts(clock: Clock): EventPorts
+  /** Where no request may wait for what another one has begun. Default false. */
+  readonly sharesNoWork?: boolean
 }
 
 /** What a context is made from. */
@@ -126,6 +128,7 @@ export async function composeContext({
       overlay,
       stopwatch,
       alone: config.state.kind === 'memory',
+      joins: ports.sharesNoWork !== true,
       onChange: () => live.refreshIdentities(),
       onLost: (names) => log.error('directory.writes_lost', { documents: names.length }),
     })

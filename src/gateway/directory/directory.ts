@@ -10,6 +10,12 @@ import { MAX_DOCUMENTS, type StateDocument, type StateStore } from '../../state/
  */
 const COMPARE_EVERY_MS = 60_000
 
+/** Of so many it is remembered that they were written here; no reading lasts as long as more of them. */
+const MAX_OWN_WRITES = 10_000
+
+/** Whether a document was written here since a reading began. */
+type IsOwn = (name: string) => boolean
+
 /**
  * Tenants, users, plans and keys that operators keep by the admin API, shared by all gateways. Each has a
  * whole copy in memory, which follows the state store (`start-directory.ts`), so that no request waits for
@@ -49,6 +55,7 @@ export function createDirectory({
   overlay,
   stopwatch,
   alone,
+  joins = true,
   onChange,
   onLost = () => {},
 }: {
@@ -58,6 +65,11 @@ export function createDirectory({
   readonly stopwatch: Clock
   /** Nobody else can write to the store. */
   readonly alone: boolean
+  /**
+   * Whether calls at the same time share a reading. Not where a reading belongs to the request that began it,
+   * and ends with it. Default true.
+   */
+  readonly joins?: boolean
   /** Told that others are known. */
   readonly onChange: () => void
   /** Told of documents that the store has lost, or has an older version of. */
@@ -69,8 +81,9 @@ export function createDirectory({
   let comparedAtMs = stopwatch.nowMs()
   /** Where the comparison under way is, and the names that it has met. */
   let comparison: { at: number; readonly names: Set<string> } | undefined
-  /** Names of what was written here since the reading under way began: it may have seen them as they were. */
-  const ownWrites = new Set<string>()
+  /** When names were written here last, by a count of writes: a reading may have seen them as they were before. */
+  const ownWrites = new Map<string, number>()
+  let writes = 0
   let running: Promise<void> | undefined
   let following: Promise<void> | undefined
 
@@ -90,16 +103,21 @@ export function createDirectory({
 
   async function read(): Promise<void> {
     const startedMs = stopwatch.nowMs()
-    ownWrites.clear()
-    let found = await readAfter(position)
-    if (found.last < position) {
+    const began = writes
+    const isOwn: IsOwn = (name) => (ownWrites.get(name) ?? 0) > began
+    const from = position
+    let found = await readAfter(from)
+    if (found.last < from) {
       found = await readAfter(0)
-      takeBack(found.documents.values(), found.documents)
+      takeBack(found.documents.values(), { isOwn, names: found.documents })
       comparison = undefined
-    } else entries.take(found.documents.values())
-    position = found.at
-    if (!alone) await compareSome(startedMs)
-    heardAtMs = startedMs
+      position = found.at
+    } else {
+      entries.take(found.documents.values())
+      position = Math.max(position, found.at)
+    }
+    if (!alone) await compareSome(startedMs, isOwn)
+    heardAtMs = Math.max(heardAtMs ?? startedMs, startedMs)
     tellChanges()
   }
 
@@ -112,8 +130,11 @@ export function createDirectory({
    * Takes what a store has, older or not, and with `names` forgets what is not there: it has lost writes.
    * What was taken away from somebody stays so, and is written again.
    */
-  function takeBack(found: Iterable<StateDocument>, names?: { has(name: string): boolean }): void {
-    const documents = [...found].filter(({ name }) => !ownWrites.has(name))
+  function takeBack(
+    found: Iterable<StateDocument>,
+    { isOwn, names }: { readonly isOwn: IsOwn; readonly names?: { has(name: string): boolean } },
+  ): void {
+    const documents = [...found].filter(({ name }) => !isOwn(name))
     const lost = entries.lost(documents, names)
     if (lost.length > 0) onLost(lost.map(({ name }) => name))
     const narrowed = lost.filter(isNarrowing)
@@ -128,25 +149,35 @@ export function createDirectory({
   }
 
   /** Compares a page, after the changes were taken: so what it shows is as new as what is known, or newer. */
-  async function compareSome(nowMs: number): Promise<void> {
+  async function compareSome(nowMs: number, isOwn: IsOwn): Promise<void> {
     if (comparison === undefined && nowMs - comparedAtMs < COMPARE_EVERY_MS) return
     comparison ??= { at: 0, names: new Set() }
-    const { at: after, names } = comparison
+    const own = comparison
+    const { at: after, names } = own
     const { changes } = await state.changes({ kind: DIRECTORY, after, limit: MAX_DOCUMENTS })
-    takeBack(changes)
+    takeBack(changes, { isOwn })
     for (const { name, position: at } of changes) {
       names.add(name)
-      comparison.at = at
+      own.at = Math.max(own.at, at)
     }
     // What is written meanwhile moves behind what was read, so that the last page has it.
     if (changes.length === MAX_DOCUMENTS) return
-    takeBack([], { has: (name) => names.has(name) || ownWrites.has(name) })
-    comparison = undefined
+    takeBack([], { isOwn, names: { has: (name) => names.has(name) || isOwn(name) } })
+    if (comparison === own) comparison = undefined
     comparedAtMs = nowMs
+  }
+
+  function noteOwn(name: string): void {
+    writes += 1
+    ownWrites.delete(name)
+    ownWrites.set(name, writes)
+    const [oldest] = ownWrites.keys()
+    if (oldest !== undefined && ownWrites.size > MAX_OWN_WRITES) ownWrites.delete(oldest)
   }
 
   /** The reading after the one under way: only that surely sees what was written before the call. */
   function sync(): Promise<void> {
+    if (!joins) return read()
     if (running === undefined) return begin()
     following ??= running
       .catch(() => {})
@@ -183,7 +214,7 @@ export function createDirectory({
       }
       // In force here at once, whether or not the store can be heard: it is written. While it waited for
       // replicas a newer one may have been read, and of a store that lost writes versions are lower again.
-      ownWrites.add(name)
+      noteOwn(name)
       entries.take([{ name, value, version }])
       tellChanges()
       if (entries.document(name)?.value !== value) await sync().catch(() => {})
