@@ -20,8 +20,11 @@ export interface SqliteLedgerOptions {
   readonly clock: Clock
   /** Runs a function after the current turn of the event loop: `setImmediate` where there is one. */
   readonly schedule: (run: () => void) => void
-  /** How long an ended reservation is remembered, in milliseconds, 2 h and up. Default 24 h. */
-  readonly retentionMs?: number
+  /**
+   * How long an ended reservation is remembered, in milliseconds, 2 h and up; asked for with each claim
+   * where it can change. Default 24 h.
+   */
+  readonly retentionMs?: number | (() => number)
   /**
    * Opens the same file once more, to read alone: then audits stop nobody. Default: an audit is one
    * turn of the event loop, however long it takes.
@@ -41,6 +44,7 @@ const PRUNED_AT_ONCE = 5_000
 export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
   const { database, clock, schedule, retentionMs = DAY_MS, openReader } = options
   const now = steadyClock(clock)
+  const retention = typeof retentionMs === 'function' ? retentionMs : () => retentionMs
   const newSalt = () => toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES)))
   const salt = prepareDatabase(database, newSalt)
   const rows = openRows(database)
@@ -129,7 +133,7 @@ export function openSqliteLedger(options: SqliteLedgerOptions): Ledger {
     claim: ({ limit, leaseMs }) =>
       commits.run(() => {
         const nowMs = now()
-        rows.prune(nowMs - retentionMs, PRUNED_AT_ONCE)
+        rows.prune(nowMs - retention(), PRUNED_AT_ONCE)
         const rids = rows.due(nowMs, limit)
         for (const rid of rids) rows.setDue(rid, nowMs + leaseMs)
         return { nowMs, reservations: rids.flatMap((rid) => rows.readable(rid) ?? []) }
