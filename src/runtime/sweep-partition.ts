@@ -1,0 +1,69 @@
+import type { ExecutionContext } from 'cloudflare:workers'
+import { monotonicClock } from '../clock.ts'
+import { auditOne } from '../gateway/audit-ledger.ts'
+import { sweep } from '../gateway/sweep.ts'
+import { openDurableObjectsLedger, type RemoteLedger } from '../ledger/durable-objects.ts'
+import { gatewayOnObjects, objectNamed } from './on-durable-objects.ts'
+import { partitionObject, type WorkerBindings } from './worker-bindings.ts'
+import { contextOf, tellFailure, withContext } from './worker-gateway.ts'
+
+const HOUR_MS = 3_600_000
+/** Claims of one alarm: what is due beyond them rings anew. */
+const MAX_ROUNDS = 8
+/** An object audits itself when it has swept, and not more often. */
+const AUDIT_EVERY_MS = HOUR_MS
+/** Between two looks at what seems wrong, in milliseconds. */
+const SECOND_LOOK_MS = 1_000
+
+/** When a partition was last audited by this isolate. */
+const auditedAtMs = new Map<number, number>()
+
+/**
+ * Looks at what is due in a partition, from within its object: `own`. Other partitions are asked as by
+ * anybody. Throws what went wrong, of which the log knows then.
+ */
+export async function sweepPartition(
+  partition: number,
+  {
+    own,
+    env,
+    life,
+  }: {
+    readonly own: RemoteLedger
+    readonly env: WorkerBindings
+    readonly life: ExecutionContext
+  },
+): Promise<{ readonly retentionMs: number }> {
+  const open = async () => {
+    const gateway = await gatewayOnObjects(env)
+    const ledger = openDurableObjectsLedger({
+      objectOf: (each) => (each === partition ? own : objectNamed(env, partitionObject(each))),
+      salt: () => gateway.context.ledger.salt,
+      share: [partition],
+    })
+    return { gateway, context: contextOf(gateway, env, { ledger }) }
+  }
+  try {
+    return await withContext(life, open, async (_, context) => {
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const { claimed } = await sweep(context)
+        if (claimed === 0) break
+      }
+      const nowMs = monotonicClock.nowMs()
+      if (nowMs - (auditedAtMs.get(partition) ?? 0) >= AUDIT_EVERY_MS) {
+        auditedAtMs.set(partition, nowMs)
+        await auditOne(context, partition, { pause: () => pause(SECOND_LOOK_MS) })
+      }
+      return { retentionMs: context.config.ledger.retentionHours * HOUR_MS }
+    })
+  } catch (error) {
+    tellFailure(error)
+    throw error
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

@@ -1,0 +1,67 @@
+import type { Queue } from 'cloudflare:workers'
+import { createEventBuffer } from '../audit/event-buffer.ts'
+import { createJsonLinesAudit } from '../audit/json-lines.ts'
+import type { Audit } from '../audit/port.ts'
+import { notReadable } from '../audit/read-back.ts'
+import type { AuditSetting } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import { writeLine } from './worker-log.ts'
+
+/** Messages of one call. Source: https://developers.cloudflare.com/queues/platform/limits/ */
+const MAX_MESSAGES = 100
+
+/**
+ * The configured audit log of one request. It has no buffer: nothing outlives the request, so an event that
+ * cannot be recorded now is refused, and with it what it tells of. Throws `InternalError` for a place that
+ * is not to be had in a worker.
+ */
+export function openWorkerAudit(
+  setting: AuditSetting,
+  bindings: Readonly<Record<string, unknown>>,
+): Audit {
+  switch (setting.kind) {
+    case 'none':
+      return createJsonLinesAudit({ write: async () => {}, lines: 'nowhere', maxBuffered: 0 })
+    case 'stdout':
+      return createJsonLinesAudit({
+        write: async (text) => writeLine(text),
+        lines: 'standard output',
+        maxBuffered: 0,
+      })
+    case 'queue':
+      return openOnQueue(queueOf(bindings, setting.binding))
+    default:
+      throw new GatewayError(
+        'InternalError',
+        `Cannot open the audit log: a worker has no "${setting.kind}"`,
+      )
+  }
+}
+
+function openOnQueue(queue: Queue): Audit {
+  const buffer = createEventBuffer({
+    maxBuffered: 0,
+    async write(events) {
+      for (let first = 0; first < events.length; first += MAX_MESSAGES) {
+        const some = events.slice(first, first + MAX_MESSAGES)
+        await queue.sendBatch(some.map((body) => ({ body, contentType: 'json' as const })))
+      }
+    },
+  })
+  return {
+    append: buffer.append,
+    async query() {
+      throw notReadable('a queue')
+    },
+    close: buffer.close,
+  }
+}
+
+function queueOf(bindings: Readonly<Record<string, unknown>>, name: string): Queue {
+  const queue = bindings[name] as Queue | undefined
+  if (typeof queue?.sendBatch === 'function') return queue
+  throw new GatewayError(
+    'InternalError',
+    `Cannot open the audit log: no queue is bound to "${name}"`,
+  )
+}

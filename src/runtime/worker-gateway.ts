@@ -1,0 +1,222 @@
+import type { ExecutionContext } from 'cloudflare:workers'
+import { metrics, trace } from '@opentelemetry/api'
+import type { Audit } from '../audit/port.ts'
+import { monotonicClock, systemClock } from '../clock.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { ConfigError, formatProblem } from '../config/problem.ts'
+import { GatewayError } from '../errors.ts'
+import { createCompletions } from '../gateway/completions.ts'
+import { FOLLOW_EVERY_MS } from '../gateway/directory/start-directory.ts'
+import { createEventQueue } from '../gateway/events/queue.ts'
+import { settleByEvent } from '../gateway/events/settle-by-event.ts'
+import { inBackground } from '../gateway/in-background.ts'
+import { createProbes } from '../gateway/probe/probes.ts'
+import type { AppContext } from '../http/app-context.ts'
+import { createAdminApp } from '../http/create-admin-app.ts'
+import { createApp } from '../http/create-app.ts'
+import type { Ledger } from '../ledger/port.ts'
+import type { StateStore } from '../state/port.ts'
+import { createStoreHealth } from '../stores/store-health.ts'
+import { createTelemetry } from '../telemetry.ts'
+import { composeContext, type LedgerPorts } from './compose-context.ts'
+import { createEventPorts } from './event-ports.ts'
+import { nodeHashing, nodeMd5 } from './node-hashing.ts'
+import { createPooledRandom } from './pooled-random.ts'
+import { currentScope, inScope, keptAlive, type Scope, scoped } from './request-scope.ts'
+import { withoutTurns } from './without-turns.ts'
+import { openWorkerAudit } from './worker-audit.ts'
+import type { WorkerBindings } from './worker-bindings.ts'
+import { openWorkerLog } from './worker-log.ts'
+
+/** Where a worker keeps what gateways share. Its drivers ask for whatever does I/O with each call. */
+export interface WorkerState {
+  openLedger(ports: LedgerPorts): Promise<Ledger>
+  openState(): Promise<StateStore>
+  /** Called before a request is served: to learn what the ledger needs to know. */
+  prepare?(): Promise<void>
+}
+
+/** A gateway in an isolate: data, and drivers that keep no I/O. */
+export interface WorkerGateway {
+  readonly context: AppContext
+  readonly state: WorkerState
+  readonly app: ReturnType<typeof createApp>
+  readonly admin: ReturnType<typeof createAdminApp>
+}
+
+/** The audit log of whatever request is under way. */
+const auditNow: Audit = {
+  append: (event) => contextNow().audit.append(event),
+  query: (query) => contextNow().audit.query(query),
+  async close() {},
+}
+
+/** When the directory was last asked by this isolate, by a clock that is not set. */
+let followedAtMs = -Infinity
+
+/** What goes on after an answer is given up by the runtime in half a minute. */
+const AFTERWORK_MS = 20_000
+
+/**
+ * Makes the gateway of an isolate. Settings, credentials, counters of this isolate and how stores do are
+ * kept in it; what waits for something belongs to a request (`contextOf`). Throws `ConfigError`.
+ */
+export async function openWorkerGateway(
+  env: WorkerBindings,
+  openStateOf: (config: AppContext['config'], env: WorkerBindings) => WorkerState,
+): Promise<WorkerGateway> {
+  const { config, secrets, warnings } = await readConfig(env)
+  const log = openWorkerLog(() => config.log.level)
+  for (const { path, message } of warnings) log.warn('config.warning', { path, message })
+  const state = openStateOf(config, env)
+  // Fails here, once, for a place that is not to be had, and not with each request.
+  openWorkerAudit(config.audit, env)
+  const telemetry = createTelemetry(metrics.getMeter('signet'), trace.getTracer('signet'))
+  const send: typeof fetch = (url, init) => keptAlive(fetch(url, init))
+  const shared = await composeContext({
+    settings: { config, secrets },
+    closing: new AsyncDisposableStack(),
+    ports: {
+      hashing: nodeHashing,
+      md5: nodeMd5,
+      random: createPooledRandom(),
+      telemetry,
+      fetch: send,
+      openLog: () => log,
+      openLedger: (ports) => state.openLedger(ports),
+      openState: () => state.openState(),
+      openAudit: async () => auditNow,
+      openEventPorts: (clock) => createEventPorts({ clock, fetch: send }),
+      remoteAddressOf: (bindings) => (bindings as RequestBindings | undefined)?.remoteAddress,
+      sharesNoWork: true,
+    },
+    overrides: {
+      log,
+      storeHealth: withoutTurns(
+        createStoreHealth({ clock: systemClock, stopwatch: monotonicClock, log, telemetry }),
+      ),
+      lifecycle: { state: 'ready' },
+    },
+  })
+  log.info('gateway.ready', { state: config.state.kind })
+  const context = scoped(contextNow)
+  return inScope({ ...currentScope(), context: shared }, () => ({
+    context: shared,
+    state,
+    app: createApp(context),
+    admin: createAdminApp(context),
+  }))
+}
+
+/** What the applications are told of a request. */
+export interface RequestBindings {
+  readonly remoteAddress?: string
+}
+
+/**
+ * The context of one request: all that waits for something, and so belongs to it alone, over what the
+ * isolate has. `members`: what else is its own.
+ */
+export function contextOf(
+  gateway: WorkerGateway,
+  env: WorkerBindings,
+  members: Partial<AppContext> = {},
+): AppContext {
+  const { context: shared } = gateway
+  const own: Partial<AppContext> = {
+    audit: openWorkerAudit(shared.config.audit, env),
+    completions: createCompletions(),
+    probes: createProbes(),
+    events: createEventQueue({
+      config: () => shared.config,
+      log: shared.log,
+      telemetry: shared.telemetry,
+      settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
+    }),
+    ...members,
+  }
+  const context: AppContext = Object.assign(Object.create(shared), own)
+  return context
+}
+
+/**
+ * Runs work with a context of its own, and lets it go on to its end whoever goes away meanwhile; then
+ * finishes what nobody waits for.
+ */
+export function withContext<Result>(
+  life: ExecutionContext,
+  open: () => Promise<{ readonly gateway: WorkerGateway; readonly context: AppContext }>,
+  work: (gateway: WorkerGateway, context: AppContext) => Result | Promise<Result>,
+): Promise<Result> {
+  const scope: Scope = { life, own: new Map() }
+  return inScope(scope, async () => {
+    const running = (async () => {
+      const { gateway, context } = await open()
+      scope.context = context
+      await Promise.all([gateway.state.prepare?.(), followDirectory(context)])
+      const result = await work(gateway, context)
+      life.waitUntil(finish(context))
+      return result
+    })()
+    return await keptAlive(running)
+  })
+}
+
+/** Reads what others have changed in the directory, unless this isolate has just done so. */
+async function followDirectory({ directory, log }: AppContext): Promise<void> {
+  const nowMs = monotonicClock.nowMs()
+  const staleMs = directory.staleMs()
+  // Somebody reads it already: what is known is good enough for so long.
+  const isBeingRead = nowMs - followedAtMs < FOLLOW_EVERY_MS && staleMs < 2 * FOLLOW_EVERY_MS
+  if (staleMs < FOLLOW_EVERY_MS || isBeingRead) return
+  followedAtMs = nowMs
+  await directory.sync().catch((error: unknown) => log.error('directory.silent', { error }))
+}
+
+/** What is started by a request and outlives its answer. Never throws. */
+async function finish(context: AppContext): Promise<void> {
+  const { events, sightings, keyUses, tokens, audit, log } = context
+  const work = [
+    events.stop(AFTERWORK_MS),
+    sightings.settled(),
+    tokens.refreshKeys(),
+    keyUses.writeSome(),
+  ]
+  for (const done of await Promise.allSettled(work)) {
+    if (done.status === 'rejected') log.warn('worker.unfinished', { error: done.reason })
+  }
+  await audit.close()
+}
+
+function contextNow(): AppContext {
+  const { context } = currentScope()
+  if (context === undefined) throw new Error('Cannot do this before there is a context')
+  return context
+}
+
+/** All texts among the bindings may be named in the configuration; files there are none. */
+async function readConfig(env: WorkerBindings) {
+  const { SIGNET_CONFIG: given } = env
+  if (given === undefined) {
+    throw new GatewayError('InternalError', 'Cannot start: there is no binding "SIGNET_CONFIG"')
+  }
+  const text = typeof given === 'string' ? given : JSON.stringify(given)
+  const texts = Object.entries(env).filter(([, value]) => typeof value === 'string')
+  return await loadConfig(text, 'SIGNET_CONFIG', {
+    env: Object.fromEntries(texts) as Record<string, string>,
+    readText: async () => {
+      throw new Error('a worker has no files')
+    },
+    hashing: nodeHashing,
+  })
+}
+
+/** Tells the log why there is no gateway: a line for each problem of a configuration. */
+export function tellFailure(error: unknown): void {
+  const log = openWorkerLog(() => 'error')
+  const problems = error instanceof ConfigError ? error.problems : []
+  if (problems.length === 0) log.error('gateway.failed', { error })
+  for (const problem of problems) {
+    log.error('config.problem', { problem: formatProblem(problem) })
+  }
+}
