@@ -10,12 +10,12 @@ import { admit, uploadDemand } from './admit.ts'
 import type { UploadAllowance } from './authorize-upload.ts'
 import type { GatewayContext } from './context.ts'
 import type { CreateUploadRequest } from './create-upload.ts'
-import { findRoom, type KnownRoom } from './find-room.ts'
+import { findRoom } from './find-room.ts'
 import { slowDown } from './local-limiter.ts'
 import { lockOf } from './overwrite.ts'
-import { placementKnownReplaced } from './placement-replaced.ts'
+import { placementReplaced } from './placement-replaced.ts'
 import type { UploadPlan } from './plan-at-placement.ts'
-import { asksStore, planUpload, type WantedUpload } from './plan-upload.ts'
+import { asksStore, type Placing, planUpload, type WantedUpload } from './plan-upload.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { assertCallable } from './store-fitness.ts'
 
@@ -53,8 +53,11 @@ export async function explainUpload(
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
   const accountOf = () => context.accounts.of(principal.tenant, principal.user)
+  const at = await placementReplaced(context, principal, wanted).catch((error: unknown) => {
+    throw explained(context, { principal, wanted, error })
+  })
   const { plan, admitted } = await findRoom(context, principal, {
-    plan: (room) => planOrWhyNot(context, principal, { wanted, room }),
+    plan: (room) => planOrWhyNot(context, principal, { wanted, at, room }),
     ask: (planned) => {
       const { store } = planned.place.placement
       if (asksStore(planned, wanted)) assertCallable(context, store)
@@ -88,11 +91,10 @@ export async function explainUpload(
 function planOrWhyNot(
   context: GatewayContext,
   principal: Principal,
-  { wanted, room }: { readonly wanted: WantedUpload; readonly room: KnownRoom },
+  { wanted, ...placing }: Placing & { readonly wanted: WantedUpload },
 ): UploadPlan {
   try {
-    const at = placementKnownReplaced(context, principal, wanted)
-    return planUpload(context, principal, wanted, { at, room })
+    return planUpload(context, principal, wanted, placing)
   } catch (error) {
     throw explained(context, { principal, wanted, error })
   }

@@ -82,19 +82,6 @@ export async function findObject(
 }
 
 /**
- * The placement that has the object which an upload is to replace, so that the new one goes there; `undefined`
- * when it is nowhere, or can be in one placement alone. Throws as `findObject`.
- */
-export async function placementToOverwrite(
-  context: LocatingContext,
-  bucket: Bucket,
-  object: ObjectToLocate,
-): Promise<Placement | undefined> {
-  if (bucket.placements.length === 1) return undefined
-  return (await findObject(context, bucket, object))?.place.placement
-}
-
-/**
  * Passes where a search can begin, before a request that needs one is charged: the store that had the object last
  * may be called, or, if nobody knows which, one of all. Throws `StoreUnavailable`.
  */

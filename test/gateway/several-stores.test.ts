@@ -1,5 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { GatewayError } from '../../src/errors.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
+import type { StateStore } from '../../src/state/port.ts'
 import { expectRefused, stateOf } from '../support/expect-refused.ts'
+import { uploadBody } from '../support/test-gateway.ts'
 import { UNTIL_RELEASED_MS } from './gateway-on-store.ts'
 import { type GatewayOnStores, gatewayOnStores, storePairs } from './gateway-on-stores.ts'
 
@@ -87,6 +91,25 @@ describe.each(storePairs())('one bucket on $name', (pair) => {
     expect([await head('cat'), await gateway.stored()]).toEqual([404, 0])
   })
 
+  it('201: an overwrite goes where the object is, and its bytes are credited; 503 with that store away', async () => {
+    gateway = await gatewayOnStores(pair)
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+    await gateway.bringBack('near')
+    const wanted = { key: key('cat'), sizeBytes: 30, overwrite: true }
+    expect(await gateway.settled(wanted)).toMatchObject({ at: 'far' })
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect([await head('cat'), await gateway.stored()]).toEqual([30, 30])
+    expect(await gateway.settled({ ...wanted, key: key('new') })).toMatchObject({ at: 'near' })
+    await gateway.takeAway('far')
+    const before = stateOf(gateway)
+    for (const path of ['/v1/uploads', '/v1/uploads?dryRun=true']) {
+      const refused = await gateway.call('POST', path, uploadBody(wanted))
+      await expectRefused(refused, UNAVAILABLE, { gateway, before })
+    }
+  })
+
   it('200: one list of both, by UTF-8 bytes, each name once on whatever page; 503 with one away', async () => {
     gateway = await gatewayOnStores(pair)
     const names = ['a', 'b', 'both', 'c', 'd/1', 'd/2', 'z', '\u{1f408}']
@@ -103,5 +126,143 @@ describe.each(storePairs())('one bucket on $name', (pair) => {
     const before = stateOf(gateway)
     const refused = await gateway.call('GET', '/v1/objects/media')
     await expectRefused(refused, UNAVAILABLE, { gateway, before })
+  })
+})
+
+describe('one bucket on two stores', () => {
+  const open = async (options: Parameters<typeof gatewayOnStores>[1] = {}) => {
+    const [pair] = storePairs()
+    if (pair === undefined) throw new Error('no stores')
+    gateway = await gatewayOnStores(pair, options)
+  }
+
+  it('200: links for what may be in a store that is away lead there; HEAD and delete are 503', async () => {
+    await open()
+    await gateway.put('near', key('here'), 1)
+    await gateway.put('far', key('there'), 2)
+    await gateway.takeAway('far')
+    const asked = gateway.calls.length
+    expect(await gateway.downloadedFrom(key('there'))).toBe('far')
+    expect(await gateway.downloadedFrom(key('here'))).toBe('near')
+    expect(gateway.calls.slice(asked)).toEqual(['HEAD near', 'HEAD near'])
+    expect([await head('here'), await head('there')]).toEqual([1, 503])
+    await gateway.bringBack('far')
+    expect(await head('there')).toBe(2)
+  })
+
+  it('200: links for what was in a store that is away now lead there, not to an older one', async () => {
+    await open()
+    await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 30 })
+    await gateway.bringBack('near')
+    await gateway.takeAway('far')
+    for (const laterMs of [0, REMEMBERED_MS]) {
+      gateway.clock.advance(laterMs)
+      const asked = gateway.calls.length
+      expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['far', 503])
+      expect(gateway.calls.length - asked).toBeLessThanOrEqual(1)
+    }
+  })
+
+  it('503 before anything is charged, for what has to ask a store when both are away; links go on', async () => {
+    await open()
+    await gateway.takeAway('near')
+    await gateway.takeAway('far')
+    const before = stateOf(gateway)
+    for (const [method, path] of [
+      ['HEAD', objectPath('cat')],
+      ['DELETE', objectPath('cat')],
+      ['GET', '/v1/objects/media'],
+    ] as const) {
+      expect([path, await statusOf(method, path)]).toEqual([path, 503])
+      expect(stateOf(gateway)).toEqual(before)
+    }
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('near')
+  })
+
+  it('503 at a store that fails for the first time: nothing is told that another would deny', async () => {
+    await open()
+    await gateway.put('near', key('cat'), 1)
+    gateway.cut('near')
+    expect([await head('cat'), await statusOf('DELETE', objectPath('cat'))]).toEqual([503, 503])
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('near')
+    expect(await statusOf('GET', '/v1/objects/media')).toBe(503)
+  })
+
+  it('writes down where an object is only where another one may be taken for it', async () => {
+    await open()
+    await gateway.settled({ key: key('usual'), sizeBytes: 1 })
+    await gateway.takeAway('far')
+    await gateway.settled({ key: key('while far is away'), sizeBytes: 2 })
+    await gateway.bringBack('far')
+    expect(await gateway.records()).toEqual([])
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('elsewhere'), sizeBytes: 3 })
+    expect(await gateway.records()).toEqual(['far'])
+    await gateway.bringBack('near')
+    // Nothing else is there after all, and a later upload of that name shows it.
+    await gateway.settled({ key: key('elsewhere'), sizeBytes: 4, overwrite: true })
+    expect(await gateway.records()).toEqual([])
+  })
+
+  it('believes the later of two uploads, whichever store has it', async () => {
+    await open()
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+    await gateway.bringBack('near')
+    expect(await gateway.settled({ key: key('cat'), sizeBytes: 30 })).toMatchObject({ at: 'near' })
+    expect(await gateway.records()).toEqual(['near'])
+    await gateway.takeAway('near')
+    gateway.clock.advance(REMEMBERED_MS)
+    expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['near', 503])
+    await gateway.bringBack('near')
+    expect(await head('cat')).toBe(30)
+  })
+
+  it('200: links are signed while nobody can say what is written down; deletes are 503', async () => {
+    const memory = openMemoryState()
+    let isAway = false
+    const get: StateStore['get'] = async (name) => {
+      if (isAway) throw new GatewayError('LedgerUnavailable', 'Cannot read: nobody is there')
+      return memory.get(name)
+    }
+    await open({ overrides: { state: { ...memory, get } } })
+    await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 30 })
+    gateway.clock.advance(REMEMBERED_MS)
+    isAway = true
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('far')
+    await gateway.bringBack('near')
+    // Now the one that was there before is found first, and so it is not remembered.
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('near')
+    const refused = await gateway.call('DELETE', objectPath('cat'))
+    await expectRefused(refused, { status: 503, code: 'LedgerUnavailable' }, { gateway })
+    isAway = false
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('far')
+  })
+})
+
+describe('one bucket on two stores, whose names are never used twice', () => {
+  const template = { keys: { template: '{tenant}/{user}/{uuid}' } }
+  beforeEach(async () => {
+    const [pair] = storePairs()
+    if (pair === undefined) throw new Error('no stores')
+    gateway = await gatewayOnStores(pair, { bucket: template })
+  })
+
+  it('deletes what is in one store while the other is away, and writes nothing down', async () => {
+    await gateway.takeAway('near')
+    const { key: name } = await gateway.settled({ key: undefined, sizeBytes: 10 })
+    const path = `/v1/objects/media/${name}`
+    expect(await gateway.records()).toEqual([])
+    expect(await gateway.downloadedFrom(name)).toBe('far')
+    expect(await statusOf('DELETE', path)).toBe(204)
+    expect(await gateway.sizeAt('far', name)).toBeUndefined()
+    // It may have been in the other one, for all that anybody knows by now.
+    expect(await statusOf('DELETE', path)).toBe(503)
+    await gateway.bringBack('near')
+    expect(await statusOf('DELETE', path)).toBe(204)
   })
 })
