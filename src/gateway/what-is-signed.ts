@@ -27,53 +27,67 @@ export interface WhatIsSigned {
 const FORMS = ['put', 'post', 'multipart'] as const
 const KEY = ObjectKey.parse('key')
 
+/** A gateway bucket, and its placement at the place that is looked at. */
+interface BucketHere {
+  readonly bucket: Bucket
+  readonly placement: Placement
+}
+
 /**
- * What is signed for every gateway bucket whose new objects go to this place, when nothing special is
- * asked for: an object of one byte, with no checksum, tag or class.
+ * What is signed for every gateway bucket that has a placement at this place, when nothing special is
+ * asked for: an object of one byte, with no checksum, tag or class. A placement's own terms are not looked at.
  */
 export function whatIsSigned(
   context: Pick<GatewayContext, 'clock' | 'config'>,
   placement: Placement,
 ): readonly WhatIsSigned[] {
   const nowMs = context.clock.nowMs()
-  return bucketsHere(context, placement).map((bucket) => ({
-    bucket: bucket.name,
-    put: uploadBy('put', bucket, nowMs),
-    post: uploadBy('post', bucket, nowMs),
-    multipart: uploadBy('multipart', bucket, nowMs),
-    download: download(bucket, nowMs),
-  }))
+  return bucketsHere(context, placement).map((here) => signedHere(here, nowMs))
+}
+
+function signedHere(here: BucketHere, nowMs: number): WhatIsSigned {
+  return {
+    bucket: here.bucket.name,
+    put: uploadBy('put', here, nowMs),
+    post: uploadBy('post', here, nowMs),
+    multipart: uploadBy('multipart', here, nowMs),
+    download: download(here, nowMs),
+  }
 }
 
 /**
  * Tells the log what an operator should know of a store before callers do: buckets into which nothing can
- * be uploaded or from which nothing can be had, buckets where uploads may replace each other although
- * nobody said so, and an open copy hole, refused or allowed.
+ * be uploaded, or nothing at this one of their placements, or from which nothing can be had, buckets where uploads
+ * may replace each other although nobody said so, and an open copy hole, refused or allowed.
  */
 export function tellTroubles(
   context: Pick<GatewayContext, 'clock' | 'config' | 'log'>,
   placement: Placement,
 ): void {
-  const { log } = context
+  const { clock, log } = context
+  const nowMs = clock.nowMs()
   const store = placement.store.name
-  for (const { bucket, ...signed } of whatIsSigned(context, placement)) {
-    const refused = FORMS.map((form) => signed[form]).filter((each) => !each.signed)
-    const capabilities = [...new Set(refused.map(({ capability }) => capability))]
-    if (refused.length === FORMS.length) {
-      log.error('bucket.takes_no_uploads', { bucket, store, capabilities })
+  const buckets = bucketsHere(context, placement)
+  for (const here of buckets) {
+    const { bucket, ...signed } = signedHere(here, nowMs)
+    if (here.placement.weight !== 0 && !takesUploads(signed)) {
+      const refused = FORMS.map((form) => signed[form]).filter((each) => !each.signed)
+      const capabilities = [...new Set(refused.map(({ capability }) => capability))]
+      if (othersTakeUploads(here, nowMs)) {
+        log.warn('placement.takes_no_uploads', { bucket, store, capabilities })
+      } else log.error('bucket.takes_no_uploads', { bucket, store, capabilities })
     }
     if (!signed.download.signed) {
       const { capability } = signed.download
       log.error('bucket.gives_no_downloads', { bucket, store, capabilities: [capability] })
     }
   }
-  for (const bucket of bucketsHere(context, placement)) {
-    const [seen] = bucket.placements
+  for (const { bucket, placement: seen } of buckets) {
     if (mayReplaceUnsaid(bucket, seen.store)) {
       log.warn('bucket.may_replace', { bucket: bucket.name, store })
     }
   }
-  const [seen] = bucketsHere(context, placement).map(({ placements: [first] }) => first.store)
+  const [seen] = buckets.map((here) => here.placement.store)
   if (seen === undefined) return
   const { unsignedCopySource, writeCredentialReads } = seen.capabilities
   if (unsignedCopySource !== 'open' || writeCredentialReads === 'no') return
@@ -86,18 +100,31 @@ export function tellTroubles(
 const HOW_TO_CLOSE =
   'give the store a write key pair that cannot read: until then nothing but forms is signed for uploads'
 
-/** Gateway buckets whose new objects go to a place. */
+/** Gateway buckets with a placement at a place. */
 function bucketsHere(
   { config }: Pick<GatewayContext, 'config'>,
-  { store, bucket }: Placement,
-): readonly Bucket[] {
-  return [...config.buckets.values()].filter(({ placements: [first] }) => {
-    return first.store.name === store.name && first.bucket === bucket
+  { store, bucket: storeBucket }: Placement,
+): readonly BucketHere[] {
+  return [...config.buckets.values()].flatMap((bucket) => {
+    const placement = bucket.placements.find(
+      (each) => each.store.name === store.name && each.bucket === storeBucket,
+    )
+    return placement === undefined ? [] : [{ bucket, placement }]
   })
 }
 
-function uploadBy(form: GrantForm, bucket: Bucket, nowMs: number): Signed {
-  const [placement] = bucket.placements
+function takesUploads(signed: Pick<WhatIsSigned, (typeof FORMS)[number]>): boolean {
+  return FORMS.some((form) => signed[form].signed)
+}
+
+function othersTakeUploads({ bucket, placement }: BucketHere, nowMs: number): boolean {
+  return bucket.placements.some(
+    (other) => other !== placement && takesUploads(signedHere({ bucket, placement: other }, nowMs)),
+  )
+}
+
+function uploadBy(form: GrantForm, { bucket, placement }: BucketHere, nowMs: number): Signed {
+  if (placement.weight === 0) return NO_NEW_ONES
   const { capabilities } = placement.store
   const bindings = { encryption: bucket.upload.encryption.default !== undefined }
   const asked = { form, exactSize: true, sizeBytes: 1, overwrite: false, bindings, nowMs }
@@ -113,8 +140,15 @@ function uploadBy(form: GrantForm, bucket: Bucket, nowMs: number): Signed {
   )
 }
 
-function download({ placements: [placement], download: rules }: Bucket, nowMs: number): Signed {
-  const { disposition, expiresInSeconds } = rules
+/** It has weight 0. */
+const NO_NEW_ONES: Signed = {
+  signed: false,
+  capability: 'placements',
+  detail: 'Cannot place the object: this placement takes no new ones',
+}
+
+function download({ bucket, placement }: BucketHere, nowMs: number): Signed {
+  const { disposition, expiresInSeconds } = bucket.download
   const wanted = { disposition, expiresInSeconds, nowMs }
   return verdict(() => assertDownloadEnforceable({ placement, key: KEY }, wanted))
 }

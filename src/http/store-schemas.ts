@@ -61,7 +61,7 @@ const storeBucket = z.object({
         download: signed,
       }),
     )
-    .describe('What a plain request gets, for every gateway bucket whose new objects go here'),
+    .describe('What a plain request gets, for every gateway bucket with a placement here'),
   lastProbe: z
     .object({
       startedAt: z.string().describe('RFC 3339, UTC'),
