@@ -72,10 +72,10 @@ export function isWriteOnceAt(
   { object, placement }: { readonly object: ObjectToPlace; readonly placement: Placement },
 ): boolean {
   if (bucket.placements.length === 1 || hasUniqueKeys(bucket)) return true
+  // Where it is not demanded, one of that name may have gone elsewhere while this store was away or full.
+  if (bucket.upload.writeOnce !== true || !hasOneHome(bucket)) return false
   const [home] = placementsFor(bucket, object, context.hashing)
-  return (
-    hasOneHome(bucket) && home !== undefined && placementName(home) === placementName(placement)
-  )
+  return home !== undefined && placementName(home) === placementName(placement)
 }
 
 /**
