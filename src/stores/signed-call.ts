@@ -63,10 +63,11 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
   return async function callStore(call) {
     const url = urlOf(call)
     const { store, method, background = false, isCheck = false } = call
-    const headers = await signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
     const timeoutMs = call.timeoutMs ?? store.timeoutMs
     const tooLong = AbortSignal.timeout(timeoutMs)
     const signal = call.signal === undefined ? tooLong : AbortSignal.any([tooLong, call.signal])
+    const signing = signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
+    const headers = await inTime(signing, signal, call)
     // Half of its time is left to every call that is made, so that one which fails tells of the store.
     const visit = await health?.visit(store, { background, patienceMs: timeoutMs / 2, isCheck })
     const sentAtMs = clock.nowMs()
@@ -102,6 +103,18 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
   }
 }
 
+/** WebCrypto waits for a thread, and there is none while all of them wait for names of hosts. */
+async function inTime<T>(signing: Promise<T>, signal: AbortSignal, call: StoreCall): Promise<T> {
+  const over = Promise.withResolvers<never>()
+  const runOut = () => over.reject(unavailable(call, { reason: 'unsigned in time', sent: false }))
+  signal.addEventListener('abort', runOut)
+  try {
+    return await Promise.race([signing, over.promise])
+  } finally {
+    signal.removeEventListener('abort', runOut)
+  }
+}
+
 function withBody({ status, statusText, headers }: Response, body: Response['body']): Response {
   return new Response(body, { status, statusText, headers })
 }
@@ -119,7 +132,7 @@ function clockFact(offsetMs = 0): { clockOffsetSeconds?: number } {
 /** The error of a call without a usable answer. `facts` are for the log. */
 export function unavailable(
   { store, verb }: Pick<StoreCall, 'store' | 'verb'>,
-  facts: Readonly<Record<string, string | number>>,
+  facts: Readonly<Record<string, string | number | boolean>>,
 ): GatewayError {
   return new GatewayError('StoreUnavailable', `Cannot ${verb}: the store gave no usable answer`, {
     facts: { store: store.name, ...facts },

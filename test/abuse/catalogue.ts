@@ -191,7 +191,7 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
   R26: later(LOAD, 'heap nearly full'),
   R27: done('store down'),
   R28: done('a flood of events'),
-  R29: later(LOAD, 'DNS fails or hangs'),
+  R29: done('DNS fails or hangs'),
   R30: done('bad configuration'),
   R31: later(LOAD, 'two hours of mixed load'),
   R32: done('replay, then failover'),

@@ -211,6 +211,9 @@ describe('a store that goes away', () => {
     const [, second] = held
     if (second !== undefined) there(second)
     await expect.poll(isDown, POLL).toBe(false)
+    for (const socket of held) there(socket)
+    await checks.settled()
+    expect(raw.asked).toHaveLength(5)
   })
 
   it('stops at once, whatever hangs, and what is given up says nothing of the store', async () => {
