@@ -15,8 +15,19 @@ export interface EventBufferOptions {
   readonly maxBuffered?: number | undefined
   /** Until a failing sink is tried again, in milliseconds; without a buffer each event tries. Default 1,000. */
   readonly retryMs?: number | undefined
+  /** A write that takes longer counts as failing until it is done, in milliseconds. Default 2,000. */
+  readonly slowMs?: number | undefined
   /** Waited for before a write, so that more events share it. Default: nothing. */
   readonly gather?: (() => Promise<void>) | undefined
+}
+
+/** A write, or one that is to come. */
+interface Write {
+  /** Resolves when it is over. */
+  readonly done: Promise<void>
+  /** The same, or when it turns out to hang. */
+  readonly told: Promise<void>
+  tell(): void
 }
 
 /** The writing half of an audit log. */
@@ -32,15 +43,17 @@ export interface EventBuffer {
 const MAX_BATCH = 1_000
 const MAX_BUFFERED = 10_000
 const RETRY_MS = 1_000
+/** A disk that hangs, or a pool without a free thread, must not hold up whoever asks. */
+const SLOW_MS = 2_000
 
 /**
  * What all sinks have in common. Events of one moment share a write, and are recorded when it is done. While
- * the sink fails they wait in a bounded buffer, count as recorded, and keep nobody waiting; when it is full,
+ * the sink fails or hangs they wait in a bounded buffer, count as recorded, and keep nobody waiting; when it is full,
  * `append` rejects with `Overloaded`.
  */
 export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   const { write, onState, onLost, gather } = options
-  const { maxBuffered = MAX_BUFFERED, retryMs = RETRY_MS } = options
+  const { maxBuffered = MAX_BUFFERED, retryMs = RETRY_MS, slowMs = SLOW_MS } = options
   let waiting: AuditEvent[] = []
   /** Of a write that failed: the sink may have them, so they come again as they were, before all others. */
   let unsure: readonly AuditEvent[] = []
@@ -48,8 +61,10 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   let writing = 0
   let failing = false
   let closed = false
-  let running: Promise<void> | undefined
-  let following: Promise<void> | undefined
+  /** The write under way hangs: nobody waits for it any more. */
+  let hanging = false
+  let running: Write | undefined
+  let following: Write | undefined
   let retry: ReturnType<typeof setTimeout> | undefined
 
   /** Writes what is there when it begins, oldest first; ends with the first write that fails. */
@@ -71,6 +86,7 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
     const batch = unsure.length > 0 ? unsure : waiting.splice(0, MAX_BATCH)
     unsure = []
     writing = batch.length
+    const late = setTimeout(hang, slowMs)
     try {
       await write(batch)
       if (failing) onState?.('working')
@@ -82,8 +98,18 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
       failing = true
       return 0
     } finally {
+      clearTimeout(late)
+      hanging = false
       writing = 0
     }
+  }
+
+  function hang(): void {
+    hanging = true
+    if (!failing) onState?.('failing', new Error('Cannot write in time'))
+    failing = true
+    running?.tell()
+    following?.tell()
   }
 
   const buffered = () => unsure.length + waiting.length + writing
@@ -97,13 +123,18 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
   }
 
   /** The write after the one under way: it takes all that is there when it begins. */
-  function nextWrite(): Promise<void> {
-    following ??= (running ?? Promise.resolve()).then(() => {
-      running = following
+  function nextWrite(): Write {
+    if (following !== undefined) return following
+    const told = Promise.withResolvers<void>()
+    const done = (running?.done ?? Promise.resolve()).then(() => {
+      running = next
       following = undefined
       return writeAll()
     })
-    return following
+    const next: Write = { done, told: told.promise, tell: told.resolve }
+    following = next
+    void done.then(told.resolve, told.reject)
+    return next
   }
 
   // Without a buffer every event tries the sink, or nobody would notice that it works again.
@@ -114,23 +145,28 @@ export function createEventBuffer(options: EventBufferOptions): EventBuffer {
       if (isFull()) {
         throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is full')
       }
+      if (hanging && maxBuffered === 0) throw notNow()
       waiting.push(event)
       // It counts as recorded. A sink that fails is tried by the clock and not by every event: a try may
       // take long, and hold up everything else.
       if (failing && maxBuffered > 0) return
-      await nextWrite()
+      await nextWrite().told
       if (failing && maxBuffered === 0) {
         waiting = []
         unsure = []
-        throw new GatewayError('Overloaded', 'Cannot record the request: the audit log is failing')
+        throw notNow()
       }
     },
-    flush: nextWrite,
+    flush: () => nextWrite().done,
     async close() {
       closed = true
       clearTimeout(retry)
-      await nextWrite()
+      await nextWrite().done
       if (buffered() > 0) onLost?.(buffered())
     },
   }
+}
+
+function notNow(): GatewayError {
+  return new GatewayError('Overloaded', 'Cannot record the request: the audit log is failing')
 }

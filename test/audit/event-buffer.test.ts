@@ -48,6 +48,66 @@ function open(options: Partial<EventBufferOptions> = {}) {
   return { buffer, append, sink, states, lost }
 }
 
+describe('a write that hangs', () => {
+  const FULL = { code: 'Overloaded' }
+
+  it('keeps nobody waiting: the sink counts as failing until it is done, and nothing is lost', async () => {
+    const { append, buffer, sink, states } = open({ slowMs: 300 })
+    const first = append(1)
+    await until('the first write has begun', async () => sink.underWay() === 1)
+    const second = append(2)
+    await Promise.all([first, second, append(3)])
+    expect([sink.written, states]).toEqual([[], ['failing']])
+    await sink.end('written')
+    await sink.end('written')
+    await buffer.flush()
+    expect([sink.written, states]).toEqual([
+      [1, 2, 3],
+      ['failing', 'working'],
+    ])
+  })
+
+  it('fills the buffer, what it writes included, and then appends are refused', async () => {
+    const { append, sink } = open({ slowMs: 1, maxBuffered: 2 })
+    await append(1)
+    await append(2)
+    await expect(append(3)).rejects.toMatchObject(FULL)
+    await sink.end('written')
+    await sink.end('written')
+    const fourth = append(4)
+    await sink.end('written')
+    await fourth
+    expect(sink.written).toEqual([1, 2, 4])
+  })
+
+  it('refuses at once where there is no buffer, and the sink is tried again when it is done', async () => {
+    const { append, sink } = open({ slowMs: 1, maxBuffered: 0 })
+    await expect(append(1)).rejects.toMatchObject(FULL)
+    await expect(append(2)).rejects.toMatchObject(FULL)
+    expect(sink.underWay()).toBe(1)
+    await sink.end('written')
+    // The next one is tried again, whether or not it hangs, too.
+    const third = append(3).catch(() => {})
+    await sink.end('written')
+    await third
+    expect(sink.written).toEqual([1, 3])
+  })
+
+  it('is one that takes longer than it may: a slow one that is waited for is none', async () => {
+    const { append, sink, states } = open({ slowMs: NEVER_MS })
+    let isOver = false
+    const first = append(1).then(() => {
+      isOver = true
+    })
+    await until('the write has begun', async () => sink.underWay() === 1)
+    await new Promise(setImmediate)
+    expect(isOver).toBe(false)
+    await sink.end('written')
+    await first
+    expect(states).toEqual([])
+  })
+})
+
 describe('the buffer before an audit sink', () => {
   it('keeps the order when events come while a write fails', async () => {
     const { append, buffer, sink, states } = open()
