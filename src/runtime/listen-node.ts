@@ -32,11 +32,12 @@ export async function listenNode(
   server.maxHeadersCount = MAX_HEADERS
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET
   server.maxConnections = settings.maxConnections
-  const sockets = new Set<Socket>()
+  const unused = new Set<Socket>()
   server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
   })
+  server.on('request', ({ socket }) => unused.delete(socket))
   server.listen(address.port, address.host)
   try {
     await once(server, 'listening')
@@ -50,7 +51,8 @@ export async function listenNode(
     async stop(drainMs, hurry) {
       const stopped = stop(server, drainMs)
       // Node does not count a connection as idle before its first request, and would wait for it.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+      // Bun counts no bytes, so that a request may have come all the same.
+      for (const socket of unused) if (socket.bytesRead === 0) socket.destroy()
       void hurry?.then(() => server.closeAllConnections())
       await stopped
     },
