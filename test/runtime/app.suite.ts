@@ -16,6 +16,7 @@ import { describeParts } from './suite/parts.ts'
 import { describeRefusals } from './suite/refusals.ts'
 import { describeService, type LeftUploads } from './suite/service.ts'
 import { type SuiteKeeping, suiteSettings } from './suite/settings.ts'
+import { describeStopping } from './suite/stopping.ts'
 import { describeUploads } from './suite/uploads.ts'
 
 /** An error of ours in the log, one that nobody caught, or what workerd says of work across requests. */
@@ -91,8 +92,6 @@ export function describeGateway(runtime: SuiteRuntime): void {
       expect(lines.filter((line) => UNEXPECTED.test(line))).toEqual([])
     })
 
-    it('ends with code 0 when it is told to stop', async () => {
-      if (gateway.stop !== undefined) expect(await gateway.stop()).toBe(0)
-    })
+    describeStopping(suite)
   })
 }

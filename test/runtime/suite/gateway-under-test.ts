@@ -1,3 +1,4 @@
+import type { Child } from '../../support/gateway-process.ts'
 import type { StoreUnderTest } from '../../support/stores/stores-under-test.ts'
 import { TEST_ADMIN_TOKEN } from '../../support/test-config.ts'
 import { until } from '../../support/until.ts'
@@ -9,8 +10,8 @@ export interface RunningGateway {
   readonly adminUrl: string
   /** All that it has written so far: its log, and what else it prints. */
   written(): string
-  /** Has it stop as an operator does, and answers its exit code; absent where nothing tells it to. */
-  stop?(): Promise<number | null>
+  /** Its process, where SIGTERM has it stop in order. */
+  readonly process?: Pick<Child, 'ended' | 'kill'>
 }
 
 /** A grant of an upload by PUT, as the API's answer has it. */

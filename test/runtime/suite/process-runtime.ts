@@ -46,10 +46,7 @@ function processRuntime(name: string, start: (directory: string) => StartOptions
       return {
         ...child,
         written: () => child.stdout() + child.stderr(),
-        async stop() {
-          child.kill('SIGTERM')
-          return (await child.ended).code
-        },
+        process: child,
       }
     },
   }

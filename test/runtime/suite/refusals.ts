@@ -105,9 +105,9 @@ export function describeRefusals(suite: () => GatewayUnderTest): void {
       const answer = await fetch(`${suite().url}/v1/uploads`, {
         method: 'POST',
         headers: { authorization: `Bearer ${apiKey()}`, 'content-type': 'application/json' },
-        body: new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]),
+        body: Buffer.from(JSON.stringify({ bucket: 'm\u00ff' }), 'latin1'),
       })
-      await expectRefused(answer, INVALID)
+      expect((await expectRefused(answer, INVALID)).detail).toContain('UTF-8')
     })
 
     it('415: a body that is not JSON by its type, or encoded', async () => {

@@ -122,6 +122,7 @@ export function suiteSettings(
       listen: '127.0.0.1:0',
       admin: '127.0.0.1:0',
       cors: { origins: [APP_ORIGIN] },
+      shutdownDelaySeconds: 1,
     },
     state,
     audit,
