@@ -53,7 +53,7 @@ export async function callObject<Value>(
   } catch (cause) {
     throw noAnswer(what, cause)
   }
-  if ('value' in outcome) return outcome.value
+  if (!('code' in outcome)) return outcome.value
   // An object of a newer version may know a code that this one does not.
   const code = Object.hasOwn(ERRORS, outcome.code) ? outcome.code : 'LedgerUnavailable'
   const { message, cause } = outcome

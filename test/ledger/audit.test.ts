@@ -2,31 +2,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { LedgerRecord } from '../../src/ledger/decision.ts'
 import { newMemoryState, openMemoryLedger } from '../../src/ledger/memory.ts'
-import { KIND, type SubjectState } from '../../src/ledger/port.ts'
+import { KIND } from '../../src/ledger/port.ts'
 import { auditContract, type DamageableLedger } from '../contract/ledger-audit.contract.ts'
 import { finishOf, START_MS } from '../contract/ledger-commands.ts'
 import { reserve } from '../contract/reservation-commands.ts'
 import { reserved } from '../contract/reserved.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { replacedCounter } from './damaged-state.ts'
 import { openSqliteFixture, removeSqliteFiles } from './sqlite-fixture.ts'
 
 afterAll(removeSqliteFiles)
-
-/** A state with one number of one counter replaced: 2 is posted, 3 pending. */
-function replaced(
-  state: SubjectState,
-  counter: readonly [limitId: number, window: number],
-  offset: number,
-  value: number,
-): number[] {
-  const copy = [...state]
-  for (let at = 2 + 2 * (copy[1] ?? 0); at < copy.length; at += 4) {
-    if (copy[at] !== counter[0] || copy[at + 1] !== counter[1]) continue
-    copy[at + offset] = value
-    return copy
-  }
-  throw new Error('Cannot damage a counter: it is not there')
-}
 
 auditContract('memory', async () => {
   const clock = new TestClock(START_MS)
@@ -34,7 +19,7 @@ auditContract('memory', async () => {
   const ledger = openMemoryLedger({ clock, state })
   const { subjects, records, due } = state
   const set = (offset: number) => async (id: string, limit: number, window: number, to: number) => {
-    subjects.set(id, replaced(subjects.get(id) ?? [], [limit, window], offset, to))
+    subjects.set(id, replacedCounter(subjects.get(id) ?? [], [limit, window], offset, to))
   }
   return {
     ledger,
@@ -70,7 +55,7 @@ async function openDamageable(reads: boolean): Promise<DamageableLedger> {
   const rawSubject = async (id: string) =>
     String(database.prepare('SELECT state FROM subject WHERE id = ?').get(id)?.state)
   const set = (offset: number) => async (id: string, limit: number, window: number, to: number) => {
-    const state = replaced(JSON.parse(await rawSubject(id)), [limit, window], offset, to)
+    const state = replacedCounter(JSON.parse(await rawSubject(id)), [limit, window], offset, to)
     database.prepare('UPDATE subject SET state = ? WHERE id = ?').run(JSON.stringify(state), id)
   }
   return {
