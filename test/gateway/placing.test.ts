@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { sweep } from '../../src/gateway/sweep.ts'
 import type { AppContext } from '../../src/http/app-context.ts'
+import { createStoreClient } from '../../src/stores/s3-client.ts'
+import type { StoreClient } from '../../src/stores/store-client.ts'
 import { expectRefused } from '../support/expect-refused.ts'
+import { TestClock } from '../support/test-clock.ts'
 import { CAPABLE_STORE } from '../support/test-config.ts'
 import {
   openTestGateway,
@@ -8,6 +12,7 @@ import {
   type TestGatewayOptions,
   uploadBody,
 } from '../support/test-gateway.ts'
+import { MAX_TRANSFER_SECONDS, UNTIL_RELEASED_MS } from './gateway-on-store.ts'
 
 const { capabilities } = CAPABLE_STORE
 const WITH_PARTS = { ...capabilities, multipart: 'yes', writeOnceMultipart: 'yes' }
@@ -174,6 +179,76 @@ describe('strategy primary', () => {
     const before = await dry()
     fell('main')
     expect([before, await dry()]).toEqual([true, false])
+  })
+})
+
+describe('stores with a bound on what they hold', () => {
+  const bounded = (first: number, second: number): TestGatewayOptions => ({
+    store: { capacityBytes: first, maxTransferSeconds: MAX_TRANSFER_SECONDS },
+    stores: { second: { capacityBytes: second, maxTransferSeconds: MAX_TRANSFER_SECONDS } },
+  })
+  const full = { status: 507, code: 'InsufficientStorage' } as const
+
+  it('an upload goes on to the next one when the first has no room for it, to the byte', async () => {
+    await open({}, bounded(1_500, 2_000))
+    const found = []
+    for (const sizeBytes of [1_000, 501, 500, 1, 1_498]) {
+      found.push(await placed(await create({ sizeBytes })))
+    }
+    expect(found).toEqual(['first', 'second', 'first', 'second', 'second'])
+  })
+
+  it('507 when none has room: nothing is charged, nothing of the stores is told; with the same key later 201', async () => {
+    const clock = new TestClock()
+    const storeClient: StoreClient = {
+      ...createStoreClient({ fetch }),
+      head: async () => ({ found: false, storeNowMs: clock.nowMs() }),
+    }
+    await open({}, { ...bounded(999, 2_000), clock, overrides: { storeClient } })
+    const { id } = await (await create()).json()
+    expect(await placed(await create())).toBe('second')
+    const before = await usage()
+    const headers = { 'idempotency-key': 'k' }
+    for (const answer of [
+      await create({}, 'globex/carol'),
+      await create({}, 'acme/alice', headers),
+      await gateway.call('POST', '/v1/uploads?dryRun=true', upload()),
+      await gateway.call('POST', '/v1/uploads/batch', { items: [upload()] }),
+    ]) {
+      const problem = await expectRefused(answer, full)
+      expect(JSON.stringify(problem)).not.toMatch(/second|main|capacity|violations/)
+    }
+    expect(await usage()).toEqual(before)
+    expect((await gateway.call('DELETE', `/v1/uploads/${id}`)).status).toBe(204)
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await sweep(gateway.context)
+    expect(await placed(await create({}, 'acme/alice', headers))).toBe('second')
+  })
+
+  it('a full store goes before one that is down only while the ledger finds room in it', async () => {
+    await open({}, bounded(1_000, 1_000))
+    expect(await placed(await create())).toBe('first')
+    fell('second')
+    expect(await placed(await create())).toBe('second')
+    await gateway.close()
+    await open({ placing: { whenDown: 'refuse' } }, bounded(1_000, 1_000))
+    expect(await placed(await create())).toBe('first')
+    fell('second')
+    await expectRefused(await create(), { status: 503, code: 'StoreUnavailable' })
+  })
+
+  it('a batch goes where all of it has room, or nowhere', async () => {
+    await open({}, bounded(1_000, 1_300))
+    const batch = (count: number) =>
+      gateway.call('POST', '/v1/uploads/batch', {
+        items: Array.from({ length: count }, () => ({ ...upload(), sizeBytes: 600 })),
+      })
+    const answer = await batch(2)
+    expect(answer.status).toBe(201)
+    const { items } = (await answer.json()) as { items: { request: { url: string } }[] }
+    expect(items.every(({ request }) => request.url.includes('/second/'))).toBe(true)
+    await expectRefused(await batch(2), full)
+    expect((await batch(1)).status).toBe(201)
   })
 })
 
