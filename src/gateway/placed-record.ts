@@ -6,6 +6,7 @@ import { placeAt } from '../stores/place-object.ts'
 import { hasUniqueKeys, placementName, placementsToSearch } from '../stores/placement-order.ts'
 import type { Placement } from '../stores/store.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
+import { keyHash } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import type { UploadNote } from './reservation-note.ts'
 
@@ -96,6 +97,14 @@ export async function recordPlaced(
   if (hasUniqueKeys(bucket)) return
   const others = bucket.placements.filter((placement) => placement !== own)
   const looks = await Promise.all(others.map((placement) => lookAt(context, placement, key)))
+  if (looks.includes('there')) {
+    // Both are charged, and only one of them is found: an operator may want to know why.
+    context.log.warn('object.in_two_stores', {
+      bucket: name,
+      store,
+      keyHash: keyHash(context.hashing, key),
+    })
+  }
   const [first] = placementsToSearch(bucket, { tenant, key }, context.hashing)
   // One that comes first is found first: a store that is away only matters to the others.
   const isFound = first === own && !bucket.placements.some(({ takes }) => takes?.regions)

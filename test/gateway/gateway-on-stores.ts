@@ -23,6 +23,8 @@ export type StoreName = 'near' | 'far'
 
 /** A gateway whose bucket `media` has placements at two real stores, `near` and `far`. */
 export interface GatewayOnStores extends TestGateway {
+  /** The stores' own buckets. */
+  readonly storeBuckets: Readonly<Record<StoreName, string>>
   /** No call of the gateway's own reaches the store any more, and it has shown so: it is down. */
   takeAway(name: StoreName): Promise<void>
   /** The next call fails; nobody knows it yet. */
@@ -143,6 +145,7 @@ export async function gatewayOnStores(
   }
   return {
     ...gateway,
+    storeBuckets: buckets,
     calls,
     storeOf,
     complete,

@@ -1,7 +1,22 @@
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { byBytes, mergedPage } from '../../src/gateway/merge-listings.ts'
+import { PROBE_PREFIX } from '../../src/stores/reserved-keys.ts'
 import type { ListPage } from '../../src/stores/store-client.ts'
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts'
+
+let gateway: TestGateway
+beforeAll(async () => {
+  gateway = await openTestGateway({
+    stores: { near: {}, far: {} },
+    bucket: {
+      placements: [
+        { store: 'near', bucket: 'one' },
+        { store: 'far', bucket: 'two' },
+      ],
+    },
+  })
+})
+afterAll(() => gateway.close())
 
 it('orders names as their UTF-8 bytes are, whatever they are made of', () => {
   const names = ['', 'a', 'a/', 'aa', 'b', '\u00e9', '\ud7ff', '\ue000', '\uffff', '\u{10000}']
@@ -20,15 +35,6 @@ const entry = (key: string) => ({ key, sizeBytes: 1, etag: '"e"', lastModified: 
 /** Pages of the two stores by turns, whatever is asked. */
 async function pageOf(lists: Readonly<Record<string, readonly ListPage[]>>, startAfter?: string) {
   const asked = new Map<string, number>()
-  const gateway: TestGateway = await openTestGateway({
-    stores: { near: {}, far: {} },
-    bucket: {
-      placements: [
-        { store: 'near', bucket: 'one' },
-        { store: 'far', bucket: 'two' },
-      ],
-    },
-  })
   const bucket = gateway.context.config.buckets.get('media')
   if (bucket === undefined) throw new Error('no bucket')
   const storeClient: typeof gateway.context.storeClient = {
@@ -40,15 +46,10 @@ async function pageOf(lists: Readonly<Record<string, readonly ListPage[]>>, star
       return pages[Math.min(turn, pages.length - 1)] ?? { objects: [] }
     },
   }
-  const request = { tenant: 'acme', prefix: '', limit: 3 }
-  try {
-    return await mergedPage({ ...gateway.context, storeClient }, bucket, {
-      ...request,
-      ...(startAfter !== undefined && { startAfter }),
-    })
-  } finally {
-    await gateway.close()
-  }
+  return mergedPage({ ...gateway.context, storeClient }, bucket, {
+    ...{ tenant: 'acme', prefix: '', limit: 3 },
+    ...(startAfter !== undefined && { startAfter }),
+  })
 }
 
 it('shows no name beyond the page of a list that goes on, for others may come before it', async () => {
@@ -77,6 +78,12 @@ it('503: a store that gives one empty page after another, ten at most', async ()
   const late = [...Array.from({ length: 9 }, () => ({ objects: [], next: 'more' }))]
   const page = await pageOf({ near: [...late, { objects: [entry('a')] }], far: [{ objects: [] }] })
   expect(page.objects.length).toBe(1)
+})
+
+it('shows nothing of a probe, and goes on behind what it has left', async () => {
+  const names = [1, 2, 3].map((n) => entry(`${PROBE_PREFIX}${n}`))
+  const page = await pageOf({ near: [{ objects: names, next: 'more' }], far: [{ objects: [] }] })
+  expect(page).toEqual({ objects: [], last: `${PROBE_PREFIX}3` })
 })
 
 it('a name that is in neither list any more ends it', async () => {

@@ -3,6 +3,8 @@ import { GatewayError } from '../../src/errors.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateStore } from '../../src/state/port.ts'
 import { expectRefused, stateOf } from '../support/expect-refused.ts'
+import { eventsIn } from '../support/log-lines.ts'
+import { describeOnCeph, embeddedStore, keepVersions } from '../support/stores/stores-under-test.ts'
 import { uploadBody } from '../support/test-gateway.ts'
 import { UNTIL_RELEASED_MS } from './gateway-on-store.ts'
 import { type GatewayOnStores, gatewayOnStores, storePairs } from './gateway-on-stores.ts'
@@ -213,6 +215,9 @@ describe('one bucket on two stores', () => {
     await gateway.bringBack('near')
     expect(await gateway.settled({ key: key('cat'), sizeBytes: 30 })).toMatchObject({ at: 'near' })
     expect(await gateway.records()).toEqual(['near'])
+    expect(eventsIn(gateway.log, 'object.in_two_stores')).toMatchObject([
+      { level: 'warn', bucket: 'media', store: 'near' },
+    ])
     await gateway.takeAway('near')
     gateway.clock.advance(REMEMBERED_MS)
     expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['near', 503])
@@ -241,6 +246,32 @@ describe('one bucket on two stores', () => {
     await expectRefused(refused, { status: 503, code: 'LedgerUnavailable' }, { gateway })
     isAway = false
     expect(await gateway.downloadedFrom(key('cat'))).toBe('far')
+  })
+})
+
+describeOnCeph('one bucket on two stores, of which one keeps versions', (ceph) => {
+  it('200: a version is found where its object is, and still where only a delete marker is left', async () => {
+    const operations = ['download', 'versions', 'delete']
+    gateway = await gatewayOnStores(
+      { near: embeddedStore(), far: ceph },
+      { allow: { 'acme/alice': [{ operations }] } },
+    )
+    await keepVersions(ceph, gateway.storeBuckets.far)
+    await gateway.put('far', key('cat'), 2)
+    const before = await gateway.call('HEAD', objectPath('cat'))
+    const version = before.headers.get('x-amz-version-id') ?? ''
+    await gateway.put('far', key('cat'), 3)
+    const query = `?versionId=${encodeURIComponent(version)}`
+    const ways = async () => {
+      gateway.clock.advance(REMEMBERED_MS)
+      const look = await gateway.call('HEAD', objectPath('cat') + query)
+      const link = await gateway.call('GET', objectPath('cat') + query)
+      const got = await fetch(link.headers.get('location') ?? '')
+      return [look.headers.get('content-length'), got.status, (await got.bytes()).length]
+    }
+    expect(await ways()).toEqual(['2', 200, 2])
+    expect(await statusOf('DELETE', objectPath('cat'))).toBe(204)
+    expect([await head('cat'), await ways()]).toEqual([404, ['2', 200, 2]])
   })
 })
 
