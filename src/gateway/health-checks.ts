@@ -43,9 +43,11 @@ export interface HealthChecks {
 
 /** The pace of the looks at one store; moments are by the stopwatch. */
 interface Pace {
+  readonly endpoint: string
   /** When the last one began or, while the store answers, its round was over. */
   lastMs: number
-  restMs: number
+  /** Which part of its rest it takes. */
+  part: number
   /** A call has just failed: an answer to another one counts for nothing. */
   isUrgent: boolean
   isRound: boolean
@@ -68,18 +70,19 @@ export function createHealthChecks(
 
   function plan(): ReadonlyMap<string, PlannedCheck> {
     const { config } = context
-    if (planned?.by !== config.buckets) planned = { by: config.buckets, checks: planOf(config) }
+    if (planned?.by === config.buckets) return planned.checks
+    planned = { by: config.buckets, checks: planOf(config) }
+    for (const name of paces.keys()) if (!planned.checks.has(name)) paces.delete(name)
     return planned.checks
   }
 
-  function paceOf(storeName: string, { everyMs }: PlannedCheck): Pace {
-    const pace = paces.get(storeName) ?? {
-      lastMs: Number.NEGATIVE_INFINITY,
-      restMs: jittered(everyMs),
-      isUrgent: false,
-      isRound: false,
-      trials: 0,
-    }
+  /** At another address it is another store, and nobody has looked at it. */
+  function paceOf(storeName: string, { placement }: PlannedCheck): Pace {
+    const { endpoint } = placement.store
+    const known = paces.get(storeName)
+    if (known?.endpoint === endpoint) return known
+    const lastMs = Number.NEGATIVE_INFINITY
+    const pace = { endpoint, lastMs, part: draw(), isUrgent: false, isRound: false, trials: 0 }
     paces.set(storeName, pace)
     return pace
   }
@@ -88,19 +91,18 @@ export function createHealthChecks(
     const pace = paceOf(storeName, check)
     const sinceMs = stopwatch.nowMs() - pace.lastMs
     if (storeHealth.isDown(storeName)) {
-      if (pace.trials < MAX_TRIALS && sinceMs >= Math.min(pace.restMs, SOON_MS))
-        tryOnce(check, pace)
+      if (pace.trials < MAX_TRIALS && sinceMs >= SOON_MS * pace.part) tryOnce(check, pace)
       return
     }
     if (pace.isRound) return
     const seenAgoMs = storeHealth.answeredAgoMs(storeName) ?? Number.POSITIVE_INFINITY
-    const isDue = Math.min(sinceMs, seenAgoMs) >= pace.restMs
+    const isDue = Math.min(sinceMs, seenAgoMs) >= check.everyMs * pace.part
     if (pace.isUrgent ? sinceMs >= SOON_MS : isDue) beginRound(check, pace)
   }
 
   function tryOnce({ placement }: PlannedCheck, pace: Pace): void {
     pace.lastMs = stopwatch.nowMs()
-    pace.restMs = jittered(SOON_MS)
+    pace.part = draw()
     pace.isUrgent = false
     pace.trials += 1
     const over = () => {
@@ -109,13 +111,13 @@ export function createHealthChecks(
     keep(look(placement).finally(over))
   }
 
-  function beginRound({ placement, everyMs }: PlannedCheck, pace: Pace): void {
+  function beginRound({ placement }: PlannedCheck, pace: Pace): void {
     pace.isUrgent = false
     pace.isRound = true
     const over = () => {
       pace.isRound = false
       pace.lastMs = stopwatch.nowMs()
-      pace.restMs = jittered(everyMs)
+      pace.part = draw()
     }
     keep(lookUntilKnown(placement).finally(over))
   }
@@ -124,16 +126,13 @@ export function createHealthChecks(
   async function lookUntilKnown(placement: Placement): Promise<void> {
     const { name, timeoutMs } = placement.store
     const looks: Promise<unknown>[] = []
-    const known = Promise.withResolvers<void>()
     let isKnown = false
     for (let patienceMs = silentMs.first; looks.length < FAILURES_TO_OPEN; ) {
       const one = look(placement).then((outcome) => {
-        if (outcome === 'failed') return
-        isKnown = true
-        known.resolve()
+        if (outcome !== 'failed') isKnown = true
       })
       looks.push(one)
-      await within(Math.min(patienceMs, timeoutMs / 10), Promise.race([one, known.promise]))
+      await within(Math.min(patienceMs, timeoutMs / 10), one)
       if (isKnown || storeHealth.isDown(name) || stopping.signal.aborted) break
       patienceMs = silentMs.next
     }
@@ -160,9 +159,9 @@ export function createHealthChecks(
     while (underWay.size > 0) await Promise.all(underWay)
   }
 
-  function jittered(ms: number): number {
+  function draw(): number {
     const [byte = 0] = random(1)
-    return ms * (1 - (JITTER * byte) / 255)
+    return 1 - (JITTER * byte) / 255
   }
 
   return {
