@@ -25,6 +25,22 @@ const OSD_PORTS = 32
  * root. 1 to 3 s, some 20 s with the installation. Throws when an installed Ceph does not start.
  */
 export async function openCephStore(): Promise<CephStore | Unavailable> {
+  const opened = await openKillableCeph()
+  return opened.kind === 'unavailable' ? opened : opened.ceph
+}
+
+/** A Ceph whose S3 server can be killed, and comes back at the same address with all that it had. */
+export interface KillableCeph {
+  kind: 'killable'
+  ceph: CephStore
+  /** Kills it outright: connections break, and new ones are refused. */
+  kill(): Promise<void>
+  /** Starts it again, and resolves when it answers. */
+  revive(): Promise<void>
+}
+
+/** The same as `openCephStore`, for a test that kills it. */
+export async function openKillableCeph(): Promise<KillableCeph | Unavailable> {
   const credentials = { main: newCredential(), write: newCredential(), read: newCredential() }
   let rgwPort = 0
   let root = ''
@@ -36,7 +52,13 @@ export async function openCephStore(): Promise<CephStore | Unavailable> {
   if (script.kind === 'unavailable') return script
   const endpoint = `http://127.0.0.1:${rgwPort}`
   const configFile = join(root, 'ceph.conf')
-  return { kind: 'ceph', endpoint, region: 'default', credentials, configFile, close: script.close }
+  const { close, tell } = script
+  return {
+    kind: 'killable',
+    ceph: { kind: 'ceph', endpoint, region: 'default', credentials, configFile, close },
+    kill: () => tell('kill'),
+    revive: () => tell('revive'),
+  }
 }
 
 function newCredential(): StoreCredential {

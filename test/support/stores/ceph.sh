@@ -220,20 +220,29 @@ start() {
 # Kills outright: nothing here is worth keeping, and a graceful rgw takes 7 s.
 stop() {
   [ -e "$CONF" ] || return 0
-  local name pid
-  for name in rgw osd mon; do
-    pid=$(pid_of $name) || continue
-    kill -KILL "$pid"
-    wait "$pid" 2>/dev/null   # reaps a child; `ceph.sh stop` has none, and looks instead
-    while pid_of $name >/dev/null; do sleep 0.02; done
-  done
+  local name
+  for name in rgw osd mon; do kill_daemon $name; done
   rm -rf -- "$ROOT"
+}
+
+kill_daemon() { # mon|osd|rgw
+  local pid
+  pid=$(pid_of "$1") || return 0
+  kill -KILL "$pid"
+  wait "$pid" 2>/dev/null   # reaps a child; `ceph.sh stop` has none, and looks instead
+  while pid_of "$1" >/dev/null; do sleep 0.02; done
 }
 
 serve_until_stdin_closes() {
   echo ready
-  local ignored
-  while IFS= read -r ignored; do :; done
+  local line
+  while IFS= read -r line; do
+    case $line in
+      kill) kill_daemon rgw ;;
+      revive) launch rgw && until_ok 1200 rgw_answers || fail_with_log 'the rgw does not start again' ;;
+    esac
+    echo "$line"
+  done
 }
 
 case "${1:-}" in

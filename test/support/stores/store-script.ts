@@ -18,6 +18,8 @@ export interface Unavailable {
 /** A script of this folder that serves a store, owned by this process and gone with it. */
 export interface StoreScript {
   kind: 'serving'
+  /** Writes a command to the script, and resolves when it says that it is done. */
+  tell(command: string): Promise<void>
   /** Ends the store and removes its folder. Repeating it is safe. */
   close(): Promise<void>
 }
@@ -41,7 +43,13 @@ export async function openStoreScript(
   for (let draws = 1; draws <= MAX_PORT_DRAWS; draws += 1) {
     const script = startScript(file, await draw())
     const ended = await readyOrEnded(script)
-    if (ended === undefined) return { kind: 'serving', close: () => closeScript(script) }
+    if (ended === undefined) {
+      return {
+        kind: 'serving',
+        tell: (command) => tellScript(script, command),
+        close: () => closeScript(script),
+      }
+    }
     if (ended.code === CANNOT_BE_HAD) return { kind: 'unavailable', reason: ended.said }
     if (ended.code !== PORT_HELD) throw new Error(`Cannot start ${file}: ${ended.said}`)
   }
@@ -76,6 +84,13 @@ async function readyOrEnded(
     said: said.trim(),
   }))
   return await Promise.race([ready, ended])
+}
+
+async function tellScript(script: Script, command: string): Promise<void> {
+  const said = readyOrEnded(script)
+  script.stdin.write(`${command}\n`)
+  const ended = await said
+  if (ended !== undefined) throw new Error(`Cannot ${command} the store: ${ended.said}`)
 }
 
 async function closeScript(script: Script): Promise<void> {
