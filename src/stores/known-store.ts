@@ -18,6 +18,8 @@ import type {
 const TRIAL_MS = { least: 1_000, most: 10_000 }
 /** The log says that it is back when nothing has failed for so long, and then no failure counts any more. */
 const QUIET_MS = 30_000
+/** That a store is away is known for so long; then it is as good as any, until a call fails again. */
+const STALE_MS = 60_000
 const LOOK_EVERY_MS = 10_000
 
 interface KnownStoreOptions extends StoreHealthOptions {
@@ -51,6 +53,7 @@ export class KnownStore {
   /** By the stopwatch, as all that follow; absent while it answers. */
   #awaySinceMs: number | undefined
   #answeredAtMs: number | undefined
+  #failedAtMs: number | undefined
   /** When a call failed that was no check; absent once one of them was answered. */
   #callFailedAtMs: number | undefined
   #server: string | undefined
@@ -100,7 +103,10 @@ export class KnownStore {
   }
 
   get isDown(): boolean {
-    return this.#breaker.state === 'open'
+    if (this.#breaker.state === 'closed') return false
+    // Nothing goes to a store that is down, so where nobody looks at it nothing would ever show that it is back.
+    const failedAgoMs = this.#agoMs(this.#failedAtMs)
+    return failedAgoMs !== undefined && failedAgoMs < STALE_MS
   }
 
   get server(): string | undefined {
@@ -138,8 +144,10 @@ export class KnownStore {
     if (failed) this.#breaker.failed()
     // A bucket that answers does not make up for objects that do not: their failures count on.
     else if (!isCheck || before === 'open' || !this.#hasFailedCall()) this.#breaker.succeeded()
-    if (failed) this.#lastFailureMs = clock.nowMs()
-    else {
+    if (failed) {
+      this.#lastFailureMs = clock.nowMs()
+      this.#failedAtMs = this.#stopwatch.nowMs()
+    } else {
       this.#lastAnswerMs = clock.nowMs()
       this.#answeredAtMs = this.#stopwatch.nowMs()
     }

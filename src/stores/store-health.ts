@@ -75,8 +75,8 @@ export interface VisitOptions {
 export interface StoreHealth {
   of(storeName: string): StoreHealthView
   /**
-   * Whether new objects had better go elsewhere: its breaker is open. Takes no turn, also not where one call
-   * may try; false of a store that nobody has called.
+   * Whether new objects had better go elsewhere: its breaker is open, and a call has failed within the last minute.
+   * Takes no turn, also not where one call may try; false of a store that nobody has called.
    */
   isDown(storeName: string): boolean
   /** The store's clock minus ours, in milliseconds; absent while nobody has looked. */

@@ -150,6 +150,18 @@ describe('the breaker of a store', () => {
     expect(health.isDown('main')).toBe(false)
   })
 
+  it('is down for a minute after the last failure: where nobody looks, only a new object shows that it is back', async () => {
+    await times(5, away)
+    clock.advance(30_000)
+    expect(await head(away)).toBe('StoreUnavailable')
+    clock.advance(59_999)
+    expect(health.isDown('main')).toBe(true)
+    clock.advance(1)
+    expect([health.isDown('main'), health.of('main').breaker]).toEqual([false, 'open'])
+    expect(await head(away)).toBe('StoreUnavailable')
+    expect(health.isDown('main')).toBe(true)
+  })
+
   it('says when to try again, how long it has been away, and nothing of other stores', async () => {
     await times(5, away)
     clock.advance(3_000)
