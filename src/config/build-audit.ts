@@ -1,9 +1,11 @@
+import { Secret } from '../secret.ts'
 import type { AuditSetting, Environment, StateSetting } from './config.ts'
 import type { Report } from './report.ts'
 import type { AuditInput } from './schema-audit.ts'
+import { parseSinkUrl } from './sink-url.ts'
 
 const DEFAULT_FILE = './data/audit.jsonl'
-const PLACES = ['file', 'sqlite', 'redis', 'queue'] as const
+const PLACES = ['file', 'sqlite', 'redis', 'http', 'queue'] as const
 
 /** `audit`, for a ledger that lives in `state`. Reports two places for one log, and what has no meaning there. */
 export function buildAudit(
@@ -18,7 +20,10 @@ export function buildAudit(
   for (const other of others) {
     report.problem(['audit', other], `must be left out: the events go to "${place}"`)
   }
-  const setting = settingOf(input, place, state)
+  const setting =
+    place === 'http' && input.http !== undefined
+      ? httpSetting(input.http, { environment, report })
+      : settingOf(input, place, state)
   reportStrays(input, setting, report)
   if (setting.kind === 'none' && environment === 'production') {
     report.warn(['audit', 'file'], 'keeps no record of decisions')
@@ -39,10 +44,10 @@ export function buildAudit(
 }
 
 function settingOf(
-  input: AuditInput,
+  input: Omit<AuditInput, 'http'>,
   place: (typeof PLACES)[number],
   state: StateSetting | undefined,
-): AuditSetting {
+): Exclude<AuditSetting, { kind: 'http' }> {
   const usual = state?.kind === 'durable-objects' ? 'stdout' : DEFAULT_FILE
   const { file = usual, maxFileBytes, keepFiles, sqlite, keepDays, redis, queue } = input
   if (place === 'queue' && queue !== undefined) return { kind: 'queue', binding: queue }
@@ -56,6 +61,27 @@ function settingOf(
     path: file,
     ...(maxFileBytes !== undefined && { maxFileBytes }),
     ...(keepFiles !== undefined && { keepFiles }),
+  }
+}
+
+function httpSetting(
+  { url, token, timeoutMs }: NonNullable<AuditInput['http']>,
+  { environment, report }: { environment: Environment; report: Report },
+): AuditSetting {
+  const sink = parseSinkUrl(url)
+  if (typeof sink === 'string') report.problem(['audit', 'http', 'url'], sink)
+  else if (environment === 'production' && !sink.isEncrypted && !sink.isLoopback) {
+    report.problem(['audit', 'http', 'url'], 'must be https: in production')
+  }
+  if (token !== undefined && !/^[!-~]{1,4096}$/.test(token)) {
+    const problem = token === '' ? 'is empty' : 'must be printable ASCII, without spaces'
+    report.problem(['audit', 'http', 'token'], problem)
+  }
+  return {
+    kind: 'http',
+    url: new Secret(typeof sink === 'string' ? '' : sink.text),
+    ...(token !== undefined && { token: new Secret(token) }),
+    timeoutMs,
   }
 }
 

@@ -183,6 +183,14 @@ export type AuditSetting =
   | { readonly kind: 'redis'; readonly maxEvents: number }
   /** A queue of Cloudflare's, by the name of its binding. */
   | { readonly kind: 'queue'; readonly binding: string }
+  /** Posted to a collector; its URL may hold what lets events in. */
+  | {
+      readonly kind: 'http'
+      readonly url: Secret
+      readonly token?: Secret
+      /** For one post, in milliseconds. Default 5,000. */
+      readonly timeoutMs: number
+    }
 
 /** A bucket as configured. */
 export type ConfiguredBucket = Bucket

@@ -5,8 +5,8 @@ import { memberOf } from './settings-tree.ts'
 const ADVICE = 'name an environment variable or file:PATH instead'
 
 /**
- * Warns of passwords of the ledger that stand in the file itself. `tree` is the file's before
- * references are replaced.
+ * Warns of passwords of the ledger, and of the audit log's token, that stand in the file itself. `tree`
+ * is the file's before references are replaced.
  */
 export function warnOfLiteralPasswords(tree: unknown, report: Report): void {
   const ledger = memberOf(tree, 'ledger')
@@ -14,6 +14,8 @@ export function warnOfLiteralPasswords(tree: unknown, report: Report): void {
     const value = memberOf(ledger, name)
     if (typeof value === 'string' && isLiteral(value)) warn(['ledger', name], report)
   }
+  const token = memberOf(memberOf(memberOf(tree, 'audit'), 'http'), 'token')
+  if (typeof token === 'string' && isLiteral(token)) warn(['audit', 'http', 'token'], report)
   const state = memberOf(tree, 'state')
   if (typeof state !== 'string') return
   const password = /^rediss?[a-z+]*:\/\/[^/@]*?:([^/]*)@/.exec(state.replace(REFERENCE, HOLE))?.[1]

@@ -94,6 +94,7 @@ function holdsSecret(path: Path): boolean {
   if (path[0] === 'issuers' || path[0] === 'admin') {
     return path[2] === 'jwks' && path[3] === 'keys' && path.length === 4
   }
+  if (path[0] === 'audit') return path[1] === 'http' && path[2] === 'token'
   return path[0] === 'secrets'
 }
 

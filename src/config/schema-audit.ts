@@ -1,14 +1,14 @@
 import type * as z from 'zod'
-import { integer, members, text } from './schema-values.ts'
+import { integer, members, secretSchema, text } from './schema-values.ts'
 
 const MIB = 1_048_576
 
-/** `audit`: one of `file`, `sqlite`, `redis` and `queue`, and what belongs to it. */
+/** `audit`: one of `file`, `sqlite`, `redis`, `http` and `queue`, and what belongs to it. */
 export const auditSchema = members({
   file: text(4096)
     .optional()
     .describe(
-      'Where audit events go, one JSON object a line: a path, "stdout" or "none". Default: ./data/audit.jsonl, unless sqlite, redis or queue is set; with Durable Objects stdout.',
+      'Where audit events go, one JSON object a line: a path, "stdout" or "none". Default: ./data/audit.jsonl, unless sqlite, redis, http or queue is set; with Durable Objects stdout.',
     ),
   maxFileBytes: integer(MIB, 2 ** 40)
     .optional()
@@ -31,6 +31,17 @@ export const auditSchema = members({
   })
     .optional()
     .describe('A stream on the Redis of "state" that all gateways share, instead of a file.'),
+  http: members({
+    url: text(2048).describe(
+      'Where events are posted to, as application/x-ndjson; any 2xx means that they are recorded. https:, but to this machine.',
+    ),
+    token: secretSchema.optional().describe('Goes as bearer token. Default: none.'),
+    timeoutMs: integer(100, 60_000)
+      .default(5_000)
+      .describe('For one post and its answer, in milliseconds.'),
+  })
+    .optional()
+    .describe('A collector of events that takes them by HTTP, instead of a file.'),
   queue: text(64)
     .optional()
     .describe('On workerd: name of the binding of a queue, instead of a file.'),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { EventBufferOptions } from '../audit/event-buffer.ts'
+import { openHttpAudit } from '../audit/http.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
 import type { Audit } from '../audit/port.ts'
 import { openRedisAudit } from '../audit/redis.ts'
@@ -55,6 +56,11 @@ export async function openAudit(setting: AuditSetting, ports: AuditPorts): Promi
       throw new Error('Cannot open the audit log: queues are there on workerd alone')
     case 'redis':
       return openOnRedis(setting, ports, told)
+    case 'http': {
+      const { url, token, timeoutMs } = setting
+      const common = { send: fetch, gateway: randomUUID(), ...told }
+      return openHttpAudit({ url: url.reveal(), token, timeoutMs, ...common })
+    }
   }
 }
 

@@ -175,8 +175,8 @@ async function signedHeaders(
   return headers
 }
 
-/** Never the error's own text: runtimes put the URL in it. */
-function reasonOf(cause: unknown): string {
+/** Why there was no answer, in a word. Never the error's own text: runtimes put the URL in it. */
+export function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return 'unknown'
   const inner: unknown = cause.cause
   const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''

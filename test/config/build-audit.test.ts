@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { expectProblem, load, warningsOf } from './config-fixture.ts'
+import { Secret } from '../../src/secret.ts'
+import { configText, expectProblem, load, problemsOf, warningsOf } from './config-fixture.ts'
 
+const PRODUCTION = { environment: 'production' }
 const ON_REDIS = { state: 'redis://127.0.0.1:6379' }
 
 async function settingOf(audit: Record<string, unknown> | undefined, others = {}) {
@@ -56,6 +58,82 @@ describe('the audit log', () => {
       { state: 'durable-objects:', audit: { [place]: '/a' } },
       `audit.${place}: names a file, and beside Durable Objects there are none`,
     )
+  })
+
+  it('may be a collector by HTTP, which is waited for five seconds unless told otherwise', async () => {
+    const url = 'https://collector.example/ingest?stream=signet&x=%20'
+    const usual = await settingOf({ http: { url } })
+    expect(usual).toStrictEqual({ kind: 'http', url: new Secret(url), timeoutMs: 5_000 })
+    if (usual.kind !== 'http') throw new Error('another place')
+    expect(usual.url.reveal()).toBe(url)
+    const env = { AUDIT_TOKEN: 'token-of-the-collector' }
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how a reference is written
+    const http = { url, token: '${AUDIT_TOKEN}', timeoutMs: 100 }
+    const { config, warnings } = await load({ audit: { http } }, { env })
+    expect(warnings).toEqual([])
+    expect(config.audit).toMatchObject({ kind: 'http', timeoutMs: 100 })
+    expect(config.audit.kind === 'http' && config.audit.token?.reveal()).toBe(env.AUDIT_TOKEN)
+    const shown = JSON.stringify(config.audit)
+    expect(shown).not.toContain('collector')
+  })
+
+  it('takes the token of a collector from a file, and warns of one in the settings', async () => {
+    const http = { url: 'http://localhost:9428/insert', token: 'file:audit.token' }
+    const files = { 'audit.token': 'token-in-a-file\n' }
+    const { config, warnings } = await load({ audit: { http } }, { files })
+    expect(warnings).toEqual([])
+    expect(config.audit.kind === 'http' && config.audit.token?.reveal()).toBe('token-in-a-file')
+    const literal = { audit: { http: { ...http, token: 'here' } } }
+    expect(await warningsOf({ ...PRODUCTION, ...literal })).toEqual([
+      'audit.http.token: is in the file: name an environment variable or file:PATH instead',
+    ])
+  })
+
+  it.each([
+    ['collector.example', 'must be a URL like https://s3.example.com'],
+    ['ftp://collector.example/', 'must be a URL like https://s3.example.com'],
+    ['https://user:pass@collector.example/', 'must not hold a user name or password'],
+    ['https://collector.example/a#b', 'must not have a fragment'],
+    ['https://collector.example/a b', 'must be a URL in plain ASCII'],
+    ['https://collector.example\\@evil.example/', 'must be an origin in plain ASCII'],
+    ['https://collector.example/a/../b', 'must have a path without dot segments'],
+    ['https://collector.example/%2e%2E/b', 'must have a path without dot segments'],
+  ])('by HTTP may not go to %s', async (url, problem) => {
+    await expectProblem({ audit: { http: { url } } }, `audit.http.url: ${problem}`)
+  })
+
+  it.each([
+    ['', 'is empty'],
+    ['two words', 'must be printable ASCII, without spaces'],
+    ['line\nbreak', 'must be printable ASCII, without spaces'],
+  ])('by HTTP takes no token %j', async (token, problem) => {
+    const http = { url: 'https://collector.example', token }
+    await expectProblem({ audit: { http } }, `audit.http.token: ${problem}`)
+  })
+
+  it('by HTTP goes in clear to this machine alone, in production', async () => {
+    const changes = (url: string) => ({ ...PRODUCTION, audit: { http: { url } } })
+    expect(await problemsOf(configText(changes('http://127.0.0.1:9428/')))).toEqual([])
+    expect(await problemsOf(configText(changes('http://collector.example/')))).toEqual([
+      'audit.http.url: must be https: in production',
+    ])
+  })
+
+  it.each([
+    [
+      { http: { url: 'https://c.example' }, redis: {} },
+      'audit.http: must be left out: the events go to "redis"',
+    ],
+    [
+      { http: { url: 'https://c.example' }, keepFiles: 1 },
+      'audit.keepFiles: has a meaning for a file alone',
+    ],
+    [
+      { http: { url: 'https://c.example', timeoutMs: 99 } },
+      'audit.http.timeoutMs: must be a whole number from 100 to 60000',
+    ],
+  ])('has one place, which %j is not', async (audit, problem) => {
+    await expectProblem({ ...ON_REDIS, audit }, problem)
   })
 
   it.each([
