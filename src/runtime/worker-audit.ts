@@ -1,10 +1,12 @@
 import type { Queue } from 'cloudflare:workers'
 import { createEventBuffer } from '../audit/event-buffer.ts'
+import { openHttpAudit } from '../audit/http.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
 import type { Audit } from '../audit/port.ts'
 import { notReadable } from '../audit/read-back.ts'
 import type { AuditSetting } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import { keptAlive } from './request-scope.ts'
 import { writeLine } from './worker-log.ts'
 
 /** Messages of one call. Source: https://developers.cloudflare.com/queues/platform/limits/ */
@@ -30,6 +32,19 @@ export function openWorkerAudit(
       })
     case 'queue':
       return openOnQueue(queueOf(bindings, setting.binding))
+    case 'http': {
+      const { url, token, timeoutMs } = setting
+      const send: typeof fetch = (to, init) => keptAlive(fetch(to, init))
+      const gateway = crypto.randomUUID()
+      return openHttpAudit({
+        url: url.reveal(),
+        token,
+        timeoutMs,
+        gateway,
+        send,
+        maxBuffered: 0,
+      })
+    }
     default:
       throw new GatewayError(
         'InternalError',
