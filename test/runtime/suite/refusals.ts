@@ -9,6 +9,9 @@ const INVALID = { status: 400, code: 'InvalidRequest' } as const
 const DENIED = { status: 403, code: 'AccessDenied' } as const
 const STRANGER = { status: 401, code: 'Unauthenticated' } as const
 
+/** A body that nothing is wrong with. */
+const WHOLE = JSON.stringify(uploadBody('acme/alice/refused'))
+
 /** What holds of requests that are refused: every problem in the same form, nothing charged. */
 export function describeRefusals(suite: () => GatewayUnderTest): void {
   const key = 'acme/alice/refused'
@@ -95,7 +98,7 @@ export function describeRefusals(suite: () => GatewayUnderTest): void {
       ['broken off', '{"bucket":"media"'],
       ['an array', '[]'],
       ['nothing', ''],
-      ['a member named __proto__', '{"__proto__":{"bucket":"media"}}'],
+      ['good but for a member named __proto__', `{"__proto__":{},${WHOLE.slice(1)}`],
     ])('400: a body that is %s', async (_, body) => {
       const headers = { 'content-type': 'application/json' }
       await expectRefused(await post(body, headers), INVALID)
