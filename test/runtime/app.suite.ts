@@ -57,7 +57,7 @@ export function describeGateway(runtime: SuiteRuntime): void {
       const running = closing.use(await runtime.start(settings, directory.path))
       gateway = underTest({ ...running, store, storeBucket, keys })
       // First of all: the sweeper looks some seconds after the end of a grant, and others go on meanwhile.
-      const brief = { expiresInSeconds: 2 }
+      const brief = { expiresInSeconds: 4 }
       const unsettled = await gateway.create('left', brief, { who: 'late/hugo' })
       expect(await put(unsettled)).toBe(200)
       const settled = await gateway.uploaded('left', brief, { who: 'brief/gina' })
