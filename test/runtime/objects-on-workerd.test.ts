@@ -127,17 +127,17 @@ describeOnRuntimes(({ workerd }) => {
           const reply = await ledger.admit(command).catch(() => undefined)
           if (reply?.code !== 'OK') return
           acknowledged.push(command.rid)
-          if (acknowledged.length === 300) objects.process.kill('SIGKILL')
+          if (acknowledged.length === 60) objects.process.kill('SIGKILL')
         }
       }
       await Promise.all(Array.from({ length: 8 }, admitOn))
       await objects.process.ended
       objects = await startObjects(workerd, folder)
       const after = objects.ledger(name)
-      expect(acknowledged.length).toBeGreaterThanOrEqual(300)
-      for (const rid of acknowledged) {
-        expect(await after.find({ partition: 0, rid })).toMatchObject({ state: 'P' })
-      }
+      expect(acknowledged.length).toBeGreaterThanOrEqual(60)
+      const found = acknowledged.map((rid) => after.find({ partition: 0, rid }))
+      const states = (await Promise.all(found)).map((reservation) => reservation?.state)
+      expect(new Set(states)).toEqual(new Set(['P']))
       const { drifts, index } = await after.audit({ partition: 0, repair: false })
       expect([drifts, index]).toEqual([[], []])
     })
