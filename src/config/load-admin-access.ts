@@ -1,3 +1,5 @@
+import * as z from 'zod/mini'
+import { IN_ENGLISH } from '../issue-words.ts'
 import type { Secret } from '../secret.ts'
 import { parseListenAddress } from './address.ts'
 import { buildAdminToken } from './build-secrets.ts'
@@ -10,8 +12,8 @@ import { members } from './schema-values.ts'
 import { memberOf, readTree } from './settings-tree.ts'
 
 const accessSchema = members({
-  server: members({ admin: serverSchema.unwrap().shape.admin }).prefault({}),
-  secrets: secretsSchema.pick({ adminToken: true }),
+  server: z.prefault(members({ admin: serverSchema.def.innerType.shape.admin }), {}),
+  secrets: z.pick(secretsSchema, { adminToken: true }),
 })
 
 /** How a command line reaches the admin API of the gateway that runs from a configuration. */
@@ -42,7 +44,7 @@ export async function loadAdminAccess(
     secrets: adminToken === undefined ? {} : { adminToken },
   }
   const tree = await resolveReferences(only, file, { ...sources, report })
-  const parsed = accessSchema.safeParse(tree)
+  const parsed = accessSchema.safeParse(tree, IN_ENGLISH)
   if (!parsed.success) reportIssues(parsed.error, { schema: accessSchema, tree, report })
   const token = parsed.data && buildAdminToken(parsed.data.secrets.adminToken, report)
   const address = parsed.data && parseListenAddress(parsed.data.server.admin)

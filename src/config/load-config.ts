@@ -1,6 +1,7 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { KeyRecord } from '../auth/key-record.ts'
 import type { Hashing } from '../hashing.ts'
+import { IN_ENGLISH } from '../issue-words.ts'
 import { buildAudit } from './build-audit.ts'
 import { buildBucket } from './build-bucket.ts'
 import { checkEventTransport } from './build-events.ts'
@@ -56,7 +57,7 @@ export async function loadConfig(
   for (const { path, message, position } of read.problems) report.problem(path, message, position)
   if (read.value === undefined) throw new ConfigError(report.problems(), report.warnings())
   const tree = await resolveReferences(read.value, file, { ...sources, report })
-  const parsed = configSchema.safeParse(tree)
+  const parsed = configSchema.safeParse(tree, IN_ENGLISH)
   if (!parsed.success) reportIssues(parsed.error, { schema: configSchema, tree, report })
   if (memberOf(tree, 'environment') === 'production') warnOfLiteralPasswords(read.value, report)
   const { config, secrets } = build(tree, { hashing: sources.hashing, report })
@@ -112,7 +113,7 @@ function build(
   )
   checkTogether({ stores: stores.built, buckets: buckets.built, tenants: tenants.built }, report)
 
-  const issuers = readEach('issuers', shape.issuers.unwrap(), scope, (name, input) =>
+  const issuers = readEach('issuers', shape.issuers.def.innerType, scope, (name, input) =>
     buildIssuer(name, input, { ...common, bucketNames: buckets.names }),
   )
   const oidc = readMember('admin', shape.admin, scope)?.oidc
@@ -169,7 +170,7 @@ interface Scope {
 
 function readMember<Output>(
   name: string,
-  schema: z.ZodType<Output>,
+  schema: z.ZodMiniType<Output>,
   { tree, report }: Scope,
 ): Output | undefined {
   const { value, removed } = salvage(schema, memberOf(tree, name))
@@ -180,7 +181,7 @@ function readMember<Output>(
 /** All names under a member, and what could be built of those whose shape is right. */
 function readEach<Input, Built>(
   member: string,
-  schema: z.ZodRecord<z.ZodType<string, string>, z.ZodType<Input>>,
+  schema: z.ZodMiniRecord<z.ZodMiniType<string, string>, z.ZodMiniType<Input>>,
   { tree, report }: Scope,
   buildOne: (name: string, input: Input) => Built | undefined,
 ): { names: ReadonlySet<string>; built: Map<string, Built> } {
@@ -189,7 +190,7 @@ function readEach<Input, Built>(
   const entries = isMap ? Object.entries(group) : []
   const built = new Map<string, Built>()
   for (const [name, entry] of entries) {
-    const { value, removed } = salvage(schema.valueType, entry)
+    const { value, removed } = salvage(schema.def.valueType, entry)
     for (const path of removed) report.settled([member, name, ...path])
     const result = value === undefined ? undefined : buildOne(name, value)
     if (result !== undefined) built.set(name, result)

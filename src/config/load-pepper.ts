@@ -1,4 +1,6 @@
+import * as z from 'zod/mini'
 import type { RotatingSecret } from '../auth/rotating-secret.ts'
+import { IN_ENGLISH } from '../issue-words.ts'
 import { buildPepper } from './build-secrets.ts'
 import { ConfigError } from './problem.ts'
 import { type ReferenceSources, resolveReferences } from './references.ts'
@@ -8,7 +10,7 @@ import { secretsSchema } from './schema-server.ts'
 import { members } from './schema-values.ts'
 import { memberOf, readTree } from './settings-tree.ts'
 
-const pepperSchema = members({ secrets: secretsSchema.pick({ pepper: true }) })
+const pepperSchema = members({ secrets: z.pick(secretsSchema, { pepper: true }) })
 
 /**
  * The pepper of a configuration whose other members may be missing still: the first key has to be
@@ -27,7 +29,7 @@ export async function loadPepper(
   const pepper = memberOf(memberOf(read.value, 'secrets'), 'pepper')
   const only = pepper === undefined ? {} : { pepper }
   const tree = await resolveReferences({ secrets: only }, file, { ...sources, report })
-  const parsed = pepperSchema.safeParse(tree)
+  const parsed = pepperSchema.safeParse(tree, IN_ENGLISH)
   if (!parsed.success) reportIssues(parsed.error, { schema: pepperSchema, tree, report })
   const built = parsed.data && buildPepper(parsed.data.secrets.pepper, report)
   const problems = report.problems()

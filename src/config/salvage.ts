@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { Path } from './problem.ts'
 
 /** How often members are taken out before a value is given up. */
@@ -17,7 +17,7 @@ export interface Salvaged<Output> {
  * else one typo would hide the next problem. Not for use, only for finding more problems. List items
  * stay where they are, since their places are told.
  */
-export function salvage<Output>(schema: z.ZodType<Output>, value: unknown): Salvaged<Output> {
+export function salvage<Output>(schema: z.ZodMiniType<Output>, value: unknown): Salvaged<Output> {
   const rest = structuredClone(value)
   const removed: Path[] = []
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {

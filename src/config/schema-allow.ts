@@ -1,5 +1,6 @@
-import type * as z from 'zod'
+import * as z from 'zod/mini'
 import { OPERATIONS } from '../auth/principal.ts'
+import { described } from '../described.ts'
 import { wholeBucketSchema } from './schema-stores.ts'
 import {
   anyText,
@@ -25,31 +26,36 @@ export const MAX_ALLOWED_NETWORKS = 32
 
 /** One allow rule: of a key, of a tenant, or of an issuer's tokens. */
 export const allowSchema = members({
-  name: nameSchema
-    .optional()
-    .describe('What dry runs and the audit log call the rule. Default: its place in the list.'),
-  operations: list(oneOf(OPERATIONS), 1).describe(
+  name: described(
+    z.optional(nameSchema),
+    'What dry runs and the audit log call the rule. Default: its place in the list.',
+  ),
+  operations: described(
+    list(oneOf(OPERATIONS), 1),
     'What may be done; "upload" allows every form of upload, "multipart" alone those in parts.',
   ),
-  buckets: boundedList(nameSchema, MAX_ALLOWED_BUCKETS).describe('Names from buckets.'),
-  prefix: anyText(1024)
-    .optional()
-    .describe(
-      'What keys must start with, compared byte by byte; ends in "/". {tenant} and {user} stand for who asks.',
-    ),
+  buckets: described(boundedList(nameSchema, MAX_ALLOWED_BUCKETS), 'Names from buckets.'),
+  prefix: described(
+    z.optional(anyText(1024)),
+    'What keys must start with, compared byte by byte; ends in "/". {tenant} and {user} stand for who asks.',
+  ),
   wholeBucket: wholeBucketSchema,
-  maxSizeBytes: integer(0, MAX_AMOUNT)
-    .optional()
-    .describe("Largest object, in bytes. Default: the bucket's maximum."),
-  contentTypes: boundedList(text(255), MAX_ALLOWED_TYPES)
-    .optional()
-    .describe("Allowed content types. Default: the bucket's list."),
-  expiresInSecondsMax: expirySchema
-    .optional()
-    .describe("Longest life of a grant, in seconds. Default: the bucket's maximum."),
-  networks: boundedList(text(64), MAX_ALLOWED_NETWORKS)
-    .optional()
-    .describe('Networks that requests must come from, like 10.0.0.0/8. Default: any.'),
+  maxSizeBytes: described(
+    z.optional(integer(0, MAX_AMOUNT)),
+    "Largest object, in bytes. Default: the bucket's maximum.",
+  ),
+  contentTypes: described(
+    z.optional(boundedList(text(255), MAX_ALLOWED_TYPES)),
+    "Allowed content types. Default: the bucket's list.",
+  ),
+  expiresInSecondsMax: described(
+    z.optional(expirySchema),
+    "Longest life of a grant, in seconds. Default: the bucket's maximum.",
+  ),
+  networks: described(
+    z.optional(boundedList(text(64), MAX_ALLOWED_NETWORKS)),
+    'Networks that requests must come from, like 10.0.0.0/8. Default: any.',
+  ),
 })
 
 /** `allow` of whatever has rules. */

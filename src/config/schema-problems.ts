@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import { didYouMean } from './suggest.ts'
@@ -7,8 +7,8 @@ type Issue = z.core.$ZodIssue
 
 /** Tells a report what the schema found; `tree` is what was parsed. Values are never repeated. */
 export function reportIssues(
-  error: z.ZodError,
-  { schema, tree, report }: { schema: z.ZodType; tree: unknown; report: Report },
+  error: z.core.$ZodError,
+  { schema, tree, report }: { schema: z.ZodMiniType; tree: unknown; report: Report },
 ): void {
   const known = knownMembers(schema)
   for (const issue of error.issues) reportIssue(issue, [], { known, tree, report })
@@ -76,7 +76,7 @@ interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[]
 }
 
-function knownMembers(schema: z.ZodType): (path: Path) => Set<string> {
+function knownMembers(schema: z.ZodMiniType): (path: Path) => Set<string> {
   let root: SchemaNode | undefined
   return (path) => {
     root ??= z.toJSONSchema(schema, { io: 'input' }) as SchemaNode

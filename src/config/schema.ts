@@ -1,4 +1,5 @@
-import type * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { auditSchema } from './schema-audit.ts'
 import { bucketSchema } from './schema-buckets.ts'
 import { adminSchema, issuerSchema } from './schema-issuers.ts'
@@ -14,28 +15,29 @@ import { idSchema, mapOf, members, nameSchema, oneOf, text } from './schema-valu
  * the files named `build-…`.
  */
 export const configSchema = members({
-  environment: oneOf(['development', 'production'])
-    .default('development')
-    .describe('production refuses what is only good for trying out.'),
-  server: serverSchema.describe('Listeners and what one process takes on.'),
-  state: text(4096)
-    .default('sqlite:./data/signet.db')
-    .describe(
-      'Where the ledger lives: memory:, sqlite:PATH, redis://[user[:password]@]host[:port][/db], redis+sentinel://h1,h2,h3/NAME[/db] or redis+cluster://h1,h2,h3, rediss for TLS; on workerd durable-objects:.',
-    ),
-  ledger: ledgerSchema.describe('What the ledger promises, and how it is reached.'),
-  log: logSchema.describe('The log, on standard error.'),
-  signing: signingSchema.describe('How URLs and forms are signed.'),
-  audit: auditSchema.describe('The record of every decision.'),
-  secrets: secretsSchema.describe("Signet's own secrets."),
-  stores: mapOf(nameSchema, storeSchema).describe('S3-compatible stores by name.'),
-  buckets: mapOf(nameSchema, bucketSchema).describe('Buckets by the name that callers use.'),
-  plans: mapOf(nameSchema, planSchema).describe('Sets of limits by name.'),
-  tenants: mapOf(idSchema, tenantSchema).describe('Tenants by id.'),
-  issuers: mapOf(nameSchema, issuerSchema)
-    .default({})
-    .describe('Whose tokens (JWT) the public API takes, beside API keys.'),
-  admin: adminSchema.describe('Who may administer, beside the bearer of the admin token.'),
+  environment: described(
+    z._default(oneOf(['development', 'production']), 'development'),
+    'production refuses what is only good for trying out.',
+  ),
+  server: described(serverSchema, 'Listeners and what one process takes on.'),
+  state: described(
+    z._default(text(4096), 'sqlite:./data/signet.db'),
+    'Where the ledger lives: memory:, sqlite:PATH, redis://[user[:password]@]host[:port][/db], redis+sentinel://h1,h2,h3/NAME[/db] or redis+cluster://h1,h2,h3, rediss for TLS; on workerd durable-objects:.',
+  ),
+  ledger: described(ledgerSchema, 'What the ledger promises, and how it is reached.'),
+  log: described(logSchema, 'The log, on standard error.'),
+  signing: described(signingSchema, 'How URLs and forms are signed.'),
+  audit: described(auditSchema, 'The record of every decision.'),
+  secrets: described(secretsSchema, "Signet's own secrets."),
+  stores: described(mapOf(nameSchema, storeSchema), 'S3-compatible stores by name.'),
+  buckets: described(mapOf(nameSchema, bucketSchema), 'Buckets by the name that callers use.'),
+  plans: described(mapOf(nameSchema, planSchema), 'Sets of limits by name.'),
+  tenants: described(mapOf(idSchema, tenantSchema), 'Tenants by id.'),
+  issuers: described(
+    z._default(mapOf(nameSchema, issuerSchema), {}),
+    'Whose tokens (JWT) the public API takes, beside API keys.',
+  ),
+  admin: described(adminSchema, 'Who may administer, beside the bearer of the admin token.'),
 })
 
 export type ConfigInput = z.output<typeof configSchema>

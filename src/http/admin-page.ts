@@ -1,19 +1,20 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { openCursor, sealCursor } from '../gateway/cursor.ts'
 import type { AppContext } from './app-context.ts'
 import { pageLimit, text } from './schemas.ts'
 
 /** Members of the query of every list of the admin API. */
 export const ADMIN_PAGE_QUERY = {
-  limit: pageLimit.default(100).describe('1 to 1,000'),
-  cursor: text(2_048).optional().describe('`nextCursor` of the page before'),
+  limit: described(z._default(pageLimit, 100), '1 to 1,000'),
+  cursor: described(z.optional(text(2_048)), '`nextCursor` of the page before'),
 }
 
 /** A page's own member of the answer, for its schema. */
-export const nextCursorSchema = z
-  .string()
-  .optional()
-  .describe('There is more: hand it in as `cursor`')
+export const nextCursorSchema = described(
+  z.optional(z.string()),
+  'There is more: hand it in as `cursor`',
+)
 
 /** What to show of a list. */
 export interface AdminPageRequest<Item> {

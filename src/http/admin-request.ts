@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { AdminRequest } from '../gateway/directory-admin/admin-request.ts'
 import { readPrecondition } from './entity-tag.ts'
 import { validate } from './read-body.ts'
@@ -10,22 +10,22 @@ export function adminRequest({ admin, requestId, http }: AdminCall): AdminReques
 }
 
 /** Names in the path of a call, as they are: of what is not there there is nothing to find. */
-export function pathOf<Shape extends z.ZodRawShape>(
+export function pathOf<Shape extends z.core.$ZodLooseShape>(
   { http }: Pick<AdminCall, 'http'>,
-  schema: z.ZodObject<Shape>,
-): z.output<z.ZodObject<Shape>> {
+  schema: z.ZodMiniObject<Shape>,
+): z.output<z.ZodMiniObject<Shape>> {
   const names = Object.keys(schema.shape)
   return Object.fromEntries(names.map((name) => [name, http.req.param(name) ?? ''])) as z.output<
-    z.ZodObject<Shape>
+    z.ZodMiniObject<Shape>
   >
 }
 
 /** The same, of what is to be made. Throws `InvalidRequest` for names that nothing can have. */
-export function newPathOf<Shape extends z.ZodRawShape>(
+export function newPathOf<Shape extends z.core.$ZodLooseShape>(
   call: Pick<AdminCall, 'http'>,
-  schema: z.ZodObject<Shape>,
-): z.output<z.ZodObject<Shape>> {
-  return validate(schema, pathOf(call, schema), 'path') as z.output<z.ZodObject<Shape>>
+  schema: z.ZodMiniObject<Shape>,
+): z.output<z.ZodMiniObject<Shape>> {
+  return validate(schema, pathOf(call, schema), 'path') as z.output<z.ZodMiniObject<Shape>>
 }
 
 /** Members that lists of tenants and users can be filtered by; absent: any. */

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { GatewayError } from '../errors.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { usageOf } from '../gateway/usage.ts'
@@ -49,7 +49,10 @@ const buckets = route<Call>({
   },
 })
 
-const usageQuery = z.strictObject({ tenant: z.string().min(1), user: z.string().min(1) })
+const usageQuery = z.strictObject({
+  tenant: z.string().check(z.minLength(1)),
+  user: z.string().check(z.minLength(1)),
+})
 
 const usage = route<Call>({
   method: 'GET',
@@ -75,7 +78,7 @@ const sweepNow = route<Call>({
   path: '/admin/v1/sweep',
   operationId: 'sweep',
   summary: 'Look now at every reservation that is due, as the sweeper does by itself',
-  body: z.strictObject({}).optional(),
+  body: z.optional(z.strictObject({})),
   responses: { 200: { description: 'What came of it', schema: sweepResult } },
   errors: ['LedgerUnavailable'],
   async handle({ context }) {

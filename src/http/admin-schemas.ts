@@ -1,6 +1,7 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 
-const seconds = z.int().describe('In seconds')
+const seconds = described(z.int(), 'In seconds')
 
 const algorithm = z.enum(['AES256', 'aws:kms'])
 
@@ -21,7 +22,7 @@ export const bucketsSchema = z.object({
         expiresInSeconds: seconds,
         expiresInSecondsMax: seconds,
         mayOutliveCredential: z.boolean(),
-        writeOnce: z.boolean().optional(),
+        writeOnce: z.optional(z.boolean()),
         oversized: z.enum(['keep', 'delete']),
         altered: z.enum(['keep', 'delete']),
         multipartThresholdBytes: z.int(),
@@ -30,9 +31,9 @@ export const bucketsSchema = z.object({
         storageClasses: z.array(z.string()),
         tagKeys: z.array(z.string()),
         encryption: z.object({
-          default: algorithm.optional(),
+          default: z.optional(algorithm),
           allowed: z.array(algorithm),
-          kmsKeyId: z.string().optional(),
+          kmsKeyId: z.optional(z.string()),
         }),
       }),
       download: z.object({

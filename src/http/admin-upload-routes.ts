@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described, named } from '../described.ts'
 import { listAllUploads } from '../gateway/directory-admin/list-all-uploads.ts'
 import { ADMIN_PAGE_QUERY, nextCursorSchema } from './admin-page.ts'
 import { type Call, type Route, route } from './route.ts'
@@ -7,24 +8,23 @@ import { listUploadsQuery, uploadSchema } from './upload-schemas.ts'
 
 const uploadsQuery = z
   .strictObject({
-    tenant: text(128).optional().describe('Tenant id. Default: all'),
-    user: text(128).optional().describe('User id, with tenant. Default: all'),
+    tenant: described(z.optional(text(128)), 'Tenant id. Default: all'),
+    user: described(z.optional(text(128)), 'User id, with tenant. Default: all'),
     status: listUploadsQuery.shape.status,
     ...ADMIN_PAGE_QUERY,
   })
-  .refine(({ tenant, user }) => user === undefined || tenant !== undefined, {
-    error: 'goes with tenant only',
-    path: ['user'],
-  })
+  .check(
+    z.refine(({ tenant, user }) => user === undefined || tenant !== undefined, {
+      error: 'goes with tenant only',
+      path: ['user'],
+    }),
+  )
 
 const uploadsPage = z.object({
-  uploads: z
-    .array(
-      uploadSchema.extend({ tenant: z.string(), user: z.string() }).meta({ id: 'OwnedUpload' }),
-    )
-    .describe(
-      'In the order of tenants, users and ids; may be empty on a page that is not the last',
-    ),
+  uploads: described(
+    z.array(named(z.extend(uploadSchema, { tenant: z.string(), user: z.string() }), 'OwnedUpload')),
+    'In the order of tenants, users and ids; may be empty on a page that is not the last',
+  ),
   nextCursor: nextCursorSchema,
 })
 

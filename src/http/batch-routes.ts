@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { WantedBatchUpload } from '../gateway/plan-batch.ts'
 import { lazily } from '../lazily.ts'
 import { rateLimitFields } from '../limits/rate-limit-fields.ts'

@@ -1,32 +1,37 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { type AdminCall, type Route, route } from './route.ts'
 
 const statusSchema = z.object({
-  generation: z
-    .int()
-    .describe('1 at the start of this gateway, one more with each configuration put into force'),
-  loadedAt: z.string().describe('When the one in force was read'),
-  needsRestart: z
-    .array(z.string())
-    .describe('Settings of the file that come into force with the next start only'),
-  refusedAt: z
-    .string()
-    .optional()
-    .describe('When the file was found to be unusable; absent: it is in force'),
-  problems: z
-    .array(
+  generation: described(
+    z.int(),
+    '1 at the start of this gateway, one more with each configuration put into force',
+  ),
+  loadedAt: described(z.string(), 'When the one in force was read'),
+  needsRestart: described(
+    z.array(z.string()),
+    'Settings of the file that come into force with the next start only',
+  ),
+  refusedAt: described(
+    z.optional(z.string()),
+    'When the file was found to be unusable; absent: it is in force',
+  ),
+  problems: described(
+    z.array(
       z.object({
         line: z.int(),
         column: z.int(),
-        path: z.string().describe('Empty for the file as a whole'),
+        path: described(z.string(), 'Empty for the file as a whole'),
         message: z.string(),
       }),
-    )
-    .describe('What is wrong with the file: what was in force before stays so'),
+    ),
+    'What is wrong with the file: what was in force before stays so',
+  ),
   directory: z.object({
-    problems: z
-      .array(z.object({ name: z.string(), message: z.string() }))
-      .describe('Entries made by the admin API that cannot be used, or that the file overrules'),
+    problems: described(
+      z.array(z.object({ name: z.string(), message: z.string() })),
+      'Entries made by the admin API that cannot be used, or that the file overrules',
+    ),
   }),
 })
 

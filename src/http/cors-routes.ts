@@ -1,71 +1,77 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described, named } from '../described.ts'
 import { corsOf, MAX_ORIGINS } from '../gateway/cors.ts'
 import { PAGE_USES } from '../gateway/page-requests.ts'
 import { type AdminCall, type Route, route } from './route.ts'
 import { text } from './schemas.ts'
 
 const corsBody = z.strictObject({
-  origins: z
-    .array(text(300))
-    .max(MAX_ORIGINS)
-    .default([])
-    .describe('Of pages: scheme, host and port, like `https://app.example`'),
-  anyOrigin: z
-    .boolean()
-    .default(false)
-    .describe('Pages of every origin: whoever has a grant may use it from anywhere'),
-  bucket: text(256).describe('Gateway bucket; default: every bucket of the store').optional(),
-  apply: z.boolean().default(false).describe("Put the rules; the bucket's others stay"),
+  origins: described(
+    z._default(z.array(text(300)).check(z.maxLength(MAX_ORIGINS)), []),
+    'Of pages: scheme, host and port, like `https://app.example`',
+  ),
+  anyOrigin: described(
+    z._default(z.boolean(), false),
+    'Pages of every origin: whoever has a grant may use it from anywhere',
+  ),
+  bucket: z.optional(described(text(256), 'Gateway bucket; default: every bucket of the store')),
+  apply: described(z._default(z.boolean(), false), "Put the rules; the bucket's others stay"),
 })
 
 const ruleSchema = z.object({
-  id: z.string().optional(),
+  id: z.optional(z.string()),
   origins: z.array(z.string()),
   methods: z.array(z.string()),
   headers: z.array(z.string()),
   exposed: z.array(z.string()),
-  maxAgeSeconds: z.int().optional(),
+  maxAgeSeconds: z.optional(z.int()),
 })
 
 const pageSchema = z.object({
-  origin: z.string().describe('`*` stands for one that nobody has'),
-  use: z
-    .enum(PAGE_USES)
-    .describe('`settings`: a PUT that binds all that an upload may bind besides'),
+  origin: described(z.string(), '`*` stands for one that nobody has'),
+  use: described(
+    z.enum(PAGE_USES),
+    '`settings`: a PUT that binds all that an upload may bind besides',
+  ),
   allowed: z.boolean(),
-  why: z
-    .enum(['unreachable', 'status', 'origin', 'method', 'headers', 'answer'])
-    .describe('`answer`: it would be sent, and the page could not read what comes back')
-    .optional(),
+  why: z.optional(
+    described(
+      z.enum(['unreachable', 'status', 'origin', 'method', 'headers', 'answer']),
+      '`answer`: it would be sent, and the page could not read what comes back',
+    ),
+  ),
   refusedHeaders: z.array(z.string()),
-  exposesEtag: z
-    .enum(['yes', 'no', 'unknown'])
-    .describe('Whether scripts can read it; some stores tell on the answer itself alone'),
-  seen: z.string().describe("The store's answer in a few words"),
+  exposesEtag: described(
+    z.enum(['yes', 'no', 'unknown']),
+    'Whether scripts can read it; some stores tell on the answer itself alone',
+  ),
+  seen: described(z.string(), "The store's answer in a few words"),
 })
 
-const storeCorsSchema = z
-  .object({
+const storeCorsSchema = named(
+  z.object({
     store: z.string(),
-    allowed: z.boolean().describe('A browser is refused nothing'),
+    allowed: described(z.boolean(), 'A browser is refused nothing'),
     buckets: z.array(
       z.object({
-        bucket: z.string().describe("The store's own name of it"),
-        api: z
-          .enum(['yes', 'no', 'unknown'])
-          .describe('Whether rules can be read and put; `unknown`: see `problem`'),
-        rules: z.array(ruleSchema).optional().describe('As they were'),
-        wanted: z.array(ruleSchema).optional().describe('As they are to be'),
-        differs: z.boolean().describe('There is something to put'),
-        applied: z.boolean().describe('It was put'),
-        pages: z.array(pageSchema).describe('What a browser is told, after what was put'),
+        bucket: described(z.string(), "The store's own name of it"),
+        api: described(
+          z.enum(['yes', 'no', 'unknown']),
+          'Whether rules can be read and put; `unknown`: see `problem`',
+        ),
+        rules: described(z.optional(z.array(ruleSchema)), 'As they were'),
+        wanted: described(z.optional(z.array(ruleSchema)), 'As they are to be'),
+        differs: described(z.boolean(), 'There is something to put'),
+        applied: described(z.boolean(), 'It was put'),
+        pages: described(z.array(pageSchema), 'What a browser is told, after what was put'),
         allowed: z.boolean(),
-        notes: z.array(z.string()).describe('What to set at a store without rules, and warnings'),
-        problem: z.string().optional(),
+        notes: described(z.array(z.string()), 'What to set at a store without rules, and warnings'),
+        problem: z.optional(z.string()),
       }),
     ),
-  })
-  .meta({ id: 'StoreCors' })
+  }),
+  'StoreCors',
+)
 
 const cors = route<AdminCall>({
   method: 'POST',

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described, named } from '../described.ts'
 import { FINDING_CODES, FINDING_LEVELS } from '../gateway/diagnosis.ts'
 import { lazily } from '../lazily.ts'
 import { type Route, route } from './route.ts'
@@ -9,39 +10,50 @@ const MAX_HEADERS = 40
 const diagnosing = lazily(() => import('../gateway/diagnose-upload.ts'))
 
 const diagnosisQuery = z.strictObject({
-  origin: text(300).describe('Origin of the page that failed: scheme, host and port').optional(),
-  headers: z
-    .string()
-    .regex(
-      /^[A-Za-z0-9_-]{1,64}(?:,[A-Za-z0-9_-]{1,64})*$/,
-      'must be names of headers with commas between them',
-    )
-    .transform((names) => [...new Set(names.toLowerCase().split(','))])
-    .refine((names) => names.length <= MAX_HEADERS, `must be ${MAX_HEADERS} names at most`)
-    .describe('Names of the headers that the page sets, with commas between them')
-    .optional(),
+  origin: z.optional(described(text(300), 'Origin of the page that failed: scheme, host and port')),
+  headers: z.optional(
+    described(
+      z
+        .pipe(
+          z
+            .string()
+            .check(
+              z.regex(
+                /^[A-Za-z0-9_-]{1,64}(?:,[A-Za-z0-9_-]{1,64})*$/,
+                'must be names of headers with commas between them',
+              ),
+            ),
+          z.transform((names) => [...new Set(names.toLowerCase().split(','))]),
+        )
+        .check(
+          z.refine((names) => names.length <= MAX_HEADERS, `must be ${MAX_HEADERS} names at most`),
+        ),
+      'Names of the headers that the page sets, with commas between them',
+    ),
+  ),
 })
 
-const diagnosisSchema = z
-  .object({
+const diagnosisSchema = named(
+  z.object({
     id: z.string(),
     status: z.enum(['pending', 'completed', 'aborted', 'expired', 'rejected']),
-    findings: z
-      .array(
+    findings: described(
+      z.array(
         z.object({
           code: z.enum(FINDING_CODES),
-          level: z
-            .enum(FINDING_LEVELS)
-            .describe(
-              '`problem`: stands in the way; `hint`: may do so; `ok`: looked at, and right',
-            ),
-          message: z.string().describe('For people'),
-          fix: z.string().optional().describe('What to do'),
+          level: described(
+            z.enum(FINDING_LEVELS),
+            '`problem`: stands in the way; `hint`: may do so; `ok`: looked at, and right',
+          ),
+          message: described(z.string(), 'For people'),
+          fix: described(z.optional(z.string()), 'What to do'),
         }),
-      )
-      .describe('Problems first, then hints'),
-  })
-  .meta({ id: 'Diagnosis' })
+      ),
+      'Problems first, then hints',
+    ),
+  }),
+  'Diagnosis',
+)
 
 const diagnose = route({
   method: 'GET',

@@ -1,24 +1,25 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { allowSchema } from '../config/schema-allow.ts'
 import { planSchema } from '../config/schema-plans.ts'
 import { tenantSettingsSchema, userSchema } from '../config/schema-tenants.ts'
 import { idSchema, nameSchema } from '../config/schema-values.ts'
+import { described, named } from '../described.ts'
 import { ADMIN_PAGE_QUERY, nextCursorSchema } from './admin-page.ts'
 import { patchSchema } from './patch-schema.ts'
 import { timestamp } from './schemas.ts'
 
 /** Bodies: what the configuration file has, and no more. */
-export const planBody = planSchema.meta({ id: 'PlanSettings' })
-export const tenantBody = tenantSettingsSchema.meta({ id: 'TenantSettings' })
-export const tenantPatch = patchSchema(tenantSettingsSchema).meta({ id: 'TenantPatch' })
-export const userBody = userSchema.meta({ id: 'UserSettings' })
-export const userPatch = patchSchema(userSchema).meta({ id: 'UserPatch' })
+export const planBody = named(planSchema, 'PlanSettings')
+export const tenantBody = named(tenantSettingsSchema, 'TenantSettings')
+export const tenantPatch = named(patchSchema(tenantSettingsSchema), 'TenantPatch')
+export const userBody = named(userSchema, 'UserSettings')
+export const userPatch = named(patchSchema(userSchema), 'UserPatch')
 
 const source = z.enum(['configuration', 'admin'])
 const userSource = z.enum(['configuration', 'admin', 'seen'])
-const suspended = z.boolean().describe('Nobody may act for it')
-const problem = z.string().optional().describe('Why what the directory says is not in force')
-const seconds = z.int().describe('In seconds')
+const suspended = described(z.boolean(), 'Nobody may act for it')
+const problem = described(z.optional(z.string()), 'Why what the directory says is not in force')
+const seconds = described(z.int(), 'In seconds')
 const per = z.enum(['user', 'tenant'])
 
 const limits = {
@@ -28,8 +29,8 @@ const limits = {
       per,
       requests: z.int(),
       windowSeconds: seconds,
-      burst: z.int().optional(),
-      shadow: z.boolean().optional(),
+      burst: z.optional(z.int()),
+      shadow: z.optional(z.boolean()),
     }),
   ),
   quotas: z.array(
@@ -38,73 +39,78 @@ const limits = {
       per,
       unit: z.string(),
       limit: z.int(),
-      window: z.enum(['minute', 'hour', 'day', 'week', 'month']).optional(),
-      shadow: z.boolean().optional(),
+      window: z.optional(z.enum(['minute', 'hour', 'day', 'week', 'month'])),
+      shadow: z.optional(z.boolean()),
     }),
   ),
 }
-const effective = z.object(limits).optional().describe('With all overrides in them')
+const effective = described(z.optional(z.object(limits)), 'With all overrides in them')
 
-export const planAnswer = z
-  .object({ name: z.string(), source, ...limits, problem })
-  .meta({ id: 'AdminPlan' })
+export const planAnswer = named(
+  z.object({ name: z.string(), source, ...limits, problem }),
+  'AdminPlan',
+)
 
-export const tenantAnswer = z
-  .object({
+export const tenantAnswer = named(
+  z.object({
     id: z.string(),
     source,
     plan: z.string(),
     timeZone: z.string(),
     suspended,
-    userPlans: z.array(z.string()).optional().describe('Absent: any'),
-    allow: z.array(allowSchema).optional().describe('Absent: no bound'),
+    userPlans: described(z.optional(z.array(z.string())), 'Absent: any'),
+    allow: described(z.optional(z.array(allowSchema)), 'Absent: no bound'),
     limits: effective,
     userCount: z.int(),
-    users: z.array(z.object({ id: z.string(), plan: z.string() })).describe('The first 100'),
+    users: described(z.array(z.object({ id: z.string(), plan: z.string() })), 'The first 100'),
     keyCount: z.int(),
-    keys: z.array(z.string()).describe('Ids of the first 100'),
-    settings: tenantSettingsSchema
-      .optional()
-      .describe('What a PUT takes; absent for a tenant of the configuration file'),
+    keys: described(z.array(z.string()), 'Ids of the first 100'),
+    settings: described(
+      z.optional(tenantSettingsSchema),
+      'What a PUT takes; absent for a tenant of the configuration file',
+    ),
     problem,
-  })
-  .meta({ id: 'AdminTenant' })
+  }),
+  'AdminTenant',
+)
 
-export const userAnswer = z
-  .object({
+export const userAnswer = named(
+  z.object({
     id: z.string(),
     tenant: z.string(),
-    source: userSource.describe('seen: it came by a token, and nobody has set anything about it'),
-    plan: z.string().optional(),
+    source: described(userSource, 'seen: it came by a token, and nobody has set anything about it'),
+    plan: z.optional(z.string()),
     suspended,
-    firstSeenAt: timestamp.optional(),
+    firstSeenAt: z.optional(timestamp),
     limits: effective,
-    settings: userSchema
-      .optional()
-      .describe('What a PUT takes; absent for a user of the configuration file'),
+    settings: described(
+      z.optional(userSchema),
+      'What a PUT takes; absent for a user of the configuration file',
+    ),
     problem,
-  })
-  .meta({ id: 'AdminUser' })
+  }),
+  'AdminUser',
+)
 
-const page = <Item extends z.ZodType>(name: string, item: Item) =>
+const page = <Item extends z.ZodMiniType>(name: string, item: Item) =>
   z.object({ [name]: z.array(item), nextCursor: nextCursorSchema })
 
 export const plansPage = page('plans', planAnswer)
 export const tenantsPage = page('tenants', tenantAnswer)
 export const usersPage = page('users', userAnswer)
 
-const flag = z.enum(['true', 'false']).optional()
+const flag = z.optional(z.enum(['true', 'false']))
 
-export const plansQuery = z.strictObject({ source: source.optional(), ...ADMIN_PAGE_QUERY })
+export const plansQuery = z.strictObject({ source: z.optional(source), ...ADMIN_PAGE_QUERY })
 export const tenantsQuery = z.strictObject({
-  plan: nameSchema.optional(),
-  source: source.optional(),
+  plan: z.optional(nameSchema),
+  source: z.optional(source),
   suspended: flag,
   ...ADMIN_PAGE_QUERY,
 })
 export const usersQuery = z.strictObject({
-  plan: nameSchema.optional(),
-  source: userSource.optional(),
+  plan: z.optional(nameSchema),
+  source: z.optional(userSource),
   suspended: flag,
   ...ADMIN_PAGE_QUERY,
 })

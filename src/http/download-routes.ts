@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod/mini'
 import { toTimestamp } from '../clock.ts'
 import type { WantedDownload } from '../gateway/sign-download.ts'
 import { lazily } from '../lazily.ts'
@@ -23,7 +23,10 @@ const post = route({
   alternativeBodies: { items: wantedDownloadsSchema },
   maxBodyBytes: BODY_CAPS.items,
   responses: {
-    200: { description: 'The grant, or the grants', schema: downloadSchema.or(downloadsSchema) },
+    200: {
+      description: 'The grant, or the grants',
+      schema: z.union([downloadSchema, downloadsSchema]),
+    },
   },
   errors: [
     'InvalidKey',

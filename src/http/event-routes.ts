@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { unauthenticated } from '../auth/bearer.ts'
 import { GatewayError } from '../errors.ts'
 import { lazily } from '../lazily.ts'

@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { parseInstant } from '../config/parse-instant.ts'
 import { GatewayError } from '../errors.ts'
 import { resourceOf } from '../gateway/audited-change.ts'

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { adjustUsage } from '../gateway/adjust-usage.ts'
 import { auditLedger } from '../gateway/audit-ledger.ts'
 import { MAX_LISTED, reportOf } from '../gateway/ledger-report.ts'
@@ -9,45 +10,54 @@ const MAX_AMOUNT = 2 ** 50
 const PAUSE_MS = 100
 
 const id = (what: string) =>
-  z
-    .string()
-    .regex(
-      /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u,
-      'must be 1 to 128 characters without controls',
-    )
-    .describe(what)
+  described(
+    z
+      .string()
+      .check(
+        z.regex(
+          /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u,
+          'must be 1 to 128 characters without controls',
+        ),
+      ),
+    what,
+  )
 
 const adjustmentBody = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
-    .describe(
-      'Of your choice, unique within the tenant; the same one counts once for as long as the ledger remembers it: `ledger.retentionHours`, 24 unless configured',
-    ),
+  id: described(
+    z.string().check(z.regex(/^[!-~]{1,255}$/, 'must be 1 to 255 visible ASCII characters')),
+    'Of your choice, unique within the tenant; the same one counts once for as long as the ledger remembers it: `ledger.retentionHours`, 24 unless configured',
+  ),
   tenant: id('Tenant id'),
-  user: id('User id; needed for a limit that is counted per user, and for no other').optional(),
-  policy: z.string().min(1).max(63).describe('A quota of stored-bytes or stored-objects'),
-  delta: z
-    .int()
-    .min(-MAX_AMOUNT)
-    .max(MAX_AMOUNT)
-    .refine((delta) => delta !== 0, 'must not be 0')
-    .describe(
-      'Bytes or objects to add to what is used, which stays from 0 to 2^52; negative gives room back',
+  user: z.optional(id('User id; needed for a limit that is counted per user, and for no other')),
+  policy: described(
+    z.string().check(z.minLength(1), z.maxLength(63)),
+    'A quota of stored-bytes or stored-objects',
+  ),
+  delta: described(
+    z.int().check(
+      z.gte(-MAX_AMOUNT),
+      z.lte(MAX_AMOUNT),
+      z.refine((delta) => delta !== 0, 'must not be 0'),
     ),
-  reason: z
-    .string()
-    .regex(
-      /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,500}$/u,
-      'must be 1 to 500 characters without controls',
-    )
-    .describe('For the audit log'),
+    'Bytes or objects to add to what is used, which stays from 0 to 2^52; negative gives room back',
+  ),
+  reason: described(
+    z
+      .string()
+      .check(
+        z.regex(
+          /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,500}$/u,
+          'must be 1 to 500 characters without controls',
+        ),
+      ),
+    'For the audit log',
+  ),
 })
 
 const adjustedSchema = z.object({
   id: z.string(),
   tenant: z.string(),
-  user: z.string().optional(),
+  user: z.optional(z.string()),
   policy: z.string(),
   unit: z.enum(['stored-bytes', 'stored-objects']),
   delta: z.int(),
@@ -77,25 +87,25 @@ const adjust = route<AdminCall>({
 })
 
 const counter = {
-  subject: z.string().describe("The ledger's own id of a user or tenant"),
-  tenant: z.string().optional().describe('Absent for one that is not configured any more'),
-  user: z.string().optional(),
-  limitId: z.int().describe("The ledger's own number of the policy"),
-  policy: z.string().optional().describe('Absent for one that is in no plan any more'),
+  subject: described(z.string(), "The ledger's own id of a user or tenant"),
+  tenant: described(z.optional(z.string()), 'Absent for one that is not configured any more'),
+  user: z.optional(z.string()),
+  limitId: described(z.int(), "The ledger's own number of the policy"),
+  policy: described(z.optional(z.string()), 'Absent for one that is in no plan any more'),
 }
 const partition = z.int()
-const window = z.int().describe('When it began, in minutes since 1970; 0: a total')
+const window = described(z.int(), 'When it began, in minutes since 1970; 0: a total')
 const repaired = z.boolean()
-const lines = <Line extends z.ZodType>(line: Line) =>
-  z.array(line).describe(`The first ${MAX_LISTED}; \`found\` counts all`)
+const lines = <Line extends z.ZodMiniType>(line: Line) =>
+  described(z.array(line), `The first ${MAX_LISTED}; \`found\` counts all`)
 
 const reportSchema = z.object({
-  checkedAt: z.string().describe('RFC 3339, UTC'),
-  clean: z.boolean().describe('Nothing is wrong, or nothing any more'),
+  checkedAt: described(z.string(), 'RFC 3339, UTC'),
+  clean: described(z.boolean(), 'Nothing is wrong, or nothing any more'),
   counts: z.object({
     partitions: z.int(),
-    pending: z.int().describe('Reservations that have not ended'),
-    condemned: z.int().describe('Objects that came too late and are still to be deleted'),
+    pending: described(z.int(), 'Reservations that have not ended'),
+    condemned: described(z.int(), 'Objects that came too late and are still to be deleted'),
     subjects: z.int(),
   }),
   found: z.object({
@@ -103,34 +113,40 @@ const reportSchema = z.object({
     index: z.int(),
     negative: z.int(),
     unreadable: z.int(),
-    stored: z.int().optional(),
+    stored: z.optional(z.int()),
   }),
-  drifts: lines(
-    z.object({ partition, ...counter, window, pending: z.int(), held: z.int(), repaired }),
-  ).describe('Counters whose pending amount is not what reservations hold'),
-  index: lines(
-    z.object({ partition, rid: z.string(), what: z.enum(['missing', 'stray']), repaired }),
-  ).describe('Reservations that the sweeper would forget, or look at for nothing'),
-  negative: lines(
-    z.object({ partition, ...counter, window, posted: z.int(), pending: z.int() }),
-  ).describe('Counters below zero'),
-  unreadable: lines(z.object({ partition, name: z.string(), reason: z.string() })).describe(
+  drifts: described(
+    lines(z.object({ partition, ...counter, window, pending: z.int(), held: z.int(), repaired })),
+    'Counters whose pending amount is not what reservations hold',
+  ),
+  index: described(
+    lines(z.object({ partition, rid: z.string(), what: z.enum(['missing', 'stray']), repaired })),
+    'Reservations that the sweeper would forget, or look at for nothing',
+  ),
+  negative: described(
+    lines(z.object({ partition, ...counter, window, posted: z.int(), pending: z.int() })),
+    'Counters below zero',
+  ),
+  unreadable: described(
+    lines(z.object({ partition, name: z.string(), reason: z.string() })),
     'Values that are refused and left as they are',
   ),
-  stored: lines(z.object({ ...counter, posted: z.int(), found: z.int() }))
-    .optional()
-    .describe('Stored totals that are not what the stores list; adjustments put them right'),
+  stored: described(
+    z.optional(lines(z.object({ ...counter, posted: z.int(), found: z.int() }))),
+    'Stored totals that are not what the stores list; adjustments put them right',
+  ),
 })
 
-const auditBody = z
-  .strictObject({
-    repair: z.boolean().default(false).describe('Mend counters and index'),
-    stored: z
-      .boolean()
-      .default(false)
-      .describe('Compare stored totals with the stores: a HEAD for every object'),
-  })
-  .prefault({})
+const auditBody = z.prefault(
+  z.strictObject({
+    repair: described(z._default(z.boolean(), false), 'Mend counters and index'),
+    stored: described(
+      z._default(z.boolean(), false),
+      'Compare stored totals with the stores: a HEAD for every object',
+    ),
+  }),
+  {},
+)
 
 const audit = route<AdminCall>({
   method: 'POST',

@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { GatewayError } from '../errors.ts'
 import { lazily } from '../lazily.ts'
 import type { ObjectKey } from '../object-key.ts'

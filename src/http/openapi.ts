@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { ERRORS, type ErrorCode, type ErrorEntry } from '../errors.ts'
 import { PROBLEM_TYPE } from './problem.ts'
 import type { RouteDescription, RouteResponse } from './route.ts'
@@ -177,7 +177,7 @@ function failures(route: RouteDescription): Record<string, { description: string
 }
 
 /** JSON Schema of one body; schemas with an id are named once, under the document's components. */
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output', named: Named): JsonSchema {
+function jsonSchema(schema: z.ZodMiniType, io: 'input' | 'output', named: Named): JsonSchema {
   const text = JSON.stringify(
     z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' }),
   ).replaceAll('#/$defs/', '#/components/schemas/')

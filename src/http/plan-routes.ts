@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { noSuch } from '../gateway/directory-admin/admin-request.ts'
 import { deletePlan, putPlan } from '../gateway/directory-admin/change-plan.ts'
 import {

@@ -1,5 +1,6 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { type FieldProblem, GatewayError } from '../errors.ts'
+import { IN_ENGLISH } from '../issue-words.ts'
 
 const MAX_FIELD_PROBLEMS = 20
 const MAX_DEPTH = 64
@@ -33,8 +34,8 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
 }
 
 /** Validates against a schema. Throws `InvalidRequest` that names every bad member. */
-export function validate(schema: z.ZodType, value: unknown, what: string): unknown {
-  const result = schema.safeParse(value)
+export function validate(schema: z.ZodMiniType, value: unknown, what: string): unknown {
+  const result = schema.safeParse(value, IN_ENGLISH)
   if (result.success) return result.data
   // One problem a member: what follows from the first one helps nobody.
   const problems = new Map<string, FieldProblem>()

@@ -1,39 +1,38 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { toTimestamp } from '../clock.ts'
+import { described } from '../described.ts'
 import { type ReconcileStep, reconcile } from '../gateway/reconcile/reconcile.ts'
 import { type AdminCall, type Route, route } from './route.ts'
 
 /** Findings of one answer; `found` counts all. */
 const MAX_LISTED = 100
 
-const reconcileBody = z
-  .strictObject({
-    run: z
-      .string()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe('The run to go on with, from the answer before; without it one is begun'),
-    resume: z
-      .boolean()
-      .default(false)
-      .describe('Go on with the youngest unfinished run of the last day that was begun likewise'),
-    bucket: z
-      .string()
-      .min(1)
-      .max(128)
-      .optional()
-      .describe('Only this bucket, of a new run: then stored totals are not compared'),
-    repair: z.boolean().default(false).describe('Put right what can be, of a new run'),
-    forget: z
-      .boolean()
-      .default(false)
-      .describe(
-        'Begin a run: buckets of earlier runs that are not configured now are empty for good',
-      ),
-    limit: z.int().min(1).max(1_000).default(500).describe('Objects of this step'),
-  })
-  .prefault({})
+const reconcileBody = z.prefault(
+  z.strictObject({
+    run: described(
+      z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+      'The run to go on with, from the answer before; without it one is begun',
+    ),
+    resume: described(
+      z._default(z.boolean(), false),
+      'Go on with the youngest unfinished run of the last day that was begun likewise',
+    ),
+    bucket: described(
+      z.optional(z.string().check(z.minLength(1), z.maxLength(128))),
+      'Only this bucket, of a new run: then stored totals are not compared',
+    ),
+    repair: described(z._default(z.boolean(), false), 'Put right what can be, of a new run'),
+    forget: described(
+      z._default(z.boolean(), false),
+      'Begin a run: buckets of earlier runs that are not configured now are empty for good',
+    ),
+    limit: described(
+      z._default(z.int().check(z.gte(1), z.lte(1_000)), 500),
+      'Objects of this step',
+    ),
+  }),
+  {},
+)
 
 const action = z.enum([
   ...(['open', 'settled', 'rejected', 'adjusted', 'counted'] as const),
@@ -45,44 +44,45 @@ const finding = z.object({
     ...(['forged', 'unverified', 'unsettled', 'late', 'condemned'] as const),
     ...(['resized', 'lost', 'gone', 'total'] as const),
   ]),
-  action: action.describe(
+  action: described(
+    action,
     '`busy`: may be traffic, another run tells; `counted`: the stored totals take care of it; `new`: counts from now on',
   ),
-  store: z.string().optional(),
-  bucket: z.string().optional().describe("The store's own bucket"),
-  key: z.string().optional(),
-  uploadId: z.string().optional(),
-  sizeBytes: z.int().optional().describe('At the store'),
-  recordedBytes: z.int().optional().describe('By the ledger'),
-  subject: z.string().optional().describe("Of a total: the ledger's own id of a user or tenant"),
-  limitId: z.int().optional(),
-  tenant: z.string().optional(),
-  user: z.string().optional(),
-  policy: z.string().optional(),
-  posted: z.int().optional().describe('Of a total: what the ledger counted'),
-  found: z.int().optional().describe('Of a total: what the stores hold'),
-  objects: z.int().optional().describe('Of a `new` total: objects that are not counted in it'),
+  store: z.optional(z.string()),
+  bucket: described(z.optional(z.string()), "The store's own bucket"),
+  key: z.optional(z.string()),
+  uploadId: z.optional(z.string()),
+  sizeBytes: described(z.optional(z.int()), 'At the store'),
+  recordedBytes: described(z.optional(z.int()), 'By the ledger'),
+  subject: described(z.optional(z.string()), "Of a total: the ledger's own id of a user or tenant"),
+  limitId: z.optional(z.int()),
+  tenant: z.optional(z.string()),
+  user: z.optional(z.string()),
+  policy: z.optional(z.string()),
+  posted: described(z.optional(z.int()), 'Of a total: what the ledger counted'),
+  found: described(z.optional(z.int()), 'Of a total: what the stores hold'),
+  objects: described(z.optional(z.int()), 'Of a `new` total: objects that are not counted in it'),
 })
 
 const stepSchema = z.object({
-  run: z.string().describe('Its id, for the next step'),
-  startedAt: z.string().describe('RFC 3339, UTC'),
+  run: described(z.string(), 'Its id, for the next step'),
+  startedAt: described(z.string(), 'RFC 3339, UTC'),
   stage: z.enum(['objects', 'totals', 'done']),
   done: z.boolean(),
-  clean: z.boolean().describe('Done, and nothing is left open'),
+  clean: described(z.boolean(), 'Done, and nothing is left open'),
   repair: z.boolean(),
-  bucket: z.string().optional(),
-  place: z
-    .object({ store: z.string(), bucket: z.string(), prefix: z.string() })
-    .optional()
-    .describe('What is listed next'),
-  missing: z
-    .array(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() }))
-    .optional()
-    .describe('Where earlier runs looked and this one cannot: no total is lowered meanwhile'),
-  counts: z.record(z.string(), z.int()).describe('Of the run so far'),
-  found: z.int().describe('Findings of this step'),
-  findings: z.array(finding).describe(`The first ${MAX_LISTED} of them`),
+  bucket: z.optional(z.string()),
+  place: described(
+    z.optional(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() })),
+    'What is listed next',
+  ),
+  missing: described(
+    z.optional(z.array(z.object({ store: z.string(), bucket: z.string(), prefix: z.string() }))),
+    'Where earlier runs looked and this one cannot: no total is lowered meanwhile',
+  ),
+  counts: described(z.record(z.string(), z.int()), 'Of the run so far'),
+  found: described(z.int(), 'Findings of this step'),
+  findings: described(z.array(finding), `The first ${MAX_LISTED} of them`),
 })
 
 const reconcileRoute = route<AdminCall>({

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { AdminIdentity } from '../auth/identity.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -46,7 +46,7 @@ export interface AdminCall extends Call {
 /** One answer of a route, for the OpenAPI document. */
 export interface RouteResponse {
   readonly description: string
-  readonly schema?: z.ZodType
+  readonly schema?: z.ZodMiniType
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -57,14 +57,14 @@ export interface Route<C extends Call = RouteCall> {
   readonly path: string
   readonly operationId: string
   readonly summary: string
-  readonly body?: z.ZodType
+  readonly body?: z.ZodMiniType
   /**
    * Other forms of the body, by a member that tells each: the first that is there decides, so that what is
    * wrong is told of one form and by its members.
    */
-  readonly alternativeBodies?: Readonly<Record<string, z.ZodType>>
+  readonly alternativeBodies?: Readonly<Record<string, z.ZodMiniType>>
   /** Strict schema of the query; absent: no parameter is known. */
-  readonly query?: z.ZodObject
+  readonly query?: z.ZodMiniObject
   /** Request headers that mean something to this route, with what they mean. */
   readonly headers?: Readonly<Record<string, string>>
   /** In bytes. Default 16 KiB. */

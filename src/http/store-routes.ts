@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 import { GatewayError } from '../errors.ts'
 import { probeNow } from '../gateway/probe/now.ts'
 import { probePlacements } from '../gateway/store-truth.ts'
@@ -21,17 +22,19 @@ const stores = route<Call>({
   },
 })
 
-const probeBody = z
-  .strictObject({
-    bucket: z
-      .string()
-      .min(1)
-      .max(63)
-      .optional()
-      .describe('Gateway bucket. Default: every bucket that is in this store'),
-    full: z.boolean().default(false).describe('Also with parts of real size: some 20 MiB are sent'),
-  })
-  .prefault({})
+const probeBody = z.prefault(
+  z.strictObject({
+    bucket: described(
+      z.optional(z.string().check(z.minLength(1), z.maxLength(63))),
+      'Gateway bucket. Default: every bucket that is in this store',
+    ),
+    full: described(
+      z._default(z.boolean(), false),
+      'Also with parts of real size: some 20 MiB are sent',
+    ),
+  }),
+  {},
+)
 
 const probe = route<Call>({
   method: 'POST',

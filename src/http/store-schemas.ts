@@ -1,33 +1,34 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { described } from '../described.ts'
 
 const signed = z.union([
   z.object({
     signed: z.literal(true),
-    guarantees: z.record(z.string(), z.unknown()).optional().describe('As in a grant'),
+    guarantees: described(z.optional(z.record(z.string(), z.unknown())), 'As in a grant'),
   }),
   z.object({
     signed: z.literal(false),
-    capability: z.string().describe('What is missing, as in the 422'),
+    capability: described(z.string(), 'What is missing, as in the 422'),
     detail: z.string(),
   }),
 ])
 
 const finding = z.object({
-  step: z.int().describe('Of the procedure, 1 to 27'),
-  name: z.string().describe('Capability, trait or other fact'),
+  step: described(z.int(), 'Of the procedure, 1 to 27'),
+  name: described(z.string(), 'Capability, trait or other fact'),
   value: z.union([z.string(), z.number(), z.boolean(), z.array(z.union([z.string(), z.number()]))]),
-  seen: z.string().describe('Requests and answers in a few words'),
-  attempts: z.int().optional().describe('How often nothing could be concluded; 2 is enough'),
+  seen: described(z.string(), 'Requests and answers in a few words'),
+  attempts: described(z.optional(z.int()), 'How often nothing could be concluded; 2 is enough'),
 })
 
-const capabilities = z.record(z.string(), z.unknown()).describe('What it enforces, by capability')
+const capabilities = described(z.record(z.string(), z.unknown()), 'What it enforces, by capability')
 const known = z.enum(['yes', 'no', 'probe'])
 
-const traits = z
-  .object({
+const traits = described(
+  z.object({
     regionChecked: known,
     futureSkewSeconds: z.union([z.int(), z.enum(['unchecked', 'unknown'])]),
-    writeOnceConflict: z.array(z.int()).describe('Statuses of a write-once PUT that came second'),
+    writeOnceConflict: described(z.array(z.int()), 'Statuses of a write-once PUT that came second'),
     checksums: z.union([z.array(z.string()), z.literal('probe')]),
     corsApi: known,
     abortRule: known,
@@ -44,62 +45,72 @@ const traits = z
       etag: z.boolean(),
       size: z.enum(['always', 'unless-zero', 'never']),
     }),
-  })
-  .describe('What else is known of it')
+  }),
+  'What else is known of it',
+)
 
 const storeBucket = z.object({
-  bucket: z.string().describe("The store's own bucket name"),
+  bucket: described(z.string(), "The store's own bucket name"),
   capabilities,
   traits,
-  signed: z
-    .array(
+  signed: described(
+    z.array(
       z.object({
-        bucket: z.string().describe('Gateway bucket'),
+        bucket: described(z.string(), 'Gateway bucket'),
         put: signed,
         post: signed,
         multipart: signed,
         download: signed,
       }),
-    )
-    .describe('What a plain request gets, for every gateway bucket with a placement here'),
-  lastProbe: z
-    .object({
-      startedAt: z.string().describe('RFC 3339, UTC'),
-      endedAt: z.string().describe('RFC 3339, UTC'),
-      fresh: z.boolean().describe('Complete, and not older than a day'),
-      complete: z.boolean().describe('Every step came to an end'),
-      requests: z.int(),
-      bytes: z.int().describe('Sent as bodies'),
-      server: z.string().optional().describe('The Server header'),
-      clockOffsetSeconds: z.number().optional().describe("The store's clock less the gateway's"),
-      findings: z.array(finding),
-      leftovers: z.array(z.string()).describe('Keys of the probe that could not be removed'),
-    })
-    .optional()
-    .describe('Absent: nobody has looked'),
+    ),
+    'What a plain request gets, for every gateway bucket with a placement here',
+  ),
+  lastProbe: described(
+    z.optional(
+      z.object({
+        startedAt: described(z.string(), 'RFC 3339, UTC'),
+        endedAt: described(z.string(), 'RFC 3339, UTC'),
+        fresh: described(z.boolean(), 'Complete, and not older than a day'),
+        complete: described(z.boolean(), 'Every step came to an end'),
+        requests: z.int(),
+        bytes: described(z.int(), 'Sent as bodies'),
+        server: described(z.optional(z.string()), 'The Server header'),
+        clockOffsetSeconds: described(
+          z.optional(z.number()),
+          "The store's clock less the gateway's",
+        ),
+        findings: z.array(finding),
+        leftovers: described(z.array(z.string()), 'Keys of the probe that could not be removed'),
+      }),
+    ),
+    'Absent: nobody has looked',
+  ),
 })
 
 const health = z.object({
-  breaker: z
-    .enum(['closed', 'open'])
-    .describe('open: it is away: the gateway does not call it, and new objects go elsewhere'),
-  inFlight: z.int().describe("The gateway's own calls under way"),
-  waiting: z.int().describe('Calls that wait for their turn'),
-  timesDown: z.int().describe('How often it was found to be away, since the process knows it'),
-  downSince: z.string().optional().describe('RFC 3339, UTC; absent while it answers'),
-  lastAnswerAt: z.string().optional().describe('RFC 3339, UTC'),
-  lastFailureAt: z.string().optional().describe('RFC 3339, UTC'),
-  lastCheck: z
-    .object({
-      at: z.string().describe('RFC 3339, UTC'),
-      outcome: z.enum(['answered', 'failed']),
-      status: z.int().optional().describe('Absent where there was no answer'),
-      tookMs: z.int(),
-    })
-    .optional()
-    .describe('Signed HEAD of a bucket, to see whether it answers'),
-  clockOffsetSeconds: z.number().optional().describe("The store's clock less the gateway's"),
-  clockMeasuredAt: z.string().optional().describe('RFC 3339, UTC'),
+  breaker: described(
+    z.enum(['closed', 'open']),
+    'open: it is away: the gateway does not call it, and new objects go elsewhere',
+  ),
+  inFlight: described(z.int(), "The gateway's own calls under way"),
+  waiting: described(z.int(), 'Calls that wait for their turn'),
+  timesDown: described(z.int(), 'How often it was found to be away, since the process knows it'),
+  downSince: described(z.optional(z.string()), 'RFC 3339, UTC; absent while it answers'),
+  lastAnswerAt: described(z.optional(z.string()), 'RFC 3339, UTC'),
+  lastFailureAt: described(z.optional(z.string()), 'RFC 3339, UTC'),
+  lastCheck: described(
+    z.optional(
+      z.object({
+        at: described(z.string(), 'RFC 3339, UTC'),
+        outcome: z.enum(['answered', 'failed']),
+        status: described(z.optional(z.int()), 'Absent where there was no answer'),
+        tookMs: z.int(),
+      }),
+    ),
+    'Signed HEAD of a bucket, to see whether it answers',
+  ),
+  clockOffsetSeconds: described(z.optional(z.number()), "The store's clock less the gateway's"),
+  clockMeasuredAt: described(z.optional(z.string()), 'RFC 3339, UTC'),
 })
 
 /** Answer of `GET /admin/v1/stores`. */
@@ -116,7 +127,7 @@ export const storesSchema = z.object({
       probe: z.enum(['auto', 'manual']),
       capabilities,
       traits,
-      healthCheckSeconds: z.int().describe('Time between two looks at how it does; 0: none'),
+      healthCheckSeconds: described(z.int(), 'Time between two looks at how it does; 0: none'),
       health,
       buckets: z.array(storeBucket),
     }),
@@ -127,8 +138,8 @@ export const storesSchema = z.object({
 export const probedSchema = z.object({
   store: z.string(),
   buckets: z.array(
-    storeBucket.extend({
-      problem: z.string().optional().describe('Why this bucket could not be probed now'),
+    z.extend(storeBucket, {
+      problem: described(z.optional(z.string()), 'Why this bucket could not be probed now'),
     }),
   ),
 })

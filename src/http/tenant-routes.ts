@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import { noSuch } from '../gateway/directory-admin/admin-request.ts'
 import type { ChangedEntity } from '../gateway/directory-admin/change-entity.ts'
 import { changeTenant, deleteTenant } from '../gateway/directory-admin/change-tenant.ts'

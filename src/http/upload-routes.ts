@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod/mini'
 import { toTimestamp } from '../clock.ts'
 import { createUpload } from '../gateway/create-upload.ts'
 import type { WantedPart } from '../gateway/multipart-parts.ts'
@@ -7,18 +7,20 @@ import { rateLimitFields } from '../limits/rate-limit-fields.ts'
 import { partView, uploadGrantView } from './grant-view.ts'
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from './idempotency-key.ts'
 import { jsonAnswer } from './json-answer.ts'
-import { BODY_CAPS, type Route, type RouteCall, route } from './route.ts'
 import {
   completeUploadSchema,
+  partsSchema,
+  signCheckedPartsSchema,
+  signPartRangeSchema,
+  signPartsSchema,
+} from './part-schemas.ts'
+import { BODY_CAPS, type Route, type RouteCall, route } from './route.ts'
+import {
   createdUploadSchema,
   createUploadQuery,
   createUploadSchema,
   explanationSchema,
   listUploadsQuery,
-  partsSchema,
-  signCheckedPartsSchema,
-  signPartRangeSchema,
-  signPartsSchema,
   uploadPageSchema,
   uploadSchema,
 } from './upload-schemas.ts'
@@ -51,7 +53,7 @@ const post = route({
     },
     200: {
       description: 'With dryRun=true: the decision. Else: a replay whose grant has ended',
-      schema: explanationSchema.or(createdUploadSchema),
+      schema: z.union([explanationSchema, createdUploadSchema]),
     },
   },
   errors: [
@@ -129,7 +131,7 @@ const complete = route({
   path: '/v1/uploads/:id/complete',
   operationId: 'completeUpload',
   summary: 'Put parts together, look at the store and settle; repeatable',
-  body: completeUploadSchema.optional(),
+  body: z.optional(completeUploadSchema),
   maxBodyBytes: BODY_CAPS.complete,
   responses: { 200: { description: 'The completed upload', schema: uploadSchema } },
   errors: [

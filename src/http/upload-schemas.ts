@@ -1,5 +1,7 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { OPERATIONS } from '../auth/principal.ts'
+import { described, named } from '../described.ts'
+import { partSchema, sha256 } from './part-schemas.ts'
 import {
   bucketName,
   expiresInSeconds,
@@ -13,47 +15,48 @@ import {
 } from './schemas.ts'
 
 const MAX_AMOUNT = 2 ** 50
-const sha256 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'must be base64 of 32 bytes')
 
-const guaranteesSchema = z
-  .object({
+const guaranteesSchema = named(
+  z.object({
     size: z.enum(['exact', 'max']),
     contentType: z.boolean(),
     writeOnce: z.boolean(),
     checksum: z.enum(['none', 'md5', 'sha256']),
-    unpinnedHeaders: z
-      .array(z.string())
-      .describe('Headers that the holder of the grant could add, and the store would keep'),
-  })
-  .meta({ id: 'Guarantees' })
+    unpinnedHeaders: described(
+      z.array(z.string()),
+      'Headers that the holder of the grant could add, and the store would keep',
+    ),
+  }),
+  'Guarantees',
+)
 
-const partSchema = z
-  .object({ partNumber: z.int(), sizeBytes: z.int(), request: signedRequestSchema })
-  .meta({ id: 'Part' })
-
-const formSchema = z
-  .object({
+const formSchema = named(
+  z.object({
     url: z.string(),
-    fields: z
-      .record(z.string(), z.string())
-      .describe('Every field of the form, in this order, with exactly these values'),
-    fileField: z.literal('file').describe('Name of the field with the file, which comes last'),
-  })
-  .meta({ id: 'Form' })
+    fields: described(
+      z.record(z.string(), z.string()),
+      'Every field of the form, in this order, with exactly these values',
+    ),
+    fileField: described(z.literal('file'), 'Name of the field with the file, which comes last'),
+  }),
+  'Form',
+)
 
-const multipartSchema = z
-  .object({
-    partSizeBytes: z.int().describe('Of every part but the last'),
+const multipartSchema = named(
+  z.object({
+    partSizeBytes: described(z.int(), 'Of every part but the last'),
     partCount: z.int(),
-    parts: z
-      .array(partSchema)
-      .describe('The first ones, 100 at most; the rest by /parts. None with partChecksums'),
-    partsExpireAt: timestamp.describe('When these URLs end; the upload goes on until expiresAt'),
-  })
-  .meta({ id: 'Multipart' })
+    parts: described(
+      z.array(partSchema),
+      'The first ones, 100 at most; the rest by /parts. None with partChecksums',
+    ),
+    partsExpireAt: described(timestamp, 'When these URLs end; the upload goes on until expiresAt'),
+  }),
+  'Multipart',
+)
 
-export const uploadSchema = z
-  .object({
+export const uploadSchema = named(
+  z.object({
     id: z.string(),
     status: z.enum(['pending', 'completed', 'aborted', 'expired', 'rejected']),
     bucket: z.string(),
@@ -61,97 +64,113 @@ export const uploadSchema = z
     sizeBytes: z.int(),
     contentType: z.string(),
     createdAt: timestamp,
-    expiresAt: timestamp.describe(
+    expiresAt: described(
+      timestamp,
       'When the grant ends; of parts, when the upload must be complete',
     ),
-    completedAt: timestamp.optional(),
-    etag: z.string().optional(),
-    versionId: z.string().optional(),
-  })
-  .meta({ id: 'Upload' })
+    completedAt: z.optional(timestamp),
+    etag: z.optional(z.string()),
+    versionId: z.optional(z.string()),
+  }),
+  'Upload',
+)
 
-export const createdUploadSchema = uploadSchema
-  .extend({
-    request: signedRequestSchema.optional(),
-    form: formSchema.optional(),
-    multipart: multipartSchema.optional(),
+export const createdUploadSchema = named(
+  z.extend(uploadSchema, {
+    request: z.optional(signedRequestSchema),
+    form: z.optional(formSchema),
+    multipart: z.optional(multipartSchema),
     guarantees: guaranteesSchema,
     limits: z.array(limitStatusSchema),
-  })
-  .meta({ id: 'CreatedUpload' })
+  }),
+  'CreatedUpload',
+)
 
-export const createdUploadsSchema = z
-  .object({
-    items: z.array(createdUploadSchema.omit({ limits: true })),
+export const createdUploadsSchema = named(
+  z.object({
+    items: z.array(z.omit(createdUploadSchema, { limits: true })),
     limits: z.array(limitStatusSchema),
-  })
-  .meta({ id: 'CreatedUploads' })
+  }),
+  'CreatedUploads',
+)
 
-export const partsSchema = z
-  .object({ parts: z.array(partSchema), expiresAt: timestamp })
-  .meta({ id: 'Parts' })
-
-export const explanationSchema = z
-  .object({
+export const explanationSchema = named(
+  z.object({
     allowed: z.boolean(),
-    allowedBy: z
-      .array(
+    allowedBy: described(
+      z.array(
         z.object({
           operation: z.enum(OPERATIONS),
-          rule: z.string().describe('Name of the rule, or its place like "allow[0]"'),
+          rule: described(z.string(), 'Name of the rule, or its place like "allow[0]"'),
         }),
-      )
-      .describe('Each operation that is needed, and which rule of the caller’s allows it'),
+      ),
+      'Each operation that is needed, and which rule of the caller’s allows it',
+    ),
     bucket: z.string(),
     key: z.string(),
-    form: z.enum(['put', 'post', 'multipart']).describe('What mode "auto" comes to'),
+    form: described(z.enum(['put', 'post', 'multipart']), 'What mode "auto" comes to'),
     guarantees: guaranteesSchema,
     limits: z.array(limitStatusSchema),
     violations: z.array(violationSchema),
-    shadowViolations: z
-      .array(violationSchema)
-      .describe('What limits that only count and report would have refused'),
-  })
-  .meta({ id: 'Explanation' })
+    shadowViolations: described(
+      z.array(violationSchema),
+      'What limits that only count and report would have refused',
+    ),
+  }),
+  'Explanation',
+)
 
 const uploadMembers = z.strictObject({
   bucket: bucketName,
-  key: objectKey.optional(),
-  filename: z.string().min(1).max(1024).optional(),
-  sizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Exact size of the body').optional(),
-  maxSizeBytes: z.int().min(0).max(MAX_AMOUNT).describe('Mode "post" only').optional(),
+  key: z.optional(objectKey),
+  filename: z.optional(z.string().check(z.minLength(1), z.maxLength(1024))),
+  sizeBytes: z.optional(
+    described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Exact size of the body'),
+  ),
+  maxSizeBytes: z.optional(
+    described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Mode "post" only'),
+  ),
   contentType: text(255),
-  sha256: sha256
-    .describe('Base64; binds the content where the store keeps it, else 422')
-    .optional(),
-  md5: z
-    .string()
-    .regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')
-    .describe('Base64; for stores that check Content-MD5 and no SHA-256, else 422')
-    .optional(),
-  partChecksums: z
-    .boolean()
-    .describe('Mode "multipart" only: every part is signed with its SHA-256, given to /parts')
-    .optional(),
-  metadata: z.record(z.string(), z.string()).describe('Becomes x-amz-meta-*').optional(),
-  cacheControl: text(256).describe('Stored with the object: Cache-Control').optional(),
-  contentEncoding: text(64).describe('Stored with the object: Content-Encoding').optional(),
-  disposition: z
-    .enum(['attachment', 'inline'])
-    .describe('Stored with the object: Content-Disposition, with the filename')
-    .optional(),
-  storageClass: text(64).describe('One of those that the bucket offers').optional(),
-  tags: z
-    .record(z.string(), z.string())
-    .describe('Object tags, at most 10; keys that the bucket offers')
-    .optional(),
-  encryption: z
-    .enum(['AES256', 'aws:kms'])
-    .describe('Server-side encryption, where the bucket offers it; it may have one by itself')
-    .optional(),
-  mode: z.enum(['auto', 'put', 'post', 'multipart']).default('auto'),
-  overwrite: z.boolean().default(false).describe('true needs the permission of that name'),
-  expiresInSeconds: expiresInSeconds.optional(),
+  sha256: z.optional(
+    described(sha256, 'Base64; binds the content where the store keeps it, else 422'),
+  ),
+  md5: z.optional(
+    described(
+      z.string().check(z.regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')),
+      'Base64; for stores that check Content-MD5 and no SHA-256, else 422',
+    ),
+  ),
+  partChecksums: z.optional(
+    described(
+      z.boolean(),
+      'Mode "multipart" only: every part is signed with its SHA-256, given to /parts',
+    ),
+  ),
+  metadata: z.optional(described(z.record(z.string(), z.string()), 'Becomes x-amz-meta-*')),
+  cacheControl: z.optional(described(text(256), 'Stored with the object: Cache-Control')),
+  contentEncoding: z.optional(described(text(64), 'Stored with the object: Content-Encoding')),
+  disposition: z.optional(
+    described(
+      z.enum(['attachment', 'inline']),
+      'Stored with the object: Content-Disposition, with the filename',
+    ),
+  ),
+  storageClass: z.optional(described(text(64), 'One of those that the bucket offers')),
+  tags: z.optional(
+    described(
+      z.record(z.string(), z.string()),
+      'Object tags, at most 10; keys that the bucket offers',
+    ),
+  ),
+  encryption: z.optional(
+    described(
+      z.enum(['AES256', 'aws:kms']),
+      'Server-side encryption, where the bucket offers it; it may have one by itself',
+    ),
+  ),
+  mode: z._default(z.enum(['auto', 'put', 'post', 'multipart']), 'auto'),
+  overwrite: described(z._default(z.boolean(), false), 'true needs the permission of that name'),
+  expiresInSeconds: z.optional(expiresInSeconds),
 })
 
 type UploadSize = Pick<z.output<typeof uploadMembers>, 'sizeBytes' | 'maxSizeBytes' | 'mode'>
@@ -159,7 +178,7 @@ type UploadSize = Pick<z.output<typeof uploadMembers>, 'sizeBytes' | 'maxSizeByt
 /** The size is exact, or a form's upper bound. */
 function checkSize(
   { sizeBytes, maxSizeBytes, mode }: UploadSize,
-  refusing: z.RefinementCtx<UploadSize>,
+  refusing: z.core.$RefinementCtx<UploadSize>,
 ): void {
   const post = mode === 'post'
   if (maxSizeBytes !== undefined && !post) {
@@ -178,97 +197,58 @@ function problemAt(path: string, message: string) {
   return { code: 'custom' as const, path: [path], message }
 }
 
-export const createUploadSchema = uploadMembers
-  .superRefine((upload, refusing) => {
-    checkSize(upload, refusing)
-    if (upload.partChecksums !== undefined && upload.mode !== 'multipart') {
-      refusing.addIssue(problemAt('partChecksums', 'is for mode "multipart" only'))
-    }
-  })
-  .meta({ id: 'CreateUpload' })
+export const createUploadSchema = named(
+  uploadMembers.check(
+    z.superRefine((upload, refusing) => {
+      checkSize(upload, refusing)
+      if (upload.partChecksums !== undefined && upload.mode !== 'multipart') {
+        refusing.addIssue(problemAt('partChecksums', 'is for mode "multipart" only'))
+      }
+    }),
+  ),
+  'CreateUpload',
+)
 
-export const batchUploadSchema = uploadMembers
-  .omit({ partChecksums: true })
-  .extend({
-    mode: z
-      .enum(['auto', 'put', 'post'], {
-        error: 'must be "auto", "put" or "post": an upload of parts is created on its own',
-      })
-      .default('auto'),
-    overwrite: z
-      .literal(false, { error: 'must be false: an overwrite is created on its own' })
-      .default(false)
-      .describe('An overwrite is created on its own'),
-  })
-  .superRefine(checkSize)
-  .meta({ id: 'BatchUpload' })
+export const batchUploadSchema = named(
+  z
+    .extend(z.omit(uploadMembers, { partChecksums: true }), {
+      mode: z._default(
+        z.enum(['auto', 'put', 'post'], {
+          error: 'must be "auto", "put" or "post": an upload of parts is created on its own',
+        }),
+        'auto',
+      ),
+      overwrite: described(
+        z._default(
+          z.literal(false, { error: 'must be false: an overwrite is created on its own' }),
+          false,
+        ),
+        'An overwrite is created on its own',
+      ),
+    })
+    .check(z.superRefine(checkSize)),
+  'BatchUpload',
+)
 
-export const createUploadsSchema = z
-  .strictObject({ items: z.array(batchUploadSchema).min(1).max(1_000) })
-  .meta({ id: 'CreateUploads' })
+export const createUploadsSchema = named(
+  z.strictObject({ items: z.array(batchUploadSchema).check(z.minLength(1), z.maxLength(1_000)) }),
+  'CreateUploads',
+)
 
-export const completeUploadSchema = z
-  .strictObject({
-    parts: z
-      .array(z.strictObject({ partNumber: z.int().min(1).max(10_000), etag: text(256) }))
-      .max(10_000)
-      .optional(),
-  })
-  .meta({ id: 'CompleteUpload' })
-
-const partNumber = z.int().min(1).max(10_000)
-
-export const signPartsSchema = z
-  .strictObject({
-    partNumbers: z
-      .array(partNumber, {
-        error: ({ input }) =>
-          input === undefined ? 'must be there, or "from" and "to", or "parts"' : undefined,
-      })
-      .min(1)
-      .max(10_000)
-      .refine((numbers) => new Set(numbers).size === numbers.length, 'must be different numbers'),
-    expiresInSeconds: expiresInSeconds.optional(),
-  })
-  .meta({ id: 'SignParts' })
-
-export const signPartRangeSchema = z
-  .strictObject({
-    from: partNumber,
-    to: partNumber,
-    expiresInSeconds: expiresInSeconds.optional(),
-  })
-  .refine(({ from, to }) => from <= to, { path: ['to'], message: 'must not be less than from' })
-  .meta({ id: 'SignPartRange' })
-
-export const signCheckedPartsSchema = z
-  .strictObject({
-    parts: z
-      .array(z.strictObject({ partNumber, sha256 }))
-      .min(1)
-      .max(500)
-      .refine(
-        (parts) => new Set(parts.map((part) => part.partNumber)).size === parts.length,
-        'must have different numbers',
-      )
-      .describe('For an upload with partChecksums'),
-    expiresInSeconds: expiresInSeconds.optional(),
-  })
-  .meta({ id: 'SignCheckedParts' })
-
-export const uploadPageSchema = z
-  .object({
-    uploads: z.array(uploadSchema).describe('May be empty on a page that is not the last'),
-    nextCursor: z.string().optional().describe('Absent on the last page'),
-  })
-  .meta({ id: 'UploadPage' })
+export const uploadPageSchema = named(
+  z.object({
+    uploads: described(z.array(uploadSchema), 'May be empty on a page that is not the last'),
+    nextCursor: described(z.optional(z.string()), 'Absent on the last page'),
+  }),
+  'UploadPage',
+)
 
 export const listUploadsQuery = z.strictObject({
-  status: z.enum(['pending', 'completed', 'aborted', 'expired', 'rejected']).default('pending'),
-  limit: pageLimit.default(100),
-  cursor: text(4096).optional(),
+  status: z._default(z.enum(['pending', 'completed', 'aborted', 'expired', 'rejected']), 'pending'),
+  limit: z._default(pageLimit, 100),
+  cursor: z.optional(text(4096)),
 })
 
 export const createUploadQuery = z.strictObject({
-  dryRun: z.enum(['true', 'false']).default('false'),
+  dryRun: z._default(z.enum(['true', 'false']), 'false'),
 })

@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { WantedUpload } from '../gateway/plan-upload.ts'
 import type { batchUploadSchema, createUploadSchema } from './upload-schemas.ts'
 

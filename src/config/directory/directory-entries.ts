@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { StateDocument } from '../../state/port.ts'
 import type { PlanInput } from '../schema-plans.ts'
 import type { TenantSettingsInput, UserInput } from '../schema-tenants.ts'
@@ -84,7 +84,7 @@ export function createDirectoryEntries(): DirectoryEntries {
 
   function change(entity: DirectoryEntity, value: unknown, name: string): void {
     unreadable.delete(name)
-    const read = <Document extends object>(schema: z.ZodType<Document>) =>
+    const read = <Document extends object>(schema: z.ZodMiniType<Document>) =>
       readValue(schema, value, (why) => unreadable.set(name, why))
     switch (entity.kind) {
       case 'plan':
@@ -221,7 +221,7 @@ function parsed(text: string): unknown {
 
 /** A document by its schema; `undefined` for one that was removed, is gone, or is not as it must be. */
 function readValue<Document extends object>(
-  schema: z.ZodType<Document>,
+  schema: z.ZodMiniType<Document>,
   value: unknown,
   tell: (why: string) => void,
 ): Exclude<Document, { removed: true }> | undefined {

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { planSchema } from '../schema-plans.ts'
 import { tenantSettingsSchema, userSchema } from '../schema-tenants.ts'
 import { integer, nameSchema } from '../schema-values.ts'
@@ -21,9 +21,9 @@ export const tenantDocumentSchema = z.union([removedSchema, tenantSettingsSchema
  */
 export const userDocumentSchema = z.union([
   removedSchema,
-  userSchema.extend({
-    firstSeenAtMs: momentSchema.optional(),
-    claimedPlan: nameSchema.optional(),
+  z.extend(userSchema, {
+    firstSeenAtMs: z.optional(momentSchema),
+    claimedPlan: z.optional(nameSchema),
   }),
 ])
 

@@ -1,5 +1,6 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isKeyId, parseStoredHash } from '../../auth/api-key.ts'
+import { IN_ENGLISH } from '../../issue-words.ts'
 import { allowListSchema, allowSchema, MAX_ALLOW_RULES } from '../schema-allow.ts'
 import { idSchema, integer, list, members, text } from '../schema-values.ts'
 
@@ -7,28 +8,32 @@ import { idSchema, integer, list, members, text } from '../schema-values.ts'
 export const MAX_LIVE_SECRETS = 4
 
 /** What a person calls a key: one line. */
-export const keyLabelSchema = z
-  .string({ error: 'must be text' })
-  .regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u, {
+export const keyLabelSchema = z.string({ error: 'must be text' }).check(
+  z.regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control}]{1,128}$/u, {
     error: 'must be 1 to 128 characters without controls',
-  })
+  }),
+)
 
 /** An id that a key may carry. */
 export const keyIdSchema = z
   .string({ error: 'must be text' })
-  .refine(isKeyId, { error: 'must be 1 to 64 letters and digits' })
+  .check(z.refine(isKeyId, { error: 'must be 1 to 64 letters and digits' }))
 
 const momentSchema = integer(0, 8_640_000_000_000_000)
 
 const secretSchema = members({
-  hash: text(128).refine((hash) => parseStoredHash(hash) !== undefined, {
-    error: 'must be a stored hash',
-  }),
-  last4: z.string({ error: 'must be text' }).regex(/^[0-9A-Za-z]{4}$/, {
-    error: 'must be 4 letters and digits',
-  }),
+  hash: text(128).check(
+    z.refine((hash) => parseStoredHash(hash) !== undefined, {
+      error: 'must be a stored hash',
+    }),
+  ),
+  last4: z.string({ error: 'must be text' }).check(
+    z.regex(/^[0-9A-Za-z]{4}$/, {
+      error: 'must be 4 letters and digits',
+    }),
+  ),
   createdAtMs: momentSchema,
-  expiresAtMs: momentSchema.optional(),
+  expiresAtMs: z.optional(momentSchema),
 })
 
 // Strict: a member that this version does not know may be what narrows the key.
@@ -36,25 +41,30 @@ const keyDocumentSchema = members({
   id: keyIdSchema,
   tenant: idSchema,
   user: idSchema,
-  label: keyLabelSchema.optional(),
-  allow: list(allowSchema, 0).max(MAX_ALLOW_RULES, {
-    error: `must have at most ${MAX_ALLOW_RULES} items`,
-  }),
-  hashes: list(secretSchema, 0).max(MAX_LIVE_SECRETS, {
-    error: `must have at most ${MAX_LIVE_SECRETS} items`,
-  }),
+  label: z.optional(keyLabelSchema),
+  allow: list(allowSchema, 0).check(
+    z.maxLength(MAX_ALLOW_RULES, {
+      error: `must have at most ${MAX_ALLOW_RULES} items`,
+    }),
+  ),
+  hashes: list(secretSchema, 0).check(
+    z.maxLength(MAX_LIVE_SECRETS, {
+      error: `must have at most ${MAX_LIVE_SECRETS} items`,
+    }),
+  ),
   createdAtMs: momentSchema,
-  expiresAtMs: momentSchema.optional(),
-  revokedAtMs: momentSchema.optional(),
-})
-  .refine(({ hashes, revokedAtMs }) => (hashes.length === 0) === (revokedAtMs !== undefined), {
+  expiresAtMs: z.optional(momentSchema),
+  revokedAtMs: z.optional(momentSchema),
+}).check(
+  z.refine(({ hashes, revokedAtMs }) => (hashes.length === 0) === (revokedAtMs !== undefined), {
     error: 'must have a hash, or be revoked',
     path: ['hashes'],
-  })
-  .refine(({ allow, revokedAtMs }) => allow.length > 0 || revokedAtMs !== undefined, {
+  }),
+  z.refine(({ allow, revokedAtMs }) => allow.length > 0 || revokedAtMs !== undefined, {
     error: 'must have at least 1 item',
     path: ['allow'],
-  })
+  }),
+)
 
 /**
  * An API key that was made by the admin API, as the directory keeps it. Its secrets are newest first; a
@@ -71,7 +81,7 @@ export type StoredSecret = KeyDocument['hashes'][number]
  * what could not be read again: a fault of the program.
  */
 export function orderedKeyDocument(document: KeyDocument): KeyDocument {
-  return keyDocumentSchema.parse(document)
+  return keyDocumentSchema.parse(document, IN_ENGLISH)
 }
 
 /** The text that the state store keeps of a key. Throws for what could not be read again. */
@@ -86,7 +96,7 @@ export function writeKeyDocument(document: KeyDocument): string {
 export function readKeyDocument(
   value: unknown,
 ): { readonly key: KeyDocument } | { readonly problem: string } {
-  const result = keyDocumentSchema.safeParse(value)
+  const result = keyDocumentSchema.safeParse(value, IN_ENGLISH)
   if (result.success) return { key: result.data }
   const [issue] = result.error.issues
   const path = issue?.path.map(String).join('.') ?? ''
@@ -100,11 +110,11 @@ export function readKeyDocument(
 const salvageSchema = z.object({
   tenant: idSchema,
   user: idSchema,
-  label: keyLabelSchema.optional().catch(undefined),
-  allow: allowListSchema.catch([]),
-  createdAtMs: momentSchema.catch(0),
-  expiresAtMs: momentSchema.optional().catch(undefined),
-  revokedAtMs: momentSchema.optional().catch(undefined),
+  label: z.catch(z.optional(keyLabelSchema), undefined),
+  allow: z.catch(allowListSchema, []),
+  createdAtMs: z.catch(momentSchema, 0),
+  expiresAtMs: z.catch(z.optional(momentSchema), undefined),
+  revokedAtMs: z.catch(z.optional(momentSchema), undefined),
 })
 
 /**
