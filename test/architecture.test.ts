@@ -57,6 +57,19 @@ function localImports(file: string): string[] {
     .map((specifier) => relative(SRC, join(SRC, dirname(file), specifier)))
 }
 
+/** Files and packages that are loaded with a file: what it imports as values, and so on. */
+function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(file)) return loaded
+  loaded.add(file)
+  if (!files.includes(file)) return loaded
+  const imports = read(file).matchAll(/^(?:import(?! type)|export) [^']*?from '([^']+)'/gm)
+  for (const [, specifier = ''] of imports) {
+    const local = specifier.startsWith('.')
+    loadedBy(local ? relative(SRC, join(SRC, dirname(file), specifier)) : specifier, loaded)
+  }
+  return loaded
+}
+
 /** What breaks a rule, as `file: reason`, so that a failure names all of them at once. */
 function offenders(reasonOf: (file: string) => string | undefined): string[] {
   return files.flatMap((file) => {
@@ -115,6 +128,13 @@ describe('architecture', () => {
         ? `imports ${bound.join(', ')}`
         : undefined
     })
+    expect(wrong).toEqual([])
+  })
+
+  it('loads what speaks to Redis only where there is one', () => {
+    const loaded = loadedBy('runtime/run-process.ts')
+    expect(loaded.size).toBeGreaterThan(300)
+    const wrong = [...loaded].filter((file) => /ioredis|(?:^|\/)redis\.ts$|on-redis/.test(file))
     expect(wrong).toEqual([])
   })
 

@@ -1,19 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import type { EventBufferOptions } from '../audit/event-buffer.ts'
 import { openHttpAudit } from '../audit/http.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
 import type { Audit } from '../audit/port.ts'
-import { openRedisAudit } from '../audit/redis.ts'
 import { openSqliteAudit } from '../audit/sqlite.ts'
-import { createCircuitBreaker } from '../circuit-breaker.ts'
-import { type Clock, monotonicClock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { AuditSetting, Config } from '../config/config.ts'
-import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import type { Logger } from '../log.ts'
 import { openAuditFiles } from './audit-files.ts'
-import { ioredisConnector } from './ioredis-link.ts'
-import { openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
-import { openPartitionServer } from './partition-server.ts'
+import { openDatabase } from './open-ledger.ts'
 
 /** What opening an audit log needs beside its own setting. */
 export interface AuditPorts {
@@ -23,9 +17,6 @@ export interface AuditPorts {
   /** Default: the machine's. */
   readonly clock?: Clock
 }
-
-/** Beside what the ledger is as a whole. */
-const HOME_PARTITION = 0
 
 type Told = Pick<EventBufferOptions, 'onState' | 'onLost'>
 
@@ -83,22 +74,15 @@ async function openFile(
   }
 }
 
-function openOnRedis(
+async function openOnRedis(
   { maxEvents }: Extract<AuditSetting, { kind: 'redis' }>,
   { config }: AuditPorts,
   told: Told,
-): Audit {
+): Promise<Audit> {
   if (config?.state.kind !== 'redis') throw new Error('Cannot open the audit log: no Redis')
+  const { openAuditOnRedis } = await import('./on-redis.ts')
   const { state, ledger } = config
-  const server = openPartitionServer(HOME_PARTITION, {
-    settings: redisSettings(state, ledger),
-    connect: ioredisConnector(redisAccess(state, ledger)),
-    timeoutMs: ledger.commandTimeoutMs,
-  })
-  // One failure opens it: what waits is in the buffer, and nobody gains by waiting for a server as well.
-  const breaker = createCircuitBreaker({ clock: monotonicClock, failuresToOpen: 1 })
-  const tag = PARTITION_TAGS[HOME_PARTITION] ?? ''
-  return openRedisAudit({ server, breaker, tag, gateway: randomUUID(), maxEvents, ...told })
+  return openAuditOnRedis({ state, ledger }, { maxEvents, ...told })
 }
 
 function writeStdout(text: string): Promise<void> {

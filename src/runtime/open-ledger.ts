@@ -1,20 +1,16 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { auditSelfTest } from '../audit/redis.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, RedisState } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { openMemoryLedger } from '../ledger/memory.ts'
 import type { Ledger } from '../ledger/port.ts'
-import { type Journal, openJournal } from '../ledger/redis/journal.ts'
-import { openRedisLedger } from '../ledger/redis/redis.ts'
 import type { RedisAddress } from '../ledger/redis/redis-link.ts'
 import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
-import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
 import type { LedgerPorts } from './compose-context.ts'
-import { ioredisConnector, type RedisAccess } from './ioredis-link.ts'
+import type { RedisAccess } from './ioredis-link.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -23,9 +19,10 @@ const schedule = (run: () => void) => void setImmediate(run)
 /** Opens the configured ledger. Throws `LedgerUnavailable` for one that must not be used. */
 export async function openLedger(
   config: Pick<Config, 'state' | 'ledger'> & Partial<Pick<Config, 'audit'>>,
-  { clock, stopwatch, log, learnTime, alarm }: LedgerPorts,
+  ports: LedgerPorts,
 ): Promise<Ledger> {
   const { state, ledger } = config
+  const { clock } = ports
   const retentionMs = ledger.retentionHours * HOUR_MS
   switch (state.kind) {
     case 'memory':
@@ -35,24 +32,9 @@ export async function openLedger(
     case 'durable-objects':
       throw elsewhere('the ledger')
     case 'redis': {
+      const { openLedgerOnRedis } = await import('./on-redis.ts')
       const hasAudit = config.audit?.kind === 'redis'
-      const settings = {
-        ...redisSettings(state, ledger),
-        ...(hasAudit && { alsoTested: auditSelfTest(PARTITION_TAGS[0] ?? '') }),
-      }
-      const connect = ioredisConnector(redisAccess(state, ledger))
-      const journal =
-        ledger.journal === undefined ? undefined : openJournalAt(ledger.journal, retentionMs)
-      return openRedisLedger({
-        settings,
-        connect,
-        clock: stopwatch,
-        schedule,
-        log,
-        learnTime,
-        alarm,
-        journal,
-      })
+      return openLedgerOnRedis({ state, ledger, hasAudit }, ports)
     }
   }
 }
@@ -71,14 +53,6 @@ function openSqlite(path: string, options: { clock: Clock; retentionMs: number }
     return openSqliteLedger({ database: openDatabase(path), openReader, schedule, ...options })
   } catch (cause) {
     throw new GatewayError('LedgerUnavailable', `Cannot open the ledger "${path}"`, { cause })
-  }
-}
-
-function openJournalAt(path: string, retentionMs: number): Journal {
-  try {
-    return openJournal({ database: openDatabase(path), retentionMs, schedule })
-  } catch (cause) {
-    throw new GatewayError('LedgerUnavailable', `Cannot open the journal "${path}"`, { cause })
   }
 }
 

@@ -1,17 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
-import { PARTITION_TAGS } from '../ledger/redis/tags.ts'
 import { openMemoryState } from '../state/memory.ts'
 import type { StateStore } from '../state/port.ts'
-import { openRedisState } from '../state/redis.ts'
 import { openSqliteState } from '../state/sqlite.ts'
-import { ioredisConnector } from './ioredis-link.ts'
-import { elsewhere, openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
-import { openPartitionServer } from './partition-server.ts'
-
-/** Beside what the ledger is as a whole. */
-const HOME_PARTITION = 0
+import { elsewhere, openDatabase } from './open-ledger.ts'
 
 /**
  * Opens the state store where the ledger is. Open a ledger in SQLite first: a file with tables and
@@ -30,11 +23,8 @@ export async function openState({
     case 'durable-objects':
       throw elsewhere('the state')
     case 'redis': {
-      const server = openPartitionServer(HOME_PARTITION, {
-        settings: redisSettings(state, ledger),
-        connect: ioredisConnector(redisAccess(state, ledger)),
-      })
-      return openRedisState(server, { tag: PARTITION_TAGS[HOME_PARTITION] ?? '' })
+      const { openStateOnRedis } = await import('./on-redis.ts')
+      return openStateOnRedis({ state, ledger })
     }
   }
 }
