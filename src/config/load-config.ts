@@ -23,7 +23,6 @@ import { createReport, type Report } from './report.ts'
 import { checkRetention } from './retention.ts'
 import { salvage } from './salvage.ts'
 import { configSchema } from './schema.ts'
-import { reportIssues } from './schema-problems.ts'
 import { memberOf, readTree } from './settings-tree.ts'
 
 /** What reading a configuration needs from outside. */
@@ -58,7 +57,10 @@ export async function loadConfig(
   if (read.value === undefined) throw new ConfigError(report.problems(), report.warnings())
   const tree = await resolveReferences(read.value, file, { ...sources, report })
   const parsed = configSchema.safeParse(tree, IN_ENGLISH)
-  if (!parsed.success) reportIssues(parsed.error, { schema: configSchema, tree, report })
+  if (!parsed.success) {
+    const { reportIssues } = await import('./schema-problems.ts')
+    reportIssues(parsed.error, { schema: configSchema, tree, report })
+  }
   if (memberOf(tree, 'environment') === 'production') warnOfLiteralPasswords(read.value, report)
   const { config, secrets } = build(tree, { hashing: sources.hashing, report })
   const problems = report.problems()

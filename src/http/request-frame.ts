@@ -1,4 +1,5 @@
-import { Hono, type MiddlewareHandler } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
+import { HonoBase } from 'hono/hono-base'
 import type { H, RouterRoute } from 'hono/types'
 import { GatewayError } from '../errors.ts'
 import { newUuid } from '../gateway/ids.ts'
@@ -32,7 +33,8 @@ export function framedApp(
   toldAs: (error: Error) => Error = (error) => error,
 ): Hono<{ Variables: Variables; Bindings: object }> {
   const router = new StaticPathRouter<[H, RouterRoute]>()
-  const app = new Hono<{ Variables: Variables; Bindings: object }>({ strict: true, router })
+  // `Hono` itself would bring its own routers along.
+  const app = new HonoBase<{ Variables: Variables; Bindings: object }>({ strict: true, router })
   const { clock, log } = context
   const problems: ProblemContext = { log, outageLog: createRareLog(clock, OUTAGE_LOG_MS) }
   app.onError((error, http) => {

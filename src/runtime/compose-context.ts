@@ -15,7 +15,6 @@ import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
 import { createSightings } from '../gateway/directory/sightings.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
-import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createKeyUses } from '../gateway/keys/key-uses.ts'
@@ -28,6 +27,7 @@ import { createProbes } from '../gateway/probe/probes.ts'
 import { SHADOW_LOG_MS } from '../gateway/shadow-limits.ts'
 import { createTokenVerifiers } from '../gateway/token-verifiers.ts'
 import type { AppContext } from '../http/app-context.ts'
+import { lazily } from '../lazily.ts'
 import { withDenyCache } from '../ledger/deny-cache.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { Logger, LogLevel } from '../log.ts'
@@ -39,6 +39,8 @@ import type { EventPorts } from '../stores/events/event-ports.ts'
 import { createStoreClient } from '../stores/s3-client.ts'
 import { createStoreHealth } from '../stores/store-health.ts'
 import type { Telemetry } from '../telemetry.ts'
+
+const settling = lazily(() => import('../gateway/events/settle-by-event.ts'))
 
 /** What a ledger is opened with. */
 export interface LedgerPorts {
@@ -144,7 +146,10 @@ export async function composeContext({
     config: () => live.current,
     log,
     telemetry,
-    settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
+    settle: async (store, hint) => {
+      const { settleByEvent } = await settling()
+      return settleByEvent(inBackground(context), store, hint)
+    },
   })
   closing.defer(() => events.stop(0))
   const tokens = createTokenVerifiers(() => live.current, {
