@@ -4,7 +4,6 @@ import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
-import { abandonUpload } from './abandon-upload.ts'
 import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
@@ -23,7 +22,6 @@ import { type Reserved, reserveUpload } from './reserve-upload.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { type Signing, signUpload } from './sign-upload.ts'
 import { assertCallable, assertClockFits } from './store-fitness.ts'
-import { takeOver } from './take-over.ts'
 import type { UploadGrant } from './upload-grant.ts'
 import { type UploadView, uploadView } from './upload-view.ts'
 
@@ -134,6 +132,7 @@ async function grantNew(
     // Nobody has seen the grant, so the bytes go back at once. With a caller's key another gateway
     // may have released a URL for the same reservation: then it is left to expire.
     if (request.idempotencyKey === undefined) {
+      const { abandonUpload } = await import('./abandon-upload.ts')
       await abandonUpload(context, { ...command, expMs }, note)
     }
     throw error
@@ -199,7 +198,11 @@ async function replay(
   assertClockFits(context, plan.place.placement)
   const { nowMs, expMs } = reply
   const isUnmade = note.multipart !== undefined && !isMade(note.multipart)
-  const latest = isUnmade ? await takeOver(context, reservation, note, nowMs) : note
+  let latest = note
+  if (isUnmade) {
+    const { takeOver } = await import('./take-over.ts')
+    latest = await takeOver(context, reservation, note, nowMs)
+  }
   const asRead = isUnmade ? { ...command, note: noteText(latest) } : command
   const overwrite = await prepareIfOverwrite(context, asRead, latest)
   const { conditions } = overwrite

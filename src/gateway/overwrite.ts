@@ -4,7 +4,6 @@ import { ObjectKey } from '../object-key.ts'
 import type { Capabilities } from '../stores/capabilities.ts'
 import { placeRecorded } from '../stores/place-object.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
-import { chargedTicket } from './charged.ts'
 import type { GatewayContext } from './context.ts'
 import { creditHold } from './credit-hold.ts'
 import { ownTicket } from './own-ticket.ts'
@@ -66,6 +65,8 @@ async function prepareOverwrite(
   }
   // A replay after the PUT finds its own object: what that one replaced has been noted.
   const own = ownTicket(context, place, head)?.rid === command.rid
+  // With it comes all that settles what was overwritten and never completed.
+  const { chargedTicket } = await import('./charged.ts')
   const ticket = own ? undefined : await chargedTicket(context, place, head)
   const conditions = conditionsOf(ifMatch, head.etag)
   if (ticket === undefined || note.replaces?.rid === ticket.rid) return { conditions, note }

@@ -1,3 +1,7 @@
+// Here before the first step, for what is loaded later takes a time that no virtual clock counts.
+import '../../src/gateway/abandon-upload.ts'
+import '../../src/gateway/charged.ts'
+import '../../src/gateway/take-over.ts'
 import { metrics, trace } from '@opentelemetry/api'
 import type { Config, Secrets } from '../../src/config/config.ts'
 import { createDirectoryOverlay } from '../../src/config/directory/overlay.ts'
