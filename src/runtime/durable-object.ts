@@ -10,7 +10,6 @@ import type { StateStore } from '../state/port.ts'
 import { openSqliteState } from '../state/sqlite.ts'
 import { objectDatabase } from './object-database.ts'
 import { createPartitionAlarm, type PartitionAlarm } from './partition-alarm.ts'
-import { sweepPartition } from './sweep-partition.ts'
 import type { WorkerBindings } from './worker-bindings.ts'
 
 const DAY_MS = 86_400_000
@@ -41,6 +40,7 @@ export class LedgerObject
       storage: ctx.storage,
       nowMs: () => this.nowMs(),
       sweep: async (partition) => {
+        const { sweepPartition } = await import('./sweep-partition.ts')
         const swept = await sweepPartition(partition, { own: this, env, life: ctx })
         this.#retentionMs = swept.retentionMs
         return swept

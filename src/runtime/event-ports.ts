@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { lazily } from '../lazily.ts'
 import type { EventPorts } from '../stores/events/event-ports.ts'
-import { createGoogleKeys } from '../stores/events/pub-sub-token.ts'
 import { createSnsCalls } from '../stores/events/sns-calls.ts'
 import { nodeHashing } from './node-hashing.ts'
 import { verifyWithCertificate } from './x509-verify.ts'
@@ -11,10 +11,14 @@ export function createEventPorts(options: {
   readonly fetch: typeof globalThis.fetch
 }): EventPorts {
   const { clock, fetch } = options
+  const googleKeys = lazily(async () => {
+    const { createGoogleKeys } = await import('../stores/events/pub-sub-token.ts')
+    return createGoogleKeys(fetch)
+  })
   return {
     clock,
     hashing: nodeHashing,
-    googleKeys: createGoogleKeys(fetch),
+    googleKeys: async (...asked) => (await googleKeys())(...asked),
     sns: { ...createSnsCalls({ clock, fetch }), verifyWithCertificate },
   }
 }

@@ -29,9 +29,10 @@ export function serveWorker(open: (env: WorkerBindings) => Promise<WorkerGateway
       async fetch(request, env, life) {
         const bindings = bindingsOf(request, env)
         try {
-          return await withContext(life, begin(env), (gateway) =>
-            gateway[which].fetch(request, bindings),
-          )
+          return await withContext(life, begin(env), async (gateway) => {
+            const app = which === 'admin' ? await gateway.admin() : gateway.app
+            return app.fetch(request, bindings)
+          })
         } catch (error) {
           // The application answers for its own errors: there is none.
           tellFailure(error)

@@ -8,12 +8,12 @@ import { GatewayError } from '../errors.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { FOLLOW_EVERY_MS } from '../gateway/directory/start-directory.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
-import { settleByEvent } from '../gateway/events/settle-by-event.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createProbes } from '../gateway/probe/probes.ts'
 import type { AppContext } from '../http/app-context.ts'
-import { createAdminApp } from '../http/create-admin-app.ts'
+import type { createAdminApp } from '../http/create-admin-app.ts'
 import { createApp } from '../http/create-app.ts'
+import { lazily } from '../lazily.ts'
 import type { Ledger } from '../ledger/port.ts'
 import type { StateStore } from '../state/port.ts'
 import { createStoreHealth } from '../stores/store-health.ts'
@@ -36,12 +36,15 @@ export interface WorkerState {
   prepare?(): Promise<void>
 }
 
+type AdminApp = ReturnType<typeof createAdminApp>
+
 /** A gateway in an isolate: data, and drivers that keep no I/O. */
 export interface WorkerGateway {
   readonly context: AppContext
   readonly state: WorkerState
   readonly app: ReturnType<typeof createApp>
-  readonly admin: ReturnType<typeof createAdminApp>
+  /** Made when a request comes for it, and then kept. */
+  admin(): AdminApp | Promise<AdminApp>
 }
 
 /** The audit log of whatever request is under way. */
@@ -53,6 +56,8 @@ const auditNow: Audit = {
 
 /** When the directory was last asked by this isolate, by a clock that is not set. */
 let followedAtMs = -Infinity
+
+const settling = lazily(() => import('../gateway/events/settle-by-event.ts'))
 
 /** What goes on after an answer is given up by the runtime in half a minute. */
 const AFTERWORK_MS = 20_000
@@ -104,7 +109,10 @@ export async function openWorkerGateway(
     context: shared,
     state,
     app: createApp(context),
-    admin: createAdminApp(context),
+    admin: lazily(async () => {
+      const { createAdminApp } = await import('../http/create-admin-app.ts')
+      return createAdminApp(context)
+    }),
   }))
 }
 
@@ -131,7 +139,10 @@ export function contextOf(
       config: () => shared.config,
       log: shared.log,
       telemetry: shared.telemetry,
-      settle: (store, hint) => settleByEvent(inBackground(context), store, hint),
+      settle: async (store, hint) => {
+        const { settleByEvent } = await settling()
+        return settleByEvent(inBackground(context), store, hint)
+      },
     }),
     ...members,
   }
