@@ -64,8 +64,10 @@ export interface Telemetry {
 
 const SPAN_ERROR = 2 // SpanStatusCode.ERROR; a value import would pull the API's classes in
 
-/** Telemetry on the OpenTelemetry API; without an SDK behind it every call does nothing. */
-export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
+/**
+ * Telemetry on the OpenTelemetry API; without an SDK behind it every call does nothing. Default: no spans.
+ */
+export function createTelemetry(meter: Meter, tracer?: Tracer): Telemetry {
   const count = (name: string, description: string) => meter.createCounter(name, { description })
   const gauge = (name: string, description: string) => meter.createGauge(name, { description })
   const level = (name: string, description: string) =>
@@ -165,8 +167,10 @@ export function createTelemetry(meter: Meter, tracer: Tracer): Telemetry {
     reconciled(findings) {
       for (const { kind, action } of findings) found.add(1, { kind, action })
     },
-    span: (name, attributes, work) =>
-      tracer.startActiveSpan(name, { attributes }, (span) => runInSpan(span, work)),
+    span: async (name, attributes, work) =>
+      tracer === undefined
+        ? await work()
+        : await tracer.startActiveSpan(name, { attributes }, (span) => runInSpan(span, work)),
   }
 }
 

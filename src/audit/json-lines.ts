@@ -1,5 +1,5 @@
 import { createEventBuffer, type EventBufferOptions } from './event-buffer.ts'
-import { type AuditLines, readLinesBack } from './lines-back.ts'
+import type { AuditLines } from './lines-back.ts'
 import type { Audit } from './port.ts'
 import { auditUnavailable, notReadable, readPage } from './read-back.ts'
 
@@ -30,6 +30,7 @@ export function createJsonLinesAudit({
       const files = await lines.files().catch((error: unknown) => {
         throw auditUnavailable(error)
       })
+      const { readLinesBack } = await import('./lines-back.ts')
       const readBack = readLinesBack({ lines, files, query })
       return readPage(query, { readBack, maxStretches: MAX_STRETCHES })
     },

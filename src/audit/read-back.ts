@@ -1,5 +1,4 @@
 import { GatewayError } from '../errors.ts'
-import { parseAuditEvent } from './event-schema.ts'
 import {
   AUDIT_FILTERS,
   type AuditEvent,
@@ -37,13 +36,17 @@ export async function readPage(
   if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_AUDIT_PAGE) {
     throw new RangeError(`Cannot query the audit log: limit ${query.limit}`)
   }
+  const { parseAuditEvent } = await import('./event-schema.ts')
   const events: AuditEvent[] = []
   let after = query.after
   for (let read = 0; read < maxStretches; read += 1) {
     const { records, next } = await readBack(after)
     const last = records.at(-1)
     for (const record of records) {
-      const event = eventOf(record.text, query)
+      const value = jsonOf(record.text)
+      // Most records are others': only what matches is looked at as a whole.
+      if (value === undefined || !matches(value, query)) continue
+      const event = parseAuditEvent(value)
       if (event === undefined) continue
       events.push(event)
       if (events.length < query.limit) continue
@@ -54,13 +57,6 @@ export async function readPage(
     after = next
   }
   return { events, ...(after !== undefined && { next: after }) }
-}
-
-/** The event of a record that the query is about. */
-function eventOf(text: string, query: AuditQuery): AuditEvent | undefined {
-  const value = jsonOf(text)
-  // Most records are others': only what matches is looked at as a whole.
-  return value !== undefined && matches(value, query) ? parseAuditEvent(value) : undefined
 }
 
 function jsonOf(text: string): Record<string, unknown> | undefined {

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'cloudflare:workers'
-import { metrics, trace } from '@opentelemetry/api'
+import { createNoopMeter } from '@opentelemetry/api'
 import type { Audit } from '../audit/port.ts'
 import { monotonicClock, systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load-config.ts'
@@ -76,7 +76,8 @@ export async function openWorkerGateway(
   const state = openStateOf(config, env)
   // Fails here, once, for a place that is not to be had, and not with each request.
   openWorkerAudit(config.audit, env)
-  const telemetry = createTelemetry(metrics.getMeter('signet'), trace.getTracer('signet'))
+  // Nobody in a worker reads metrics or spans.
+  const telemetry = createTelemetry(createNoopMeter())
   const send: typeof fetch = (url, init) => keptAlive(fetch(url, init))
   const shared = await composeContext({
     settings: { config, secrets },

@@ -1,12 +1,15 @@
-import { AwsV4Signer } from 'aws4fetch'
 import { GatewayError } from '../errors.ts'
 import { toHex } from '../hashing.ts'
+import { lazily } from '../lazily.ts'
 import { encodeSegment } from '../object-key.ts'
 import { SignedUrl } from '../secret.ts'
 import { toAmzDate } from '../stores/amz-date.ts'
 import { createSigningKeys } from '../stores/signing-keys.ts'
 import type { Presigner, PresignRequest } from './presigner.ts'
 import { credentialScope } from './scope.ts'
+
+// Where the runtime hashes by itself, nobody asks for it.
+const aws4fetch = lazily(() => import('aws4fetch'))
 
 /**
  * Signs with aws4fetch on WebCrypto, so on every runtime. The final URL is put together from the
@@ -19,6 +22,7 @@ export function createAws4fetchPresigner(): Presigner {
     async presign(request) {
       const datetime = toAmzDate(request.signedAtMs)
       const { accessKeyId, secretAccessKey, sessionToken } = request.credential
+      const { AwsV4Signer } = await aws4fetch()
       const signer = new AwsV4Signer({
         method: request.method,
         url: unsignedUrl(request),

@@ -1,6 +1,6 @@
-import { AwsV4Signer } from 'aws4fetch'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
+import { lazily } from '../lazily.ts'
 import { encodeSegment } from '../object-key.ts'
 import { readCapped } from '../read-capped.ts'
 import { toAmzDate } from './amz-date.ts'
@@ -39,6 +39,8 @@ export interface StoreCall {
 
 /** Sends a call and answers an accepted response. Its body must still be read, or cancelled. */
 export type SignedCall = (call: StoreCall) => Promise<Response>
+
+const aws4fetch = lazily(() => import('aws4fetch'))
 
 const MAX_ERROR_BYTES = 64 * 1024
 
@@ -152,6 +154,7 @@ async function signedHeaders(
   signingKeysOf: SigningKeysOf,
 ): Promise<Headers> {
   const { accessKeyId, secretAccessKey, sessionToken } = store.credentials.manage
+  const { AwsV4Signer } = await aws4fetch()
   const signer = new AwsV4Signer({
     method,
     url,
