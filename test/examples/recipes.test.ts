@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { LoadedConfig } from '../../src/config/load-config.ts'
 import { whatIsSigned } from '../../src/gateway/what-is-signed.ts'
 import { profileOf } from '../../src/stores/profile-of.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { byText } from './credential-tour.ts'
 import {
   loadRecipe,
   placementOf,
@@ -59,8 +63,13 @@ const MUST_SAY: Readonly<Record<RecipeName, readonly RegExp[]>> = {
 const oneLine = (lines: readonly string[]) => lines.join(' ').replaceAll(/\s+/g, ' ')
 
 describe.each(RECIPES)('the recipe for %s', (name) => {
-  it('loads for production without a warning, with secrets from the environment alone', async () => {
-    const { config, warnings } = await loadRecipe(name)
+  let loaded: LoadedConfig
+  beforeAll(async () => {
+    loaded = await loadRecipe(name)
+  })
+
+  it('loads for production without a warning, with secrets from the environment alone', () => {
+    const { config, warnings } = loaded
     expect([config.environment, warnings]).toEqual(['production', []])
     const { store } = placementOf(config)
     expect(store.provider).toBe(name)
@@ -68,16 +77,16 @@ describe.each(RECIPES)('the recipe for %s', (name) => {
     for (const [, secret] of secrets) expect(recipeText(name)).not.toContain(secret)
   })
 
-  it('names its schema, its endpoint, its region and how buckets are addressed', async () => {
-    const { endpoint, region, addressing } = placementOf((await loadRecipe(name)).config).store
+  it('names its schema, its endpoint, its region and how buckets are addressed', () => {
+    const { endpoint, region, addressing } = placementOf(loaded.config).store
     expect([endpoint, region, addressing]).toEqual(ADDRESSES[name])
     expect(recipeText(name).split('\n')[0]).toBe(
       '# yaml-language-server: $schema=../signet.schema.json',
     )
   })
 
-  it('has a key pair for each purpose', async () => {
-    const { write, read, manage } = placementOf((await loadRecipe(name)).config).store.credentials
+  it('has a key pair for each purpose', () => {
+    const { write, read, manage } = placementOf(loaded.config).store.credentials
     expect([write, read, manage].map(({ accessKeyId }) => accessKeyId)).toEqual([
       'WRITE',
       'READ',
@@ -85,8 +94,8 @@ describe.each(RECIPES)('the recipe for %s', (name) => {
     ])
   })
 
-  it('says what its profile expects, what waits for the probe, and what is signed before', async () => {
-    const { config } = await loadRecipe(name)
+  it('says what its profile expects, what waits for the probe, and what is signed before', () => {
+    const { config } = loaded
     const placement = placementOf(config)
     const [signed] = whatIsSigned({ config, clock: new TestClock() }, placement)
     if (signed === undefined) throw new Error('no bucket')
@@ -124,5 +133,11 @@ describe('the recipes', () => {
       return [before.replaceAll(/^#.*\n/gm, ''), after]
     }
     for (const name of RECIPES) expect(rest(name)).toEqual(rest('aws'))
+  })
+
+  it('are all in the list of the README', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+    const listed = [...readme.matchAll(/^\| .*\(config\/examples\/([a-z0-9]+)\.yaml\) \|/gm)]
+    expect(listed.map(([, name = '']) => name).sort(byText)).toEqual([...RECIPES])
   })
 })
