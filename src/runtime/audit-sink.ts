@@ -50,7 +50,7 @@ export async function openAudit(setting: AuditSetting, ports: AuditPorts): Promi
       return openOnRedis(setting, ports, told)
     case 'http': {
       const { url, token, timeoutMs } = setting
-      const common = { send: fetch, gateway: randomUUID(), ...told }
+      const common = { send: fetch, gateway: crypto.randomUUID(), ...told }
       return openHttpAudit({ url: url.reveal(), token, timeoutMs, ...common })
     }
   }
