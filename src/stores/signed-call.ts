@@ -43,6 +43,8 @@ export type SignedCall = (call: StoreCall) => Promise<Response>
 const aws4fetch = lazily(() => import('aws4fetch'))
 
 const MAX_ERROR_BYTES = 64 * 1024
+/** Usually some tenths of one; how long it takes says nothing of the store. */
+const MAX_SIGNING_MS = 2_000
 
 /** What calls need of the world. */
 export interface SignedCallOptions {
@@ -65,11 +67,11 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
   return async function callStore(call) {
     const url = urlOf(call)
     const { store, method, background = false, isCheck = false } = call
+    const signing = signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
+    const headers = await inTime(signing, call)
     const timeoutMs = call.timeoutMs ?? store.timeoutMs
     const tooLong = AbortSignal.timeout(timeoutMs)
     const signal = call.signal === undefined ? tooLong : AbortSignal.any([tooLong, call.signal])
-    const signing = signedHeaders(url, call, toAmzDate(clock.nowMs()), signingKeysOf)
-    const headers = await inTime(signing, signal, call)
     // Half of its time is left to every call that is made, so that one which fails tells of the store.
     const visit = await health?.visit(store, { background, patienceMs: timeoutMs / 2, isCheck })
     const sentAtMs = clock.nowMs()
@@ -106,14 +108,15 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
 }
 
 /** WebCrypto waits for a thread, and there is none while all of them wait for names of hosts. */
-async function inTime<T>(signing: Promise<T>, signal: AbortSignal, call: StoreCall): Promise<T> {
+async function inTime<T>(signing: Promise<T>, call: StoreCall): Promise<T> {
   const over = Promise.withResolvers<never>()
-  const runOut = () => over.reject(unavailable(call, { reason: 'unsigned in time', sent: false }))
-  signal.addEventListener('abort', runOut)
+  const timer = setTimeout(() => {
+    over.reject(unavailable(call, { reason: 'unsigned in time', sent: false }))
+  }, MAX_SIGNING_MS)
   try {
     return await Promise.race([signing, over.promise])
   } finally {
-    signal.removeEventListener('abort', runOut)
+    clearTimeout(timer)
   }
 }
 
