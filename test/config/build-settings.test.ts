@@ -86,7 +86,7 @@ describe('state', () => {
     expect(config.ledger).toMatchObject({ durability: 'disk', replicas: 0 })
   })
 
-  it.each(['postgres://x', './data/x.db', 'data', 'durable-objects:x', ''])(
+  it.each(['postgres://x', './data/x.db', 'data', 'objects:x', ''])(
     'cannot be %j',
     async (state) => {
       const problem =
