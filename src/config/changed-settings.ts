@@ -7,26 +7,28 @@ export interface Settings {
   readonly secrets: Secrets
 }
 
-/** What the file calls otherwise; keys are in their tenants. */
-const NAMES: Readonly<Record<string, string | undefined>> = {
-  adminIssuer: 'admin.oidc',
-  keys: undefined,
-}
+/** What the file calls otherwise. */
+const NAMES: Readonly<Record<string, string>> = { adminIssuer: 'admin.oidc' }
 
 /**
  * Names of what differs between two, as they stand in the file, one level below its top: `stores.main`,
- * `server.cors`, `secrets.pepper`.
+ * `server.cors`, `secrets.pepper`; a key is its tenant's.
  */
 export function changedSettings(before: Settings, after: Settings): readonly string[] {
   const [some, others] = [before, after].map(
     ({ config, secrets }): Readonly<Record<string, unknown>> => ({ ...config, secrets }),
   )
-  return changedMembers(some, others).flatMap((member) => {
-    const name = member in NAMES ? NAMES[member] : member
-    if (name === undefined) return []
+  const names = changedMembers(some, others).flatMap((member) => {
     const parts = changedMembers(some?.[member], others?.[member])
+    if (member === 'keys') return parts.map((id) => `tenants.${tenantOf(id, before, after)}`)
+    const name = NAMES[member] ?? member
     return parts.length === 0 || name !== member ? [name] : parts.map((part) => `${name}.${part}`)
   })
+  return [...new Set(names)]
+}
+
+function tenantOf(key: string, before: Settings, after: Settings): string | undefined {
+  return (after.config.keys.get(key) ?? before.config.keys.get(key))?.tenant
 }
 
 function changedMembers(before: unknown, after: unknown): readonly string[] {

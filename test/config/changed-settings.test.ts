@@ -15,6 +15,22 @@ describe('what a new configuration changes', () => {
     expect(await changed(changes, changes)).toEqual([])
   })
 
+  it('is the tenant, by any member of one of its keys', async () => {
+    const { config } = await load({})
+    const [key] = config.keys.values()
+    const rule = { operations: ['upload'], buckets: ['media'], prefix: 'acme/narrow/' }
+    const set = { id: key?.id, user: key?.user, hash: key?.hashes[0]?.hash, allow: [rule] }
+    const others = [
+      { ...set, allow: [{ ...rule, prefix: 'acme/' }] },
+      { ...set, hash: `v1:B${'A'.repeat(42)}` },
+      { ...set, user: 'bob' },
+    ]
+    for (const other of others) {
+      const [one, two] = [[set], [other]].map((keys) => ({ 'tenants.acme.keys': keys }))
+      expect(await changed(one ?? {}, two ?? {})).toEqual(['tenants.acme'])
+    }
+  })
+
   it.each<[Changes, string[]]>([
     [{ 'stores.main.timeoutMs': 4_000 }, ['stores.main', 'buckets.media']],
     [{ 'tenants.acme.keys': [] }, ['tenants.acme']],

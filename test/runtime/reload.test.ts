@@ -148,7 +148,13 @@ describe('a configuration that is read anew', () => {
     expect((await create()).status).toBe(401)
     expect(await reloadWith({ 'tenants.acme.keys': [rule] })).toBe('used')
     expect((await create()).status).toBe(201)
-    expect(opened.reconfigured()).toBe(3)
+    // The same key with other rules.
+    const narrow = { ...rule, allow: [{ ...rule.allow[0], networks: ['192.0.2.0/24'] }] }
+    expect(await reloadWith({ 'tenants.acme.keys': [narrow] })).toBe('used')
+    expect((await create()).status).toBe(403)
+    expect(await reloadWith({ 'tenants.acme.keys': [rule] })).toBe('used')
+    expect((await create()).status).toBe(201)
+    expect(opened.reconfigured()).toBe(5)
   })
 
   it('is what a request that has begun does not see', async () => {
