@@ -21,4 +21,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["/nodejs/bin/node", "/app/src/runtime/health-check.ts"]
 ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--report-exclude-env"]
-CMD ["/app/src/runtime/node.ts"]
+CMD ["--max-semi-space-size=4", "--import", "/app/src/runtime/compile-cache.mjs", "/app/src/runtime/node.ts"]

@@ -1,5 +1,5 @@
-import { keepCompiled } from './compile-cache.ts'
+import './compile-cache.mjs'
 
-keepCompiled()
+// Later than that: what is imported here at once is compiled before anything is kept.
 const { runProcess } = await import('./run-process.ts')
 await runProcess()
