@@ -7,6 +7,7 @@ const PARTS = {
   http: async () => (await import('./http-part.ts')).httpPart,
   auth: async () => (await import('./auth-part.ts')).authPart,
   start: async () => (await import('./start-part.ts')).startPart,
+  runtime: async () => (await import('./runtime-part.ts')).runtimePart,
 } as const satisfies Record<string, () => Promise<(report: Report) => Promise<void>>>
 
 type PartName = keyof typeof PARTS

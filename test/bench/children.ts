@@ -4,7 +4,9 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
 export interface ChildOptions {
-  /** Script, then its arguments. */
+  /** Default: this Node. */
+  readonly command?: string | undefined
+  /** Script, then its arguments; before it what a runtime's own command line has. */
   readonly args: readonly string[]
   readonly cwd: string
   readonly env?: NodeJS.ProcessEnv
@@ -31,12 +33,18 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Starts Node without waiting for anything. Its log arrives at `stderr`, which must be read. */
-export function spawnNode({ args, cwd, env }: ChildOptions): ChildProcess & { stderr: Readable } {
-  const child = spawn(process.execPath, ['--import', DIE_WITH_PARENT, ...args], {
+/** Starts Node, or another runtime, without waiting for anything. Its log arrives at `stderr`, which must be read. */
+export function spawnNode({
+  command,
+  args,
+  cwd,
+  env,
+}: ChildOptions): ChildProcess & { stderr: Readable } {
+  const own = command === undefined ? ['--import', DIE_WITH_PARENT] : []
+  const child = spawn(command ?? process.execPath, [...own, ...args], {
     cwd,
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', ...(command === undefined ? ['ipc' as const] : [])],
   }) as ChildProcess & { stderr: Readable }
   running.add(child)
   child.once('exit', () => running.delete(child))

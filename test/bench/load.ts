@@ -18,7 +18,13 @@ interface Result {
 }
 
 type Autocannon = (
-  options: Target & { connections: number; duration: number; timeout: number; sampleInt: number },
+  options: Target & {
+    connections: number
+    duration?: number
+    amount?: number
+    timeout: number
+    sampleInt: number
+  },
 ) => PromiseLike<Result>
 
 const CONNECTIONS = 32
@@ -40,10 +46,23 @@ export async function sendOnce({ url, ...init }: Target): Promise<string> {
  * request failed, timed out or was not answered with 2xx: a refusal is cheaper than a grant.
  */
 export async function load(target: Target, durationSeconds: number): Promise<number> {
+  const { ok, seconds } = await fired(target, { duration: durationSeconds })
+  return ok / seconds
+}
+
+/** The same until so many requests were answered. */
+export async function send(target: Target, requests: number): Promise<void> {
+  await fired(target, { amount: requests })
+}
+
+async function fired(
+  target: Target,
+  much: { readonly duration: number } | { readonly amount: number },
+): Promise<{ ok: number; seconds: number }> {
   const result = await loadPeer<Autocannon>('autocannon')({
     ...target,
+    ...much,
     connections: CONNECTIONS,
-    duration: durationSeconds,
     timeout: TIMEOUT_SECONDS,
     sampleInt: SAMPLE_MS,
   })
@@ -52,5 +71,5 @@ export async function load(target: Target, durationSeconds: number): Promise<num
     const counts = `${non2xx} not 2xx, ${errors} errors, ${timeouts} timeouts`
     throw new Error(`Cannot measure "${target.url}": ${counts}`)
   }
-  return result['2xx'] / duration
+  return { ok: result['2xx'], seconds: duration }
 }
