@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { toBase64Url } from '../hashing.ts'
+import type { Ticket } from '../ledger/ticket.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { placeAt } from '../stores/place-object.ts'
@@ -8,6 +9,7 @@ import type { Placement } from '../stores/store.ts'
 import type { ObjectPlace } from '../stores/store-client.ts'
 import { keyHash } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
+import { ownTicket } from './own-ticket.ts'
 import type { UploadNote } from './reservation-note.ts'
 
 /**
@@ -60,7 +62,8 @@ export async function recordedPlacement(
   digest: string,
 ): Promise<Placement | undefined> {
   if (hasUniqueKeys(bucket)) return undefined
-  const name = (await state.get(nameOf(digest)))?.value
+  const found = await state.get(nameOf(digest))
+  const name = found === undefined ? undefined : parseRecord(found.value).placement
   return bucket.placements.find((placement) => placementName(placement) === name)
 }
 
@@ -76,14 +79,29 @@ export async function forgetPlaced(
   if ((await state.get(nameOf(digest))) !== undefined) await state.remove(nameOf(digest))
 }
 
+/** What a document says. */
+interface PlacedRecord {
+  /** Name of the placement that has the object. */
+  readonly placement: string
+  /** When its upload was granted, by the ledger. */
+  readonly issuedMs: number
+}
+
+/** One of the objects of a name, in its placement; `issuedMs` of one without a ticket of ours is 0. */
+interface Copy {
+  readonly placement: Placement
+  readonly issuedMs: number
+}
+
 /**
- * Sees to it that the object of an upload is found, although another of that name may lie in another store. Comes
- * before the upload is settled, so that a crash in between forgets nothing. Safe to repeat. Throws
- * `LedgerUnavailable`.
+ * Sees to it that the right object is found of an upload's name, although another one may lie in another store: the
+ * one whose upload was granted last, in whatever order they are settled. Comes before the upload is settled, so that
+ * a crash in between forgets nothing. Safe to repeat. Throws `LedgerUnavailable`.
  */
 export async function recordPlaced(
   context: GatewayContext,
   { bucket: name, tenant, key, place: [store, storeBucket, prefix] }: UploadNote,
+  { issuedMs }: Pick<Ticket, 'issuedMs'>,
 ): Promise<void> {
   const bucket = context.config.buckets.get(name)
   if (bucket === undefined || bucket.placements.length === 1) return
@@ -93,11 +111,20 @@ export async function recordPlaced(
   // Reads look where the bucket lies now.
   if (own === undefined) return
   const digest = objectDigest(context, bucket, key)
-  rememberPlace(context, bucket, { digest, placement: own })
-  if (hasUniqueKeys(bucket)) return
+  if (hasUniqueKeys(bucket)) {
+    rememberPlace(context, bucket, { digest, placement: own })
+    return
+  }
+  const before = await context.state.get(nameOf(digest))
+  const recorded = before === undefined ? undefined : parseRecord(before.value)
   const others = bucket.placements.filter((placement) => placement !== own)
-  const looks = await Promise.all(others.map((placement) => lookAt(context, placement, key)))
-  if (looks.includes('there')) {
+  const looks = await Promise.all(
+    others.map((placement) => lookAt(context, placement, { key, recorded })),
+  )
+  const copies = looks.flatMap((look) => (look.copy === undefined ? [] : [look.copy]))
+  const latest = copies.reduce(later, { placement: own, issuedMs })
+  rememberPlace(context, bucket, { digest, placement: latest.placement })
+  if (looks.some((look) => look.isThere)) {
     // Both are charged, and only one of them is found: an operator may want to know why.
     context.log.warn('object.in_two_stores', {
       bucket: name,
@@ -108,29 +135,53 @@ export async function recordPlaced(
   const [first] = placementsToSearch(bucket, { tenant, key }, context.hashing)
   // One that comes first is found first: a store that is away only matters to the others.
   const isFound = first === own && !bucket.placements.some(({ takes }) => takes?.regions)
-  const mayBeTwo = looks.includes('there') || (looks.includes('away') && !isFound)
-  const before = await context.state.get(nameOf(digest))
-  const value = placementName(own)
-  if (mayBeTwo || (before !== undefined && looks.includes('away'))) {
+  const isUnknown = looks.some((look) => look.isAway) && (!isFound || recorded !== undefined)
+  if (copies.length > 0 || isUnknown) {
+    const value = recordText(latest)
     if (before?.value !== value) await context.state.put({ name: nameOf(digest), value })
   } else if (before !== undefined) {
     await context.state.remove(nameOf(digest))
   }
 }
 
+function later(one: Copy, other: Copy): Copy {
+  return other.issuedMs > one.issuedMs ? other : one
+}
+
+interface Look {
+  /** An object of the name; in a store that is away, the one that is recorded to be there. */
+  readonly copy?: Copy
+  readonly isThere?: true
+  readonly isAway?: true
+}
+
 async function lookAt(
-  context: Pick<GatewayContext, 'storeClient'>,
+  context: GatewayContext,
   placement: Placement,
-  text: string,
-): Promise<'there' | 'absent' | 'away'> {
+  { key, recorded }: { readonly key: string; readonly recorded: PlacedRecord | undefined },
+): Promise<Look> {
   try {
-    const place = placeAt(placement, ObjectKey.parse(text))
-    const { found } = await context.storeClient.head({ ...place, background: true })
-    return found ? 'there' : 'absent'
+    const place = placeAt(placement, ObjectKey.parse(key))
+    const head = await context.storeClient.head({ ...place, background: true })
+    if (!head.found) return {}
+    const { issuedMs = 0 } = ownTicket(context, place, head) ?? {}
+    return { copy: { placement, issuedMs }, isThere: true }
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    return error.code === 'InvalidKey' ? 'absent' : 'away'
+    if (error.code === 'InvalidKey') return {}
+    if (recorded?.placement !== placementName(placement)) return { isAway: true }
+    return { copy: { placement, issuedMs: recorded.issuedMs }, isAway: true }
   }
+}
+
+function recordText({ placement, issuedMs }: Copy): string {
+  return JSON.stringify([placementName(placement), issuedMs])
+}
+
+// Only text of `recordText` comes here.
+function parseRecord(text: string): PlacedRecord {
+  const [placement, issuedMs] = JSON.parse(text) as [string, number]
+  return { placement, issuedMs }
 }
 
 function nameOf(digest: string): string {

@@ -115,7 +115,7 @@ async function record(
     ...shortVersion(head),
     settledMs: Math.floor(context.ledgerTime.nowMs()),
   }
-  await recordPlaced(context, note)
+  await recordPlaced(context, note, ticket)
   // All of it, also of an overwrite: what it replaced has a credit of its own, for its own owner.
   const { sizeBytes } = head
   const actual: Actual = { actualBytes: sizeBytes, storedDelta: sizeBytes, objectsDelta: 1 }

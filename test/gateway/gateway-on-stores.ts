@@ -192,7 +192,7 @@ export async function gatewayOnStores(
     },
     async records() {
       const documents = await context.state.list({ kind: 'placed', limit: 1_000 })
-      return documents.map(({ value }) => value.split('/', 1)[0] ?? '')
+      return documents.map(({ value }) => JSON.parse(value)[0].split('/', 1)[0])
     },
     sweepAll: () => sweepAll(context),
     async stored() {

@@ -106,7 +106,10 @@ describe.each(storePairs())('one bucket on $name', (pair) => {
     expect(await gateway.settled({ ...wanted, key: key('new') })).toMatchObject({ at: 'near' })
     await gateway.takeAway('far')
     const before = stateOf(gateway)
-    for (const path of ['/v1/uploads', '/v1/uploads?dryRun=true']) {
+    const paths = ['/v1/uploads', '/v1/uploads?dryRun=true']
+    // Known to be there, and then not known to be anywhere else.
+    for (const [index, path] of [...paths, ...paths].entries()) {
+      if (index === paths.length) gateway.clock.advance(REMEMBERED_MS)
       const refused = await gateway.call('POST', path, uploadBody(wanted))
       await expectRefused(refused, UNAVAILABLE, { gateway, before })
     }
@@ -223,6 +226,19 @@ describe('one bucket on two stores', () => {
     expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['near', 503])
     await gateway.bringBack('near')
     expect(await head('cat')).toBe(30)
+  })
+
+  it('believes the one that was granted last, in whatever order they are settled', async () => {
+    await open()
+    await gateway.upload({ key: key('cat'), sizeBytes: 10 })
+    gateway.clock.advance(2_000)
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 30 })
+    await gateway.bringBack('near')
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect([await gateway.stored(), await gateway.records()]).toEqual([40, ['far']])
+    expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['far', 30])
   })
 
   it('200: links are signed while nobody can say what is written down; deletes are 503', async () => {
