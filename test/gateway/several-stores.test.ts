@@ -146,6 +146,8 @@ describe('one bucket on two stores', () => {
     await gateway.put('near', key('here'), 1)
     await gateway.put('far', key('there'), 2)
     await gateway.takeAway('far')
+    // A call might try it by now: nobody should wait for a link because of that.
+    gateway.clock.advance(10_000)
     const asked = gateway.calls.length
     expect(await gateway.downloadedFrom(key('there'))).toBe('far')
     expect(await gateway.downloadedFrom(key('here'))).toBe('near')
@@ -239,6 +241,20 @@ describe('one bucket on two stores', () => {
     await gateway.sweepAll()
     expect([await gateway.stored(), await gateway.records()]).toEqual([40, ['far']])
     expect([await gateway.downloadedFrom(key('cat')), await head('cat')]).toEqual(['far', 30])
+  })
+
+  it('believes the one that was granted last, also of one that is away while another is settled', async () => {
+    await open()
+    await gateway.upload({ key: key('cat'), sizeBytes: 10 })
+    gateway.clock.advance(2_000)
+    await gateway.takeAway('near')
+    await gateway.settled({ key: key('cat'), sizeBytes: 30 })
+    await gateway.bringBack('near')
+    await gateway.takeAway('far')
+    gateway.clock.advance(UNTIL_RELEASED_MS)
+    await gateway.sweepAll()
+    expect([await gateway.stored(), await gateway.records()]).toEqual([40, ['far']])
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('far')
   })
 
   it('200: links are signed while nobody can say what is written down; deletes are 503', async () => {
