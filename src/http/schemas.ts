@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { compiled } from '../compiled.ts'
 import { described, named } from '../described.ts'
 import { ERRORS, type ErrorCode } from '../errors.ts'
 
@@ -95,20 +96,22 @@ const versionId = text(1024).check(
 )
 
 export const wantedDownloadSchema = named(
-  z.strictObject({
-    bucket: bucketName,
-    key: objectKey,
-    disposition: z.optional(z.enum(['attachment', 'inline'])),
-    filename: z.optional(z.string().check(z.minLength(1), z.maxLength(10_240))),
-    versionId: z.optional(versionId),
-    expiresInSeconds: z.optional(expiresInSeconds),
-    stableForSeconds: z.optional(
-      described(
-        z.int().check(z.gte(0), z.lte(MAX_EXPIRES_SECONDS)),
-        'The URL is the same for this long, for caches; part of the lifetime. 0: a new one',
+  compiled(
+    z.strictObject({
+      bucket: bucketName,
+      key: objectKey,
+      disposition: z.optional(z.enum(['attachment', 'inline'])),
+      filename: z.optional(z.string().check(z.minLength(1), z.maxLength(10_240))),
+      versionId: z.optional(versionId),
+      expiresInSeconds: z.optional(expiresInSeconds),
+      stableForSeconds: z.optional(
+        described(
+          z.int().check(z.gte(0), z.lte(MAX_EXPIRES_SECONDS)),
+          'The URL is the same for this long, for caches; part of the lifetime. 0: a new one',
+        ),
       ),
-    ),
-  }),
+    }),
+  ),
   'WantedDownload',
 )
 

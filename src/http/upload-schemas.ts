@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { OPERATIONS } from '../auth/principal.ts'
+import { compiled } from '../compiled.ts'
 import { described, named } from '../described.ts'
 import { partSchema, sha256 } from './part-schemas.ts'
 import {
@@ -120,58 +121,60 @@ export const explanationSchema = named(
   'Explanation',
 )
 
-const uploadMembers = z.strictObject({
-  bucket: bucketName,
-  key: z.optional(objectKey),
-  filename: z.optional(z.string().check(z.minLength(1), z.maxLength(1024))),
-  sizeBytes: z.optional(
-    described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Exact size of the body'),
-  ),
-  maxSizeBytes: z.optional(
-    described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Mode "post" only'),
-  ),
-  contentType: text(255),
-  sha256: z.optional(
-    described(sha256, 'Base64; binds the content where the store keeps it, else 422'),
-  ),
-  md5: z.optional(
-    described(
-      z.string().check(z.regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')),
-      'Base64; for stores that check Content-MD5 and no SHA-256, else 422',
+const uploadMembers = compiled(
+  z.strictObject({
+    bucket: bucketName,
+    key: z.optional(objectKey),
+    filename: z.optional(z.string().check(z.minLength(1), z.maxLength(1024))),
+    sizeBytes: z.optional(
+      described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Exact size of the body'),
     ),
-  ),
-  partChecksums: z.optional(
-    described(
-      z.boolean(),
-      'Mode "multipart" only: every part is signed with its SHA-256, given to /parts',
+    maxSizeBytes: z.optional(
+      described(z.int().check(z.gte(0), z.lte(MAX_AMOUNT)), 'Mode "post" only'),
     ),
-  ),
-  metadata: z.optional(described(z.record(z.string(), z.string()), 'Becomes x-amz-meta-*')),
-  cacheControl: z.optional(described(text(256), 'Stored with the object: Cache-Control')),
-  contentEncoding: z.optional(described(text(64), 'Stored with the object: Content-Encoding')),
-  disposition: z.optional(
-    described(
-      z.enum(['attachment', 'inline']),
-      'Stored with the object: Content-Disposition, with the filename',
+    contentType: text(255),
+    sha256: z.optional(
+      described(sha256, 'Base64; binds the content where the store keeps it, else 422'),
     ),
-  ),
-  storageClass: z.optional(described(text(64), 'One of those that the bucket offers')),
-  tags: z.optional(
-    described(
-      z.record(z.string(), z.string()),
-      'Object tags, at most 10; keys that the bucket offers',
+    md5: z.optional(
+      described(
+        z.string().check(z.regex(/^[A-Za-z0-9+/]{22}==$/, 'must be base64 of 16 bytes')),
+        'Base64; for stores that check Content-MD5 and no SHA-256, else 422',
+      ),
     ),
-  ),
-  encryption: z.optional(
-    described(
-      z.enum(['AES256', 'aws:kms']),
-      'Server-side encryption, where the bucket offers it; it may have one by itself',
+    partChecksums: z.optional(
+      described(
+        z.boolean(),
+        'Mode "multipart" only: every part is signed with its SHA-256, given to /parts',
+      ),
     ),
-  ),
-  mode: z._default(z.enum(['auto', 'put', 'post', 'multipart']), 'auto'),
-  overwrite: described(z._default(z.boolean(), false), 'true needs the permission of that name'),
-  expiresInSeconds: z.optional(expiresInSeconds),
-})
+    metadata: z.optional(described(z.record(z.string(), z.string()), 'Becomes x-amz-meta-*')),
+    cacheControl: z.optional(described(text(256), 'Stored with the object: Cache-Control')),
+    contentEncoding: z.optional(described(text(64), 'Stored with the object: Content-Encoding')),
+    disposition: z.optional(
+      described(
+        z.enum(['attachment', 'inline']),
+        'Stored with the object: Content-Disposition, with the filename',
+      ),
+    ),
+    storageClass: z.optional(described(text(64), 'One of those that the bucket offers')),
+    tags: z.optional(
+      described(
+        z.record(z.string(), z.string()),
+        'Object tags, at most 10; keys that the bucket offers',
+      ),
+    ),
+    encryption: z.optional(
+      described(
+        z.enum(['AES256', 'aws:kms']),
+        'Server-side encryption, where the bucket offers it; it may have one by itself',
+      ),
+    ),
+    mode: z._default(z.enum(['auto', 'put', 'post', 'multipart']), 'auto'),
+    overwrite: described(z._default(z.boolean(), false), 'true needs the permission of that name'),
+    expiresInSeconds: z.optional(expiresInSeconds),
+  }),
+)
 
 type UploadSize = Pick<z.output<typeof uploadMembers>, 'sizeBytes' | 'maxSizeBytes' | 'mode'>
 
