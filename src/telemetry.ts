@@ -40,6 +40,15 @@ export interface Telemetry {
   storeBreakerMoved(facts: { store: string; state: 'closed' | 'open' }): void
   /** The store's clock minus ours. */
   storeClockMeasured(facts: { store: string; offsetSeconds: number }): void
+  /** What lies in a store that has a bound, by the ledger; of the partitions that this gateway looks after. */
+  storeRoomMeasured(facts: {
+    store: string
+    usedBytes: number
+    pendingBytes: number
+    capacityBytes: number
+  }): void
+  /** A store had no room for what was to go there. */
+  storeFull(facts: { store: string }): void
   /** Events of a store: `settled` changed something, `ignored` nothing, `failed` ones are the sweeper's. */
   eventHandled(facts: {
     store: string
@@ -104,6 +113,10 @@ export function createTelemetry(meter: Meter, tracer?: Tracer): Telemetry {
   const moves = count('signet.store.transitions', 'Changes between there and away, by new state')
   const breaker = gauge('signet.store.breaker', '1 while a store is away and calls fail at once')
   const clock = gauge('signet.store.clock_offset_seconds', "A store's clock minus ours")
+  const used = gauge('signet.store.used_bytes', "Bytes in a store, of this gateway's partitions")
+  const held = gauge('signet.store.pending_bytes', 'Bytes reserved there, of the same partitions')
+  const capacity = gauge('signet.store.capacity_bytes', 'What Signet may keep in a store')
+  const full = count('signet.store.full', 'Uploads that a store had no room for')
   const events = count('signet.events', 'Events of stores, by outcome and reason')
   const keyFetches = count('signet.issuer.key_fetches', 'Fetches of keys of issuers, by outcome')
   const sweeps = count('signet.sweep.reservations', 'Reservations looked at by the sweeper')
@@ -151,6 +164,12 @@ export function createTelemetry(meter: Meter, tracer?: Tracer): Telemetry {
       moves.add(1, { store, state })
     },
     storeClockMeasured: ({ store, offsetSeconds }) => clock.record(offsetSeconds, { store }),
+    storeRoomMeasured: ({ store, usedBytes, pendingBytes, capacityBytes }) => {
+      used.record(usedBytes, { store })
+      held.record(pendingBytes, { store })
+      capacity.record(capacityBytes, { store })
+    },
+    storeFull: (labels) => full.add(1, labels),
     eventHandled: ({ events: number, ...labels }) => events.add(number, labels),
     issuerKeysFetched: (labels) => keyFetches.add(1, labels),
     sweepFinished: ({ claimed, ended: done, failed }) => {

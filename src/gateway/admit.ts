@@ -14,6 +14,8 @@ import type { GatewayContext } from './context.ts'
 
 /** The time a request may take at the ledger, in milliseconds of the ledger's clock. */
 const LEDGER_BUDGET_MS = 1_000
+/** Decisions that find the room they came for taken by others. */
+const MAX_GROWN = 8
 const NOTHING_FORGIVEN: ReadonlySet<number> = new Set()
 const NO_ROOMS: readonly StoreRoom[] = []
 
@@ -63,7 +65,11 @@ export async function admit<C extends AdmitCommand>(
   const { partition } = account
   let forgiven = NOTHING_FORGIVEN
   let stale = false
+  let grown = 0
   for (let periods = 0; periods < 2; ) {
+    const waits = stores.length === 0 ? undefined : context.capacity.ready(stores)
+    // Only then: a promise that is merely there takes a turn.
+    if (waits !== undefined) await waits
     const rooms = stores.length === 0 ? NO_ROOMS : context.capacity.roomsFor(stores, partition)
     const named = { ...account.subjects, stores: rooms, ...(lock !== undefined && { lock }) }
     const nowMs = context.ledgerTime.nowMs()
@@ -88,8 +94,15 @@ export async function admit<C extends AdmitCommand>(
       forgiven = more
       continue
     }
-    const full = fullRooms(account, { measured, rooms, reply })
-    if (full.length > 0 && (await context.capacity.refused(full))) continue
+    let full = fullRooms(account, { measured, rooms, reply })
+    if (full.length > 0 && grown < MAX_GROWN) {
+      const still = await context.capacity.refused(full)
+      if (still.length === 0) {
+        grown += 1
+        continue
+      }
+      full = still
+    }
     return { command, reply, measured, fullStores: full.map(({ room }) => room.store) }
   }
   context.log.error('ledger.period', { partition: account.partition })

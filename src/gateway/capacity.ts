@@ -4,7 +4,9 @@ import type { Ledger } from '../ledger/port.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
 import { STORE_POLICY, type StoreRoom } from '../limits/limit-set.ts'
+import type { StateStore } from '../state/port.ts'
 import type { Store } from '../stores/store.ts'
+import { type ChunkViews, createChunks } from './capacity-chunks.ts'
 
 /** A store, as far as its room is asked for. */
 export type BoundedStore = Pick<Store, 'name' | 'capacityBytes'>
@@ -37,37 +39,71 @@ export interface Capacity {
     store: BoundedStore,
     wanted: { readonly partition: number; readonly bytes: number },
   ): boolean
+  /**
+   * Resolves when `roomsFor` may be asked for these stores; `undefined`: at once, as nearly always. Throws
+   * `LedgerUnavailable`.
+   */
+  ready(demands: readonly StoreDemand[]): Promise<void> | undefined
   /** What a decision checks and charges, each store once; stores without a bound are left out. */
   roomsFor(demands: readonly StoreDemand[], partition: number): readonly StoreRoom[]
   /**
-   * Told of a decision that these alone refused. True: there is more room by now, and it is worth one more
-   * decision. False: those stores are full, and are for some seconds.
+   * Told of a decision that these alone refused. Those that are returned are full, and taken for full for some
+   * seconds; where none is, there is more room by now, and it is worth one more decision. Throws
+   * `LedgerUnavailable`, `Overloaded`.
    */
-  refused(rooms: readonly RefusedRoom[]): Promise<boolean>
+  refused(rooms: readonly RefusedRoom[]): Promise<readonly RefusedRoom[]>
   /** The ledger's subject of a store in a partition. Throws `LedgerUnavailable` until the salt is known. */
   subjectOf(store: string, partition: number): string
   /** Id of the limit; the same for all stores. */
   readonly limitId: number
 }
 
-/** How long a store that refused is taken for full, in milliseconds. */
-const FULL_MS = 5_000
-const MAX_SUBJECTS = 10_000
+/** What a gateway has seen of the room in stores. Data alone: it may outlive a request on any runtime. */
+export interface CapacityMemory {
+  readonly views: ChunkViews
+  /** By partition and store: what had no room, and until when that is believed. */
+  readonly full: Map<string, { readonly bytes: number; readonly untilMs: number }>
+}
+
+/** A memory of nothing. */
+export function newCapacityMemory(): CapacityMemory {
+  return { views: new Map(), full: new Map() }
+}
 
 /** Of what room is made. */
 export interface CapacityOptions {
   readonly ledger: Pick<Ledger, 'salt' | 'partitions'>
+  /** Has how stores are divided among the partitions of a ledger that has several. */
+  readonly state: StateStore
   readonly hashing: Hashing
-  /** Measures how long ago a store was full; never steps back. */
+  /** Measures how long ago something was seen; never steps back. */
   readonly stopwatch: Clock
+  /** Default: a new one. */
+  readonly memory?: CapacityMemory
+  /** Told of each store that was full for something. */
+  readonly onFull?: (store: string) => void
 }
 
-/** The room of stores where one partition has all of it: its bound is the store's, exactly. */
-export function createCapacity({ ledger, hashing, stopwatch }: CapacityOptions): Capacity {
+/** How long a store that refused is taken for full, in milliseconds. */
+const FULL_MS = 2_000
+const MAX_SUBJECTS = 10_000
+
+/**
+ * The room of stores. Where one partition has everything its bound is the store's, exactly; of several each has
+ * a chunk of it, which grows as it is needed.
+ */
+export function createCapacity({
+  ledger,
+  state,
+  hashing,
+  stopwatch,
+  memory = newCapacityMemory(),
+  onFull,
+}: CapacityOptions): Capacity {
   const id = limitId(hashing, STORE_POLICY)
   const subjects = new Map<string, string>()
-  /** By store and partition: what had no room, and until when that is believed. */
-  const full = new Map<string, { readonly bytes: number; readonly untilMs: number }>()
+  const { full, views } = memory
+  const chunks = ledger.partitions > 1 ? createChunks({ state, stopwatch, views }) : undefined
 
   function subjectOf(store: string, partition: number): string {
     const name = nameOf(store, partition)
@@ -80,31 +116,53 @@ export function createCapacity({ ledger, hashing, stopwatch }: CapacityOptions):
     return subject
   }
 
+  function isFull(
+    { name, capacityBytes }: BoundedStore,
+    { partition, bytes }: { readonly partition: number; readonly bytes: number },
+  ): boolean {
+    if (capacityBytes === undefined || full.size === 0) return false
+    const seen = full.get(nameOf(name, partition))
+    return seen !== undefined && bytes >= seen.bytes && stopwatch.nowMs() < seen.untilMs
+  }
+
+  /** Whether there is more of it by now. */
+  async function hasGrown(refused: RefusedRoom): Promise<boolean> {
+    const { partition, room } = refused
+    const store = { name: room.store, capacityBytes: room.capacityBytes }
+    if (chunks === undefined || isFull(store, { partition, bytes: room.bytes })) return false
+    return chunks.grow(store, refused)
+  }
+
   return {
     limitId: id,
     subjectOf,
-    isFull({ name, capacityBytes }, { partition, bytes }) {
-      if (capacityBytes === undefined) return false
-      const seen = full.get(nameOf(name, partition))
-      return seen !== undefined && bytes >= seen.bytes && stopwatch.nowMs() < seen.untilMs
+    isFull,
+    ready(demands) {
+      if (chunks === undefined) return undefined
+      const bounded = demands.filter(({ store }) => store.capacityBytes !== undefined)
+      return bounded.length === 0 ? undefined : chunks.ready(bounded.map(({ store }) => store))
     },
     roomsFor(demands, partition) {
       const rooms = new Map<string, StoreRoom>()
       for (const { store, bytes } of demands) {
-        const { name, capacityBytes: limit } = store
-        if (limit === undefined) continue
+        const { name, capacityBytes } = store
+        if (capacityBytes === undefined) continue
         const all = bytes + (rooms.get(name)?.bytes ?? 0)
+        const limit = Math.min(capacityBytes, chunks?.of(name, partition) ?? capacityBytes)
         const subject = subjectOf(name, partition)
-        rooms.set(name, { store: name, subject, limitId: id, bytes: all, limit })
+        rooms.set(name, { store: name, subject, limitId: id, bytes: all, limit, capacityBytes })
       }
       return [...rooms.values()]
     },
     async refused(rooms) {
+      const grown = await Promise.all(rooms.map(hasGrown))
+      const still = rooms.filter((_, at) => grown[at] !== true)
       const untilMs = stopwatch.nowMs() + FULL_MS
-      for (const { partition, room } of rooms) {
+      for (const { partition, room } of still) {
         full.set(nameOf(room.store, partition), { bytes: room.bytes, untilMs })
+        onFull?.(room.store)
       }
-      return false
+      return still
     },
   }
 }

@@ -162,7 +162,7 @@ async function finishSettled(
     op: 'L',
     ...common,
     hold: ticket.hold,
-    limits: currentLimits(context, note, ticket),
+    limits: await currentLimits(context, note, { ...ticket, bytes: actual.storedDelta }),
     lookMs: 0,
   })
 }

@@ -59,8 +59,10 @@ export interface StoreRoom {
   readonly limitId: number
   /** Bytes asked for. */
   readonly bytes: number
-  /** What may lie there, pending uploads too, in bytes. */
+  /** What may lie there by this decision, pending uploads too, in bytes. */
   readonly limit: number
+  /** What may lie in the store, by all decisions, in bytes. */
+  readonly capacityBytes: number
 }
 
 /** Where the limits are counted. `lock` is the object that only one overwrite may have. */

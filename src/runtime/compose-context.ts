@@ -9,13 +9,14 @@ import {
   createAdminAuthentication,
   createCallerAuthentication,
 } from '../gateway/authenticate-caller.ts'
-import { createCapacity } from '../gateway/capacity.ts'
+import { type CapacityMemory, createCapacity } from '../gateway/capacity.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
 import { createSightings } from '../gateway/directory/sightings.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
 import { createFailOpenLog } from '../gateway/fail-open-log.ts'
+import { createFullLog } from '../gateway/full-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createKeyUses } from '../gateway/keys/key-uses.ts'
 import { createRehashing } from '../gateway/keys/rehash-key.ts'
@@ -63,6 +64,8 @@ export interface ContextPorts
   /** MD5 of UTF-8 text, 16 bytes. */
   readonly md5: (text: string) => Uint8Array
   readonly telemetry: Telemetry
+  /** Of a context that is made anew again and again: what is known of stores' room. Default: its own. */
+  readonly capacityMemory?: CapacityMemory
   /** Every call to a store or an issuer. */
   readonly fetch: typeof globalThis.fetch
   /** A logger that asks for its level with each line. */
@@ -193,7 +196,11 @@ export async function composeContext({
     log,
     telemetry,
     accounts: createAccounts(() => live.current, ledger, hashing),
-    capacity: createCapacity({ ledger, hashing, stopwatch }),
+    capacity: createCapacity({
+      ...{ ledger, state, hashing, stopwatch },
+      ...(ports.capacityMemory !== undefined && { memory: ports.capacityMemory }),
+      onFull: createFullLog({ clock, log, telemetry }),
+    }),
     localLimiter: createLocalLimiter(clock),
     completions: createCompletions(),
     probes: createProbes(),

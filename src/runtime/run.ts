@@ -4,6 +4,7 @@ import { startDirectory } from '../gateway/directory/start-directory.ts'
 import { keepStoreTruth } from '../gateway/keep-store-truth.ts'
 import { startKeyUses } from '../gateway/keys/start-key-uses.ts'
 import { startAuditor } from '../gateway/start-auditor.ts'
+import { startCapacityUpkeep } from '../gateway/start-capacity-upkeep.ts'
 import { startHealthChecks } from '../gateway/start-health-checks.ts'
 import { startKeyWatch } from '../gateway/start-key-watch.ts'
 import { startSweeper } from '../gateway/start-sweeper.ts'
@@ -65,6 +66,7 @@ export async function run(options: RunOptions): Promise<void> {
   closing.defer(startHealthChecks(context))
   closing.defer(startSweeper(context))
   closing.defer(startAuditor(context))
+  closing.defer(startCapacityUpkeep(context))
   const { server } = config
   const drainMs = () => context.config.server.drainSeconds * 1000
   let drainEndsMs = 0

@@ -11,6 +11,7 @@ import { shadowViolations } from '../../src/limits/limit-report.ts'
 import { limitsNow, UNLIMITED } from '../../src/limits/limit-set.ts'
 import type { RateLimit } from '../../src/limits/plan.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
 import { eventsIn } from '../support/log-lines.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { openTestGateway, type TestGateway, uploadBody } from '../support/test-gateway.ts'
@@ -205,7 +206,12 @@ function twin(rates: RateLimit[]) {
   const ledger = openMemoryLedger({ clock })
   const context = {
     ledger,
-    capacity: createCapacity({ ledger, hashing: nodeHashing, stopwatch: clock }),
+    capacity: createCapacity({
+      ledger,
+      state: openMemoryState(),
+      hashing: nodeHashing,
+      stopwatch: clock,
+    }),
     ledgerTime: new LedgerTime(clock),
     log: { debug() {}, info() {}, warn() {}, error() {} },
     telemetry: undefined as never,

@@ -89,7 +89,7 @@ export class SimulatedGateway {
       }),
       keyUses: createKeyUses({ state, clock, hashing: nodeHashing }),
       sightings: { note() {}, async settled() {} },
-      capacity: createCapacity({ ledger, hashing: nodeHashing, stopwatch: clock }),
+      capacity: createCapacity({ ledger, state, hashing: nodeHashing, stopwatch: clock }),
       storeTruth: live.storeTruth,
       clock,
       ledgerTime,
