@@ -50,12 +50,13 @@ function section(title: string, found: number, head: string, lines: readonly Lin
 function who(each: {
   subject: string
   tenant?: string
+  store?: string
   user?: string
   limitId: number
   policy?: string
 }): [string, string] {
-  const { subject, tenant, user, limitId, policy } = each
-  const name = [tenant, user].filter((part) => part !== undefined).join('/')
+  const { subject, tenant, user, store, limitId, policy } = each
+  const name = [tenant, user, store].filter((part) => part !== undefined).join('/')
   return [name === '' ? subject : name, policy ?? `#${limitId}`]
 }
 

@@ -30,8 +30,8 @@ function objectLine(finding: Finding): (string | number)[][] {
 
 function totalLine(finding: Finding): (string | number)[][] {
   if (finding.kind !== 'total') return []
-  const { subject, tenant, user, limitId, policy, posted, found, action } = finding
-  const name = [tenant, user].filter((part) => part !== undefined).join('/')
+  const { subject, tenant, user, store, limitId, policy, posted, found, action } = finding
+  const name = [tenant, user, store].filter((part) => part !== undefined).join('/')
   return [[name === '' ? subject : name, policy ?? `#${limitId}`, posted, found, action]]
 }
 

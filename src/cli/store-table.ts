@@ -1,4 +1,4 @@
-import type { StoreBucketView, StoreView } from '../gateway/store-view.ts'
+import type { StoreBucketView, StoreRoomView, StoreView } from '../gateway/store-view.ts'
 import type { Signed, WhatIsSigned } from '../gateway/what-is-signed.ts'
 import { columns, type Line, printable } from './columns.ts'
 
@@ -22,7 +22,8 @@ export function storeBucketTable(store: string, view: StoreBucketView): string {
 
 /** All stores: where they are, how they do, when they were looked at, and what is signed. */
 export function storesTable(stores: readonly StoreView[]): string {
-  const parts = stores.map(({ name, provider, endpoint, health, healthCheckSeconds, buckets }) => {
+  const parts = stores.map((store) => {
+    const { name, provider, endpoint, health, healthCheckSeconds, room, buckets } = store
     const looked = buckets.map(({ bucket, lastProbe }) => [
       bucket,
       lastProbe === undefined ? 'not probed' : howText(lastProbe),
@@ -32,6 +33,7 @@ export function storesTable(stores: readonly StoreView[]): string {
       printable(`${name} (${provider}) at ${endpoint}`),
       '\n',
       `${printable(healthText(health, healthCheckSeconds))}\n`,
+      ...(room === undefined ? [] : [`${printable(roomText(room))}\n`]),
       ...columns(looked),
       ...(signed.length === 0 ? [] : signedLines(signed)),
     ].join('')
@@ -48,6 +50,12 @@ function healthText(health: StoreView['health'], everySeconds: number): string {
     ...(lastCheck === undefined ? [] : [`last check ${checkText(lastCheck)}`]),
     ...(timesDown === 0 ? [] : [`times down ${timesDown}`]),
   ].join(', ')
+}
+
+function roomText({ capacityBytes, usedBytes, pendingBytes }: StoreRoomView): string {
+  if (usedBytes === undefined)
+    return `holds what the ledger does not tell now, of ${capacityBytes} bytes`
+  return `holds ${usedBytes} and waits for ${pendingBytes}, of ${capacityBytes} bytes`
 }
 
 type LastCheck = NonNullable<StoreView['health']['lastCheck']>

@@ -11,6 +11,7 @@ import {
 } from '../ledger/port.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
+import { STORE_POLICY } from '../limits/limit-set.ts'
 import type { Quota } from '../limits/plan.ts'
 import type { AskedBy } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
@@ -57,46 +58,96 @@ export async function adjustUsage(
 ): Promise<Adjusted> {
   const { quota, counts } = quotaOf(context.config, wanted)
   const note: AdjustNote = { kind: 'adjust', counts, ...wanted }
-  const command = commandOf(context, quota, note)
+  const repeated = await postAdjustment(
+    context,
+    { total: totalOf(context, quota, note), note },
+    askedBy,
+  )
+  return { ...wanted, unit: counts, repeated }
+}
+
+/** A credit or debit of what a store holds in one partition; see `adjustUsage`. */
+export async function adjustStoreRoom(
+  context: GatewayContext,
+  wanted: Pick<Adjustment, 'id' | 'delta' | 'reason'> & {
+    readonly store: string
+    readonly partition: number
+  },
+  askedBy: AskedBy = {},
+): Promise<void> {
+  const { store, partition, ...common } = wanted
+  const { limitId: id } = context.capacity
+  const subject = context.capacity.subjectOf(store, partition)
+  // It is no tenant's: the note says whose.
+  const about = {
+    kind: 'adjust',
+    counts: 'stored-bytes',
+    tenant: '',
+    policy: STORE_POLICY,
+  } as const
+  const note: AdjustNote = { ...about, ...common, store }
+  await postAdjustment(context, { total: { subject, limitId: id, partition }, note }, askedBy)
+}
+
+/** Where a stored total is. */
+interface Total {
+  readonly subject: string
+  readonly limitId: number
+  readonly partition: number
+}
+
+/** Whether it was posted before. */
+async function postAdjustment(
+  context: GatewayContext,
+  { total, note }: { readonly total: Total; readonly note: AdjustNote },
+  askedBy: AskedBy,
+): Promise<boolean> {
+  const command = commandOf(context, total, note)
   const reply = await context.ledger.finish(command)
   context.ledgerTime.learn(reply.nowMs)
-  const done = (repeated: boolean): Adjusted => ({ ...wanted, unit: counts, repeated })
   if (reply.code === 'CONFLICT') {
-    const why = `the id "${wanted.id}" was used for another one`
+    const why = `the id "${note.id}" was used for another one`
     throw new GatewayError('IdempotencyMismatch', `Cannot adjust the usage: ${why}`)
   }
   if (reply.code === 'FENCED') throw recovering('adjust the usage')
-  if (reply.code === 'EXISTS' && reply.state === 'S') return done(true)
-  if (reply.code === 'EXISTS' && reply.state === 'V') throw outOfRange(wanted)
+  if (reply.code === 'EXISTS' && reply.state === 'S') return true
+  if (reply.code === 'EXISTS' && reply.state === 'V') throw outOfRange(note)
   if (reply.code !== 'OK' && reply.code !== 'EXISTS') {
     throw new GatewayError('LedgerUnavailable', 'Cannot adjust the usage: the ledger disagrees', {
       facts: { reply: reply.code },
     })
   }
   const end = await finishAdjustment(context, command, note, askedBy)
-  if (end === 'refused') throw outOfRange(wanted)
-  return done(end === 'repeated')
+  if (end === 'refused') throw outOfRange(note)
+  return end === 'repeated'
 }
 
-function commandOf(
-  { hashing, ledger, ledgerTime }: GatewayContext,
-  quota: Quota,
-  note: AdjustNote,
-): ReassertCommand {
-  const { tenant, user, id, policy, counts, delta, reason } = note
-  const digest = (parts: readonly unknown[]) =>
-    toBase64Url(hashing.sha256(JSON.stringify(parts)).slice(0, DIGEST_BYTES))
+function totalOf({ hashing, ledger }: GatewayContext, quota: Quota, note: AdjustNote): Total {
+  const { tenant, user, policy } = note
   const subject =
     quota.per === 'user'
       ? subjectId(hashing, ledger.salt, 'u', tenant, user ?? '')
       : subjectId(hashing, ledger.salt, 't', tenant, '')
+  const partition = partitionOf(hashing, tenant, ledger.partitions)
+  return { subject, limitId: limitId(hashing, policy), partition }
+}
+
+function commandOf(
+  { hashing, ledgerTime }: GatewayContext,
+  { subject, limitId: limit, partition }: Total,
+  note: AdjustNote,
+): ReassertCommand {
+  const { tenant, user, id, policy, counts, delta, reason, store } = note
+  const digest = (parts: readonly unknown[]) =>
+    toBase64Url(hashing.sha256(JSON.stringify(parts)).slice(0, DIGEST_BYTES))
+  const whose = store === undefined ? [] : [store]
   return {
     op: 'A',
-    partition: partitionOf(hashing, tenant, ledger.partitions),
-    rid: `adj_${digest([tenant, id])}`,
-    fingerprint: digest([1, tenant, user ?? null, policy, delta, reason]),
+    partition,
+    rid: `adj_${digest([tenant, id, ...whose])}`,
+    fingerprint: digest([1, tenant, user ?? null, policy, delta, reason, ...whose]),
     subjects: [subject],
-    hold: [1, limitId(hashing, policy), TOTAL_WINDOW, 0, STORED[counts]],
+    hold: [1, limit, TOTAL_WINDOW, 0, STORED[counts]],
     limits: [MAX_AMOUNT],
     expMs: Math.floor(ledgerTime.nowMs()) + LOOK_MS,
     lookMs: LOOK_MS,
@@ -140,7 +191,7 @@ function quotaOf(
   return { quota, counts: quota.unit }
 }
 
-function outOfRange({ policy, delta }: Adjustment): GatewayError {
+function outOfRange({ policy, delta }: Pick<Adjustment, 'policy' | 'delta'>): GatewayError {
   const where = delta < 0 ? 'below zero' : `above ${MAX_COUNTER}`
   const message = `would take "${policy}" ${where}; for another amount use another id`
   return invalid({ path: 'delta', message })

@@ -78,14 +78,14 @@ export function uploadGranted(
 export function adjustmentEvent(
   context: Pick<GatewayContext, 'clock'>,
   event: 'usage.adjustment_requested' | 'usage.adjusted' | 'usage.adjustment_refused',
-  { tenant, user, id, policy, delta, reason }: AdjustNote,
+  { tenant, user, store, id, policy, delta, reason }: AdjustNote,
   askedBy: AskedBy = {},
 ): AuditEvent {
   return {
     event,
     at: toTimestamp(context.clock.nowMs()),
     ...askedBy,
-    tenant,
+    ...(store === undefined ? { tenant } : { store }),
     ...(user !== undefined && { user }),
     policies: [policy],
     adjustmentId: id,

@@ -2,6 +2,7 @@ import { toTimestamp } from '../clock.ts'
 import type { PartitionAudit } from '../ledger/audit.ts'
 import { subjectId } from '../ledger/subject-id.ts'
 import { limitId } from '../limits/limit-id.ts'
+import { STORE_POLICY } from '../limits/limit-set.ts'
 import { isClean, type LedgerFindings } from './audit-ledger.ts'
 import type { GatewayContext } from './context.ts'
 
@@ -10,6 +11,8 @@ interface Named {
   readonly subject: string
   readonly tenant?: string
   readonly user?: string
+  /** Of what a store holds. */
+  readonly store?: string
   readonly policy?: string
 }
 
@@ -63,15 +66,22 @@ export function reportOf(context: GatewayContext, { partitions, stored }: Ledger
  * Names of everybody and everything that is configured, by the ledger's ids of it: hashed once for a
  * whole report.
  */
-export function namesOf({ config, hashing, ledger: { salt } }: GatewayContext) {
-  const subjects = new Map<string, { tenant: string; user?: string }>()
+export function namesOf({ capacity, config, hashing, ledger }: GatewayContext) {
+  const { partitions, salt } = ledger
+  const subjects = new Map<string, { tenant?: string; user?: string; store?: string }>()
   for (const [tenant, { users }] of config.tenants) {
     subjects.set(subjectId(hashing, salt, 't', tenant, ''), { tenant })
     for (const user of users.keys()) {
       subjects.set(subjectId(hashing, salt, 'u', tenant, user), { tenant, user })
     }
   }
-  const policies = new Map<number, string>()
+  for (const { name, capacityBytes } of config.stores.values()) {
+    if (capacityBytes === undefined) continue
+    for (let partition = 0; partition < partitions; partition += 1) {
+      subjects.set(capacity.subjectOf(name, partition), { store: name })
+    }
+  }
+  const policies = new Map<number, string>([[capacity.limitId, STORE_POLICY]])
   for (const { quotas } of config.plans.values()) {
     for (const { policy } of quotas) policies.set(limitId(hashing, policy), policy)
   }

@@ -109,6 +109,8 @@ export interface AdjustNote {
   readonly tenant: string
   /** Absent for a limit of the whole tenant that was adjusted without naming a user. */
   readonly user?: string
+  /** Of what a store holds; the tenant is empty then. */
+  readonly store?: string
   /** The operator's own name of it. */
   readonly id: string
   readonly policy: string

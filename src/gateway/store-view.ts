@@ -4,6 +4,7 @@ import type { GatewayContext } from './context.ts'
 import { healthCheckSeconds } from './health-checks.ts'
 import { isFresh } from './probe/record.ts'
 import { probePlacements } from './store-truth.ts'
+import { type StoreUsage, storeUsage } from './store-usage.ts'
 import { whatIsSigned } from './what-is-signed.ts'
 
 type ViewContext = Pick<GatewayContext, 'clock' | 'config' | 'storeHealth' | 'storeTruth'>
@@ -14,8 +15,27 @@ export type StoreView = ReturnType<typeof storeView>
 /** What is known of a store in one of its buckets. */
 export type StoreBucketView = ReturnType<typeof storeBucketView>
 
+/** What a store with a bound holds; without `used` and `pending` while the ledger does not tell. */
+export interface StoreRoomView extends Partial<StoreUsage> {
+  readonly capacityBytes: number
+}
+
+/** What of its bound a store holds; `undefined` for one without. Never throws. */
+export async function storeRoomView(
+  context: Pick<GatewayContext, 'capacity' | 'ledger' | 'log'>,
+  { name, capacityBytes }: Pick<Store, 'name' | 'capacityBytes'>,
+): Promise<StoreRoomView | undefined> {
+  if (capacityBytes === undefined) return undefined
+  try {
+    return { capacityBytes, ...(await storeUsage(context, name)) }
+  } catch (error) {
+    context.log.warn('store.room_unknown', { store: name, error })
+    return { capacityBytes }
+  }
+}
+
 /** A store without its credentials; `capabilities` and `traits` are those of the first bucket in use. */
-export function storeView(context: ViewContext, store: Store) {
+export function storeView(context: ViewContext, store: Store, room?: StoreRoomView) {
   const { name, provider, endpoint, publicEndpoint, region, addressing } = store
   const { allowReadableWriteCredential, probe, capabilities, traits } = store
   return {
@@ -31,6 +51,7 @@ export function storeView(context: ViewContext, store: Store) {
     traits,
     healthCheckSeconds: healthCheckSeconds(context.config, store),
     health: context.storeHealth.of(name),
+    ...(room !== undefined && { room }),
     buckets: probePlacements(context.config, name).map((placement) =>
       storeBucketView(context, placement),
     ),

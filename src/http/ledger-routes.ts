@@ -87,9 +87,10 @@ const adjust = route<AdminCall>({
 })
 
 const counter = {
-  subject: described(z.string(), "The ledger's own id of a user or tenant"),
+  subject: described(z.string(), "The ledger's own id of a user, a tenant or a store"),
   tenant: described(z.optional(z.string()), 'Absent for one that is not configured any more'),
   user: z.optional(z.string()),
+  store: described(z.optional(z.string()), 'Of what a store holds, in one partition'),
   limitId: described(z.int(), "The ledger's own number of the policy"),
   policy: described(z.optional(z.string()), 'Absent for one that is in no plan any more'),
 }

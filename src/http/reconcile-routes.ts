@@ -54,7 +54,10 @@ const finding = z.object({
   uploadId: z.optional(z.string()),
   sizeBytes: described(z.optional(z.int()), 'At the store'),
   recordedBytes: described(z.optional(z.int()), 'By the ledger'),
-  subject: described(z.optional(z.string()), "Of a total: the ledger's own id of a user or tenant"),
+  subject: described(
+    z.optional(z.string()),
+    "Of a total: the ledger's own id of a user, a tenant or a store",
+  ),
   limitId: z.optional(z.int()),
   tenant: z.optional(z.string()),
   user: z.optional(z.string()),

@@ -3,7 +3,7 @@ import { described } from '../described.ts'
 import { GatewayError } from '../errors.ts'
 import { probeNow } from '../gateway/probe/now.ts'
 import { probePlacements } from '../gateway/store-truth.ts'
-import { storeBucketView, storeView } from '../gateway/store-view.ts'
+import { storeBucketView, storeRoomView, storeView } from '../gateway/store-view.ts'
 import type { Placement } from '../stores/store.ts'
 import type { AppContext } from './app-context.ts'
 import { type Call, type Route, route } from './route.ts'
@@ -17,7 +17,11 @@ const stores = route<Call>({
   responses: { 200: { description: 'The stores', schema: storesSchema } },
   errors: [],
   async handle({ context }) {
-    const shown = [...context.config.stores.values()].map((store) => storeView(context, store))
+    const shown = await Promise.all(
+      [...context.config.stores.values()].map(async (store) =>
+        storeView(context, store, await storeRoomView(context, store)),
+      ),
+    )
     return Response.json({ stores: shown })
   },
 })

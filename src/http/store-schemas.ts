@@ -129,6 +129,16 @@ export const storesSchema = z.object({
       traits,
       healthCheckSeconds: described(z.int(), 'Time between two looks at how it does; 0: none'),
       health,
+      room: described(
+        z.optional(
+          z.object({
+            capacityBytes: z.int(),
+            usedBytes: described(z.optional(z.int()), 'Of objects that are there'),
+            pendingBytes: described(z.optional(z.int()), 'Reserved by uploads that have not ended'),
+          }),
+        ),
+        'What Signet keeps there, by the ledger; absent for a store without `capacityBytes`',
+      ),
       buckets: z.array(storeBucket),
     }),
   ),

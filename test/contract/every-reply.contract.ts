@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { admitContract } from './reply-admit.contract.ts'
 import { batchContract } from './reply-batch.contract.ts'
+import { batchPlacesContract } from './reply-batch-places.contract.ts'
 import { chargeContract } from './reply-charge.contract.ts'
 import { finishContract } from './reply-finish.contract.ts'
 import { lateContract } from './reply-late.contract.ts'
@@ -16,6 +17,7 @@ export function everyReplyContract(name: string, open: () => Promise<OpenedLedge
   describe(`every reply, ${name}`, () => {
     admitContract(open)
     batchContract(open)
+    batchPlacesContract(open)
     chargeContract(open)
     finishContract(open)
     lateContract(open)

@@ -63,6 +63,8 @@ export interface TotalFinding {
   readonly limitId: number
   readonly tenant?: string
   readonly user?: string
+  /** Of what a store holds, in one partition of the ledger. */
+  readonly store?: string
   readonly policy?: string
   /** What the ledger counted, and what the stores hold. */
   readonly posted: number

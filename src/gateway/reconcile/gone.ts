@@ -22,7 +22,7 @@ import type { RunSums } from './sums.ts'
 export interface OpenCredit {
   readonly reservation: Reservation
   readonly note: UploadNote
-  /** Its user and its tenant: it may be in totals of both. */
+  /** Its user, its tenant and its store: it may be in totals of all. */
   readonly subjects: readonly string[]
   readonly isGone: boolean
 }
@@ -91,7 +91,7 @@ async function settledIn(
   context: GatewayContext,
   partition: number,
 ): Promise<readonly Settled[] | undefined> {
-  const { hashing, ledger } = context
+  const { capacity, hashing, ledger } = context
   try {
     const request = { partition, sinceMs: 0, settledMs: postedMsIn, limit: MAX_LOOKS }
     const all = await ledger.recent(request)
@@ -101,7 +101,8 @@ async function settledIn(
       if (note === undefined) return []
       const [owner = ''] = reservation.subjects
       const tenant = subjectId(hashing, ledger.salt, 't', note.tenant, '')
-      return [{ reservation, note, subjects: [owner, tenant] }]
+      const store = capacity.subjectOf(note.place[0], partition)
+      return [{ reservation, note, subjects: [owner, tenant, store] }]
     })
   } catch (error) {
     const code = error instanceof GatewayError ? error.code : undefined

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors.ts'
-import { adjustUsage } from '../adjust-usage.ts'
+import { STORE_POLICY } from '../../limits/limit-set.ts'
+import { adjustStoreRoom, adjustUsage } from '../adjust-usage.ts'
 import type { AskedBy } from '../audit-events.ts'
 import type { GatewayContext } from '../context.ts'
 import type { namesOf } from '../ledger-report.ts'
@@ -89,7 +90,9 @@ export async function reconcileTotals(
       (lowers && mayKeep(each) ? 'versioned' : undefined) ??
       (isAdjustable(context, each) ? undefined : 'unnamed') ??
       (run.repair ? undefined : 'open') ??
-      ((await credits.useUp(each.subject)) ? await putRight(context, run, each, askedBy) : 'busy')
+      ((await credits.useUp(each.subject))
+        ? await putRight(context, run, each, { partition, askedBy })
+        : 'busy')
     findings.push({ kind: 'total', action, ...each })
   }
   return { totals: [...findings, ...begun], gone: credits.findings(run.repair ? 'busy' : 'open') }
@@ -158,8 +161,9 @@ function versionedFor(
 /** Whether a total is one that the configuration knows. */
 function isAdjustable(
   { config }: GatewayContext,
-  total: Pick<TotalFinding, 'tenant' | 'user' | 'policy'>,
+  total: Pick<TotalFinding, 'tenant' | 'user' | 'policy' | 'store'>,
 ): boolean {
+  if (total.store !== undefined) return total.policy === STORE_POLICY
   return quotasOf(config, total).some((quota) => quota.policy === total.policy)
 }
 
@@ -206,20 +210,22 @@ async function busyIn(
 async function putRight(
   context: GatewayContext,
   run: ReconcileRun,
-  { subject, limitId, tenant, user, policy, posted, found }: Difference,
-  askedBy: AskedBy | undefined,
+  { subject, limitId, tenant, user, store, policy, posted, found }: Difference,
+  { partition, askedBy }: { readonly partition: number; readonly askedBy: AskedBy | undefined },
 ): Promise<ReconcileAction> {
-  if (tenant === undefined || policy === undefined) return 'unnamed'
+  if ((tenant ?? store) === undefined || policy === undefined) return 'unnamed'
   const wanted = {
     id: `reconcile:${run.id}:${subject}:${limitId}`,
-    tenant,
-    ...(user !== undefined && { user }),
-    policy,
     delta: found - posted,
     reason: `reconciled: the stores hold ${found} and the ledger counted ${posted}`,
   }
   try {
-    await adjustUsage(context, wanted, askedBy)
+    if (store !== undefined) {
+      await adjustStoreRoom(context, { ...wanted, store, partition }, askedBy)
+    } else if (tenant !== undefined) {
+      const whose = { tenant, ...(user !== undefined && { user }), policy }
+      await adjustUsage(context, { ...wanted, ...whose }, askedBy)
+    }
     return 'adjusted'
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
@@ -227,7 +233,7 @@ async function putRight(
     if (error.code !== 'InvalidRequest') throw error
     // The policy is in the plan of somebody else.
     if (error.details.fields?.[0]?.path !== 'delta') return 'unnamed'
-    context.log.warn('reconcile.failed', { tenant, policy, error })
+    context.log.warn('reconcile.failed', { tenant, store, policy, error })
     return 'failed'
   }
 }

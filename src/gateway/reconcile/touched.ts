@@ -53,22 +53,23 @@ function isCounted({ state, rid }: Reservation, sums: Pick<RunSums, 'has'>): boo
 
 /** `undefined`: nobody knows whose totals it changes. */
 function subjectsOf(
-  { hashing, ledger }: GatewayContext,
-  { state, subjects, note: text }: Reservation,
+  { capacity, hashing, ledger }: GatewayContext,
+  { partition, state, subjects, note: text }: Reservation,
   nameOf: ReturnType<typeof namesOf>,
 ): readonly string[] | undefined {
   const note = noteOrNone(text)
   if (note === undefined) return undefined
   // A pending upload has posted nothing; but what it replaces may be credited by it.
   if (state === 'P') return note.kind === 'upload' ? (note.replaces?.subjects ?? []) : subjects
-  // An ended one keeps its owner alone: the user, whose tenant counts as well.
+  // An ended one keeps its owner alone: the user, whose tenant counts as well, and the store.
   const [owner = ''] = subjects
   if (note.kind === 'adjust') return [owner]
   // Of a deletion the note names who deleted, and that may be somebody else.
   const tenant =
     note.kind === 'upload' ? note.tenant : nameOf({ subject: owner, limitId: 0 }).tenant
   if (tenant === undefined) return undefined
-  return [owner, subjectId(hashing, ledger.salt, 't', tenant, '')]
+  const store = capacity.subjectOf(note.place[0], partition)
+  return [owner, subjectId(hashing, ledger.salt, 't', tenant, ''), store]
 }
 
 // What this version did not write may concern anybody.
