@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { EventBufferOptions } from '../audit/event-buffer.ts'
 import { openHttpAudit } from '../audit/http.ts'
 import { createJsonLinesAudit } from '../audit/json-lines.ts'
