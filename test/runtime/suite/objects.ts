@@ -22,13 +22,13 @@ export function describeObjects(suite: () => GatewayUnderTest): void {
       const { call, create } = suite()
       const upload = await create('down', { sizeBytes: 5 })
       expect(await put(upload, 'hello')).toBe(200)
-      const wanted = { bucket: 'media', key: upload.key, filename: 'grüße.txt' }
+      const wanted = { bucket: 'media', key: upload.key, filename: 'my cat.jpg' }
       const answer = await call('POST', '/v1/downloads', wanted)
       expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store'])
       const { request } = (await answer.json()) as Download
       const got = await fetch(request.url, { method: request.method })
       expect([got.status, await got.text()]).toEqual([200, 'hello'])
-      expect(got.headers.get('content-disposition')).toMatch(/^attachment; filename=/)
+      expect(got.headers.get('content-disposition')).toBe('attachment; filename="my cat.jpg"')
     })
 
     it('200: many downloads come in the order of the request; 403: with a foreign one, none', async () => {

@@ -145,7 +145,11 @@ export function suiteSettings(
       media: {
         placements,
         keys: { callerPrefix: '{tenant}/{user}/' },
-        upload: { maxSizeBytes: MAX_OBJECT_BYTES, tagKeys: ['album'] },
+        upload: {
+          maxSizeBytes: MAX_OBJECT_BYTES,
+          // No other store here has tags, and a configuration must not offer what is not kept.
+          ...(store.kind === 'ceph' && { tagKeys: ['album'] }),
+        },
       },
       named: { placements, keys: { template: '{tenant}/{user}/{uuid}-{filename}' } },
     },
