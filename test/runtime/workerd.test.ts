@@ -1,5 +1,5 @@
 import { describeGateway } from './app.suite.ts'
 import { describeOnRuntimes } from './runtimes-under-test.ts'
-import { objectsRuntime } from './suite/worker-runtime.ts'
+import { workerRuntime } from './suite/worker-runtime.ts'
 
-describeOnRuntimes(({ workerd }) => describeGateway(objectsRuntime(workerd)))
+describeOnRuntimes(({ workerd }) => describeGateway(workerRuntime(workerd)))

@@ -1,35 +1,30 @@
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleWorker } from '../../../deploy/cloudflare/bundle-worker.ts'
 import { startWorker } from '../../support/worker-process.ts'
 import type { SuiteRuntime } from '../app.suite.ts'
 
-/** Workerd with its ledger in Durable Objects, whose databases lie in the test's folder. */
-export function objectsRuntime(program: string): SuiteRuntime {
-  return workerRuntime(program, { name: 'workerd', objects: { LEDGER: 'LedgerObject' } })
-}
+const SRC = join(import.meta.dirname, '../../../src/runtime')
 
-/** Workerd with its ledger on Redis. */
-export function redisWorkerRuntime(program: string): SuiteRuntime {
-  return workerRuntime(program, { name: 'workerd-redis' })
-}
-
-/** `name`: of the entry file, and of the bundle. */
-function workerRuntime(
+/**
+ * workerd as the suite needs it, over the bundle that is deployed: `workerd`, whose ledger lies in Durable
+ * Objects, or `workerd-redis`, whose settings have to name a Redis.
+ */
+export function workerRuntime(
   program: string,
-  { name, objects = {} }: { name: string; objects?: Readonly<Record<string, string>> },
+  entry: 'workerd' | 'workerd-redis' = 'workerd',
 ): SuiteRuntime {
   return {
-    name,
+    name: entry,
     readsAudit: false,
     keeping: () => ({ state: 'durable-objects:', audit: { file: 'stdout' } }),
     async start(settings, directory) {
-      const entry = join(import.meta.dirname, `../../../src/runtime/${name}.ts`)
       const worker = await startWorker({
         program,
-        folder: directory,
-        modules: await bundleWorker({ entry, name }),
+        folder: await mkdtemp(join(directory, 'worker-')),
+        modules: await bundleWorker({ entry: join(SRC, `${entry}.ts`), name: entry }),
         bindings: { SIGNET_CONFIG: JSON.stringify(settings) },
-        objects,
+        ...(entry === 'workerd' && { objects: { LEDGER: 'LedgerObject' } }),
         entrypoints: ['default', 'admin'],
       })
       const [url = '', adminUrl = ''] = worker.urls.values()
