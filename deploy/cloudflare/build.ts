@@ -4,7 +4,7 @@ import { bundleWorker, startOf, type WorkerModule, writeWorker } from './bundle-
 
 const RUNTIME = join(import.meta.dirname, '../../src/runtime')
 
-for (const name of ['workerd']) {
+for (const name of ['workerd', 'workerd-redis']) {
   const modules = await bundleWorker({ entry: join(RUNTIME, `${name}.ts`), name })
   await writeWorker(join(import.meta.dirname, 'dist', name), modules)
   const sizes = [`${sizeOf(startOf(modules))} at the start`, `${sizeOf(modules)} altogether`]

@@ -1,9 +1,26 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
-import { type OutputChunk, rolldown } from 'rolldown'
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown'
 
-/** What a module may ask of the runtime itself. */
-const OF_RUNTIME = /^(?:node|cloudflare):/
+/**
+ * Libraries for Node name its modules without the `node:` that workerd asks for, and require them, which no
+ * module of a worker can.
+ */
+const builtinsByTheirNames: Plugin = {
+  name: 'builtins-by-their-names',
+  resolveId(name, _, { kind }) {
+    if (!isBuiltin(name)) return undefined
+    const id = name.startsWith('node:') ? name : `node:${name}`
+    return kind === 'require-call' ? `\0${id}` : { id, external: true }
+  },
+  load(id) {
+    if (!id.startsWith('\0node:')) return undefined
+    return `import * as all from '${id.slice(1)}'
+const { default: whole = all } = all
+export { whole as 'module.exports' }`
+  },
+}
 
 /** A module of a bundle. */
 export interface WorkerModule {
@@ -30,7 +47,8 @@ export async function bundleWorker({
   const bundle = await rolldown({
     input: { [name]: entry },
     platform: 'neutral',
-    external: [OF_RUNTIME],
+    plugins: [builtinsByTheirNames],
+    external: ['cloudflare:workers'],
     logLevel: 'silent',
     resolve: {
       conditionNames: ['workerd', 'worker', 'browser', 'import', 'default'],

@@ -142,6 +142,27 @@ export function keepStoreTruth(
   }
 }
 
+/**
+ * The same once, where nothing goes on by itself: adopts what others have seen of every store in use; with
+ * `probes`, probes what nobody has, or too long ago. The log is told of what fails.
+ */
+export async function refreshStoreTruth(
+  context: GatewayContext,
+  { probes }: { readonly probes: boolean },
+): Promise<void> {
+  const looks = probePlacements(context.storeTruth.configured).map(async (placement) => {
+    const watched: Watched = { placement, outdated: undefined, isOver: false }
+    const often = { refreshMs: REFRESH_MS, otherServerMs: OTHER_SERVER_MS }
+    try {
+      await (probes ? lookOnce(context, watched, often) : newestReport(context, watched))
+    } catch (error) {
+      const { store, bucket } = placement
+      context.log.warn('store.probe_failed', { store: store.name, bucket, error })
+    }
+  })
+  await Promise.all(looks)
+}
+
 function nameOf({ store, bucket }: Placement): string {
   return `${store.name}/${bucket}`
 }

@@ -12,8 +12,8 @@ import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
 import { addressText, type SlotMap } from '../ledger/redis/slot-map.ts'
 import { PARTITIONS } from '../ledger/redis/tags.ts'
 import { ioredisConnector } from './ioredis-link.ts'
-import { redisAccess, redisSettings } from './open-ledger.ts'
 import { type Reach, reachSlotMap, untilReady } from './reach-redis.ts'
+import { redisAccess, redisSettings } from './redis-access.ts'
 
 const ALL: readonly number[] = Array.from({ length: PARTITIONS }, (_, partition) => partition)
 /**

@@ -14,8 +14,9 @@ import type { StateStore } from '../state/port.ts'
 import { openRedisState } from '../state/redis.ts'
 import type { LedgerPorts } from './compose-context.ts'
 import { ioredisConnector } from './ioredis-link.ts'
-import { openDatabase, redisAccess, redisSettings } from './open-ledger.ts'
+import { openDatabase } from './open-ledger.ts'
 import { openPartitionServer } from './partition-server.ts'
+import { redisAccess, redisSettings } from './redis-access.ts'
 
 // All that only a gateway with Redis loads: a hundred modules that the others start without.
 

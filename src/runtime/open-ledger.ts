@@ -2,15 +2,12 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../clock.ts'
-import type { Config, RedisState } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { openMemoryLedger } from '../ledger/memory.ts'
 import type { Ledger } from '../ledger/port.ts'
-import type { RedisAddress } from '../ledger/redis/redis-link.ts'
-import type { RedisLedgerSettings } from '../ledger/redis/settings.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
 import type { LedgerPorts } from './compose-context.ts'
-import type { RedisAccess } from './ioredis-link.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -62,41 +59,4 @@ export function openDatabase(path: string): DatabaseSync {
   // Owner only; SQLite gives the files beside it the same mode.
   closeSync(openSync(path, 'a', 0o600))
   return new DatabaseSync(path)
-}
-
-/** How the ledger uses the configured Redis. */
-export function redisSettings(state: RedisState, ledger: Config['ledger']): RedisLedgerSettings {
-  const { topology, nodes, masterName } = state
-  const { durability, replicas, commandTimeoutMs, waitTimeoutMs, retentionHours } = ledger
-  return {
-    topology,
-    nodes: nodes as [RedisAddress, ...RedisAddress[]],
-    ...(masterName !== undefined && { masterName }),
-    durability,
-    replicas,
-    commandTimeoutMs,
-    waitTimeoutMs,
-    retentionMs: retentionHours * HOUR_MS,
-  }
-}
-
-/** Who we are to the configured Redis. */
-export function redisAccess(state: RedisState, ledger: Config['ledger']): RedisAccess {
-  const { username, password, database, tls } = state
-  const { sentinelUsername, sentinelPassword, commandTimeoutMs, connectTimeoutMs } = ledger
-  return {
-    username,
-    password,
-    sentinelUsername,
-    sentinelPassword,
-    database,
-    tls: tls && {
-      ...(tls.ca !== undefined && { ca: tls.ca }),
-      ...(tls.cert !== undefined && { cert: tls.cert }),
-      ...(tls.key !== undefined && { key: tls.key.reveal() }),
-      ...(tls.serverName !== undefined && { servername: tls.serverName }),
-    },
-    commandTimeoutMs,
-    connectTimeoutMs,
-  }
 }

@@ -7,6 +7,8 @@ export interface Scope {
   readonly life: ExecutionContext
   /** What is had of it already, by what it was made by. */
   readonly own: Map<object, unknown>
+  /** What is closed when all of its work is done, last opened first. */
+  readonly closing: AsyncDisposableStack
   /** The context of this one; absent while it is being made. */
   context?: AppContext
 }

@@ -2,6 +2,7 @@ import type { ExecutionContext } from 'cloudflare:workers'
 import type { WorkerBindings } from './worker-bindings.ts'
 import {
   contextOf,
+  doChores,
   type RequestBindings,
   tellFailure,
   type WorkerGateway,
@@ -40,7 +41,7 @@ export function serveWorker(open: (env: WorkerBindings) => Promise<WorkerGateway
         }
       },
       async scheduled(_, env, life) {
-        await withContext(life, begin(env), async () => {})
+        await withContext(life, begin(env), doChores)
       },
     }
   }

@@ -34,6 +34,8 @@ export interface WorkerState {
   openState(): Promise<StateStore>
   /** Called before a request is served: to learn what the ledger needs to know. */
   prepare?(): Promise<void>
+  /** Called by a cron trigger: what nobody else does here. */
+  doChores?(context: AppContext): Promise<void>
 }
 
 type AdminApp = ReturnType<typeof createAdminApp>
@@ -58,6 +60,12 @@ const auditNow: Audit = {
 let followedAtMs = -Infinity
 
 const settling = lazily(() => import('../gateway/events/settle-by-event.ts'))
+const storeTruth = lazily(() => import('../gateway/keep-store-truth.ts'))
+
+/** When what is known of the stores was last read by this isolate, by the same clock. */
+let refreshedAtMs = -Infinity
+/** How often it is, in milliseconds. */
+const REFRESH_MS = 60_000
 
 /** What goes on after an answer is given up by the runtime in half a minute. */
 const AFTERWORK_MS = 20_000
@@ -160,15 +168,17 @@ export function withContext<Result>(
   open: () => Promise<{ readonly gateway: WorkerGateway; readonly context: AppContext }>,
   work: (gateway: WorkerGateway, context: AppContext) => Result | Promise<Result>,
 ): Promise<Result> {
-  const scope: Scope = { life, own: new Map() }
+  const scope: Scope = { life, own: new Map(), closing: new AsyncDisposableStack() }
   return inScope(scope, async () => {
     const running = (async () => {
-      const { gateway, context } = await open()
-      scope.context = context
-      await Promise.all([gateway.state.prepare?.(), followDirectory(context)])
-      const result = await work(gateway, context)
-      life.waitUntil(finish(context))
-      return result
+      try {
+        const { gateway, context } = await open()
+        scope.context = context
+        await Promise.all([gateway.state.prepare?.(), followDirectory(context)])
+        return await work(gateway, context)
+      } finally {
+        life.waitUntil(finish(scope))
+      }
     })()
     return await keptAlive(running)
   })
@@ -186,18 +196,40 @@ async function followDirectory({ directory, log }: AppContext): Promise<void> {
 }
 
 /** What is started by a request and outlives its answer. Never throws. */
-async function finish(context: AppContext): Promise<void> {
+async function finish({ context, closing }: Scope): Promise<void> {
+  if (context !== undefined) await finishWork(context)
+  await closing.disposeAsync()
+}
+
+async function finishWork(context: AppContext): Promise<void> {
   const { events, sightings, keyUses, tokens, audit, log } = context
   const work = [
     events.stop(AFTERWORK_MS),
     sightings.settled(),
     tokens.refreshKeys(),
     keyUses.writeSome(),
+    refreshTruth(context),
   ]
   for (const done of await Promise.allSettled(work)) {
     if (done.status === 'rejected') log.warn('worker.unfinished', { error: done.reason })
   }
   await audit.close()
+}
+
+/** Takes what probes of others have seen of the stores, once in a while. */
+async function refreshTruth(context: AppContext): Promise<void> {
+  const nowMs = monotonicClock.nowMs()
+  if (nowMs - refreshedAtMs < REFRESH_MS) return
+  refreshedAtMs = nowMs
+  const { refreshStoreTruth } = await storeTruth()
+  await refreshStoreTruth(context, { probes: false })
+}
+
+/** What a cron trigger is for: probes stores that are due, and does what the state has nobody else for. */
+export async function doChores({ state }: WorkerGateway, context: AppContext): Promise<void> {
+  const { refreshStoreTruth } = await storeTruth()
+  await refreshStoreTruth(context, { probes: true })
+  await state.doChores?.(context)
 }
 
 function contextNow(): AppContext {

@@ -87,7 +87,7 @@ const worker :Workerd.Worker = (
   compatibilityFlags = ["nodejs_compat"],
   bindings = [${all.join(', ')}],
   durableObjectNamespaces = [${classes.join(', ')}],
-  durableObjectStorage = ${classes.length === 0 ? 'none' : '(localDisk = "objects")'},
+  durableObjectStorage = (localDisk = "objects"),
 );
 `
 }

@@ -35,6 +35,7 @@ export interface MembersOptions {
  */
 export function openMembers({ topology, fence, diagnosis, self }: MembersOptions): Members {
   let known: readonly string[] = [self]
+  let isThere = false
   return {
     async share(nowMs) {
       const node = topology.nodeOf(0)
@@ -42,6 +43,7 @@ export function openMembers({ topology, fence, diagnosis, self }: MembersOptions
       // while this one is away: those who were there the last time share them.
       const away = node === undefined || !node.ready || fence.of(0).state === 'closed'
       if (away) return partitionsOf(self, known, PARTITIONS)
+      isThere = true
       const results = await node.send([
         { name: 'ZADD', args: [MEMBERS_KEY, nowMs, self] },
         { name: 'ZREMRANGEBYSCORE', args: [MEMBERS_KEY, '-inf', nowMs - GONE_MS] },
@@ -57,6 +59,7 @@ export function openMembers({ topology, fence, diagnosis, self }: MembersOptions
       return partitionsOf(self, known, PARTITIONS)
     },
     async leave() {
+      if (!isThere) return
       const node = topology.nodeOf(0)
       if (node?.ready) await node.send([{ name: 'ZREM', args: [MEMBERS_KEY, self] }])
     },

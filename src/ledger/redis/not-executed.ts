@@ -22,3 +22,8 @@ export function isScriptFault(
 export function isMoved(result: RedisResult): result is RedisResult & { readonly kind: 'error' } {
   return result.kind === 'error' && /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/.test(result.message)
 }
+
+/** True of a script that the server does not have: it was restarted, or its scripts were flushed. */
+export function isUnknownScript(result: RedisResult): boolean {
+  return result.kind === 'error' && result.message.startsWith('NOSCRIPT')
+}

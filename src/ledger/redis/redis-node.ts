@@ -7,6 +7,7 @@ import { type BatchResult, createBatcher } from './batcher.ts'
 import { problemsOfServer, REPLICA } from './check-server.ts'
 import type { Fence, FencedServer } from './fence.ts'
 import { createFenceLog } from './fence-log.ts'
+import { isUnknownScript } from './not-executed.ts'
 import {
   type ConnectLink,
   type LinkTarget,
@@ -21,6 +22,7 @@ import { selfTest } from './self-test.ts'
 import { serverFactsOf } from './server-facts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { createSideLink, SIDE_TIMEOUT_MS, type SideLink } from './side-link.ts'
+import { type TestedServers, testedServer } from './tested-servers.ts'
 import { createUsabilityLog } from './usability-log.ts'
 
 export interface NodeOptions {
@@ -44,6 +46,8 @@ export interface NodeOptions {
   readonly assertOurs: (node: RedisNode) => Promise<void>
   /** Called at each look when the server can be used, before it counts as fit for good. */
   readonly onOpen: (partitions: readonly number[], nowMs: number) => Promise<void>
+  /** What others of this process have found out of the servers. Default: nothing, and nobody is told. */
+  readonly tested?: TestedServers
 }
 
 /** One master: a connection for what `WAIT` follows, and one for the rest. */
@@ -82,12 +86,11 @@ export function openRedisNode(options: NodeOptions): RedisNode {
   const server = nameOf(target)
   const usability = createUsabilityLog(log, clock, server)
   const fenceLog = createFenceLog(log, server)
-  const shas = new Map<ScriptName, string>()
+  const known = testedServer(options.tested ?? new Map(), server)
+  const { shas } = known
   let problems: readonly string[] = []
   let trouble = 'not connected yet'
   let prepared = false
-  /** The run of the server that has the scripts and has passed the self-test. */
-  let testedRun: string | undefined
   let started = false
   let closed = false
   let preparing: Promise<void> | undefined
@@ -154,7 +157,7 @@ export function openRedisNode(options: NodeOptions): RedisNode {
       usability.usable()
     } catch (error) {
       prepared = false
-      testedRun = undefined
+      known.run = undefined
       problems = error instanceof UnfitServer ? error.problems : []
       trouble = error instanceof Error ? error.message : String(error)
       usability.unusable(trouble)
@@ -185,8 +188,8 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     const unfit = problemsOfServer({ ...first, appendfsync }, settings, { starting })
     if (unfit.length > 0) throw new UnfitServer(unfit)
     await options.assertOurs(node)
-    if (testedRun !== first.runId) await prepareScripts()
-    testedRun = first.runId
+    if (known.run !== first.runId) await prepareScripts()
+    known.run = first.runId
     const nowMs = await timeOf(links[1])
     options.learnTime(nowMs)
     const partitions = options.partitions()
@@ -282,10 +285,6 @@ export function openRedisNode(options: NodeOptions): RedisNode {
     },
   }
   return node
-}
-
-function isUnknownScript(result: RedisResult): boolean {
-  return result.kind === 'error' && result.message.startsWith('NOSCRIPT')
 }
 
 function unsent(message: string): BatchResult {

@@ -23,6 +23,7 @@ import { admitCall, claimCall } from './script-calls.ts'
 import { type ScriptName, scriptTexts } from './scripts/load-scripts.ts'
 import type { RedisLedgerSettings } from './settings.ts'
 import { PARTITIONS } from './tags.ts'
+import type { TestedServers } from './tested-servers.ts'
 import { openSingleMaster, type Topology } from './topology.ts'
 
 export interface RedisLedgerOptions {
@@ -39,11 +40,14 @@ export interface RedisLedgerOptions {
   readonly alarm?: (facts: { readonly op: string; readonly code: string }) => void
   /** Takes the servers' clock at each look. */
   readonly learnTime?: (nowMs: number) => void
+  /** How long opening waits for a server that is not there, in milliseconds. Default 1,500. */
+  readonly startMs?: number
+  /** What other ledgers of this process have found out of their servers, where there are many. */
+  readonly tested?: TestedServers
   /** Texts of the scripts. Default: those with Redis' own clock. */
   readonly scripts?: Readonly<Record<ScriptName, string>>
 }
 
-/** How long opening waits for a server that is not there, in milliseconds. */
 const START_MS = 1_500
 const START_STEP_MS = 20
 
@@ -112,7 +116,7 @@ export async function openRedisLedger(options: RedisLedgerOptions): Promise<Ledg
     await journal?.close()
   }
 
-  await settleStart(topology, clock).catch(async (error) => {
+  await settleStart(topology, clock, options.startMs).catch(async (error) => {
     await close()
     throw error
   })
@@ -164,8 +168,8 @@ function openTopology(
 }
 
 /** Waits until the servers are fit, or are not there. Throws for those that must not be used. */
-async function settleStart(topology: Topology, clock: Clock): Promise<void> {
-  const untilMs = clock.nowMs() + START_MS
+async function settleStart(topology: Topology, clock: Clock, startMs = START_MS): Promise<void> {
+  const untilMs = clock.nowMs() + startMs
   while (clock.nowMs() < untilMs) {
     const nodes = topology.nodes()
     if (topology.complete() && nodes.every(({ ready }) => ready)) return

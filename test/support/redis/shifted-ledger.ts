@@ -5,7 +5,7 @@ import { openRedisLedger } from '../../../src/ledger/redis/redis.ts'
 import { scriptTexts } from '../../../src/ledger/redis/scripts/load-scripts.ts'
 import { createLogger } from '../../../src/log.ts'
 import { ioredisConnector } from '../../../src/runtime/ioredis-link.ts'
-import { redisAccess, redisSettings } from '../../../src/runtime/open-ledger.ts'
+import { redisAccess, redisSettings } from '../../../src/runtime/redis-access.ts'
 import type { RedisServer } from './redis-server.ts'
 
 const SHIFT_KEY = 'test:shift'
