@@ -18,6 +18,7 @@ import {
 } from './suite/gateway-under-test.ts'
 import { bunRuntime, NODE } from './suite/process-runtime.ts'
 import { suiteSettings } from './suite/settings.ts'
+import { workerRuntime } from './suite/worker-runtime.ts'
 
 /** Room for so many uploads, and how many are asked for. */
 const PLACES = 30
@@ -36,7 +37,7 @@ const LIMITS = {
   },
 }
 
-describeOnRuntimes(({ bun }) =>
+describeOnRuntimes(({ bun, workerd }) =>
   describeOnRedis('gateways of several runtimes on one Redis', () => {
     const closing = new AsyncDisposableStack()
     const gateways: GatewayUnderTest[] = []
@@ -59,7 +60,7 @@ describeOnRuntimes(({ bun }) =>
       const file = join(directory.path, 'init.json')
       await writeFile(file, JSON.stringify(shared))
       await initialiseLedger({ file, apiKey: '' })
-      const runtimes = [NODE, bunRuntime(bun)]
+      const runtimes = [NODE, bunRuntime(bun), workerRuntime(workerd, 'workerd-redis')]
       for (const running of await Promise.all(
         runtimes.map((runtime) => runtime.start(shared, directory.path)),
       )) {
