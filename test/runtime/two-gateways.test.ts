@@ -61,12 +61,14 @@ describeOnRuntimes(({ bun, workerd }) =>
       await writeFile(file, JSON.stringify(shared))
       await initialiseLedger({ file, apiKey: '' })
       const runtimes = [NODE, bunRuntime(bun), workerRuntime(workerd, 'workerd-redis')]
-      for (const running of await Promise.all(
-        runtimes.map((runtime) => runtime.start(shared, directory.path)),
-      )) {
-        closing.use(running)
+      const starts = runtimes.map((runtime) => runtime.start(shared, directory.path))
+      // All of them, also when one does not start: the others are to be ended.
+      for (const started of await Promise.allSettled(starts)) {
+        if (started.status === 'rejected') continue
+        const running = closing.use(started.value)
         gateways.push(underTest({ ...running, store, storeBucket, keys }))
       }
+      await Promise.all(starts)
     })
     afterAll(() => closing.disposeAsync())
 
