@@ -58,6 +58,27 @@ describe('the SQLite ledger', () => {
     expect(() => open(deaf(elsewhere, 'journal_mode'))).toThrow(/"journal_mode" must be WAL/)
   })
 
+  it('opens what a runtime keeps as it is: no PRAGMA, no BEGIN, and tables of the runtime beside its own', async () => {
+    const database = new DatabaseSync(path)
+    database.exec('CREATE TABLE _cf_KV (name TEXT)')
+    const said: string[] = []
+    const kept: SqlDatabase = {
+      ...spied(database, (sql) => said.push(sql)),
+      transaction(work) {
+        database.exec('BEGIN')
+        try {
+          return work()
+        } finally {
+          database.exec('COMMIT')
+        }
+      },
+    }
+    const ledger = open(kept)
+    expect(await ledger.admit(wanted({ bytes: 60 }))).toMatchObject({ code: 'OK' })
+    expect(said.filter((sql) => /^(?:PRAGMA|BEGIN|COMMIT|ROLLBACK)/.test(sql))).toEqual([])
+    await ledger.close()
+  })
+
   it('takes over the file of version 0.1.0: subjects move from the note to a column of their own', async () => {
     const database = new DatabaseSync(path)
     database.exec(`

@@ -116,16 +116,18 @@ describeOnRuntimes(({ workerd }) => {
       expect((await upload('unrecorded')).status).toBe(201)
     })
 
-    it('goes on to the end of a request whose client is gone, and keeps nobody else waiting', async () => {
+    it('gives back what a client was not granted who is gone, and keeps nobody else waiting', async () => {
+      const before = await pending()
       queue.behave('waits')
       const leaving = new AbortController()
-      const before = queue.messages.length
       const gone = upload('left', { signal: leaving.signal })
       await until('it waits for the queue', async () => queue.waiting === 1, 5_000)
+      expect(await pending()).toBe((before ?? NaN) + 1)
       leaving.abort()
       await expect(gone).rejects.toThrow()
+      queue.behave('refuses')
+      await until('it is given back', async () => (await pending()) === before, 5_000)
       queue.behave('takes')
-      await until('it is recorded', async () => queue.messages.length > before, 5_000)
       expect((await upload('after')).status).toBe(201)
     })
 
@@ -166,4 +168,13 @@ describeOnRuntimes(({ workerd }) => {
       expect(await writeOnce()).toEqual(['if-none-match'])
     })
   })
+
+  /** Uploads of alice that are under way. */
+  async function pending(): Promise<number | undefined> {
+    const answer = await fetch(`${urlOf('default')}/v1/usage`, {
+      headers: { authorization: `Bearer ${secret.reveal()}` },
+    })
+    const { limits } = (await answer.json()) as { limits: { policy: string; pending: number }[] }
+    return limits.find(({ policy }) => policy === 'user-pending')?.pending
+  }
 })
