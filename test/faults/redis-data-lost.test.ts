@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { eventsIn } from '../support/log-lines.ts'
 import { pause } from '../support/pause.ts'
-import { initialiseLedger } from '../support/redis/initialise.ts'
+import { initialiseByHand } from '../support/redis/initialise.ts'
 import { expectSumsToAgree } from '../support/redis/ledger-contents.ts'
 import {
   Answers,
@@ -54,7 +54,7 @@ describeOnRedis('a Redis that has lost something', () => {
       }
       const fenced = eventsIn([gateway.stderr()], 'ledger.fenced')
       expect(fenced).toMatchObject([{ why: expect.stringContaining('init --accept-loss') }])
-      await initialiseLedger(setUp.prepared, '--accept-loss')
+      await initialiseByHand(setUp.prepared, '--accept-loss')
       await untilGranted(answers, upload, BACK_MS)
       expect(answers.wrong).toEqual([])
       expect(eventsIn([gateway.stderr()], 'ledger.fenced')).toHaveLength(1)
