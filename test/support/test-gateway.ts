@@ -1,4 +1,3 @@
-import { stringify } from 'yaml'
 import { readPage } from '../../src/audit/read-back.ts'
 import { createApiKey, hashApiKey } from '../../src/auth/api-key.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
@@ -90,63 +89,63 @@ export interface CallOptions {
 const DEFAULT_TENANTS = { acme: ['alice', 'bob'], globex: ['carol'] }
 const OPERATIONS = ['upload', 'download', 'list', 'delete']
 
-/** Settings as YAML, in the contract's own form. `keys` are made for every user. */
+/**
+ * Settings in the contract's own form, as JSON, which takes far less time to read than other YAML.
+ * `keys` are made for every user.
+ */
 export function testConfig(options: TestGatewayOptions, keys: ReadonlyMap<string, string>): string {
   const tenants = options.tenants ?? DEFAULT_TENANTS
-  return stringify(
-    {
-      server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0', ...options.server },
-      state: options.stateUrl ?? 'memory:',
-      audit: { file: 'none' },
-      secrets: { pepper: TEST_PEPPER, ticketKey: TEST_TICKET_KEY, adminToken: TEST_ADMIN_TOKEN },
-      stores: {
-        main: { ...CAPABLE_STORE, ...options.store },
-        ...Object.fromEntries(
-          Object.entries(options.stores ?? {}).map(([name, store]) => [
-            name,
-            { ...CAPABLE_STORE, ...store },
-          ]),
-        ),
-      },
-      buckets: {
-        media: {
-          placements: [{ store: 'main', bucket: 'media-prod' }],
-          keys: { callerPrefix: '{tenant}/{user}/' },
-          ...options.bucket,
-        },
-        ...options.buckets,
-      },
-      plans: { test: options.plan ?? ROOMY_PLAN },
-      issuers: options.issuers ?? {},
-      admin: options.admin ?? {},
-      tenants: Object.fromEntries(
-        Object.entries(tenants).map(([tenant, users]) => [
-          tenant,
-          {
-            plan: 'test',
-            timeZone: options.timeZone ?? 'UTC',
-            users: Object.fromEntries(users.map((user) => [user, {}])),
-            keys: users.map((user) => ({
-              id: keyId(tenant, user),
-              user,
-              hash: keys.get(`${tenant}/${user}`),
-              allow: (options.allow?.[`${tenant}/${user}`] ?? [{}]).map((rule) => ({
-                operations: OPERATIONS,
-                buckets: ['media', ...Object.keys(options.buckets ?? {})],
-                prefix: `${tenant}/${user}/`,
-                ...rule,
-              })),
-            })),
-            ...options.tenantSettings?.[tenant],
-          },
+  return JSON.stringify({
+    server: { listen: '127.0.0.1:0', admin: '127.0.0.1:0', ...options.server },
+    state: options.stateUrl ?? 'memory:',
+    audit: { file: 'none' },
+    secrets: { pepper: TEST_PEPPER, ticketKey: TEST_TICKET_KEY, adminToken: TEST_ADMIN_TOKEN },
+    stores: {
+      main: { ...CAPABLE_STORE, ...options.store },
+      ...Object.fromEntries(
+        Object.entries(options.stores ?? {}).map(([name, store]) => [
+          name,
+          { ...CAPABLE_STORE, ...store },
         ]),
       ),
     },
-    { aliasDuplicateObjects: false },
-  )
+    buckets: {
+      media: {
+        placements: [{ store: 'main', bucket: 'media-prod' }],
+        keys: { callerPrefix: '{tenant}/{user}/' },
+        ...options.bucket,
+      },
+      ...options.buckets,
+    },
+    plans: { test: options.plan ?? ROOMY_PLAN },
+    issuers: options.issuers ?? {},
+    admin: options.admin ?? {},
+    tenants: Object.fromEntries(
+      Object.entries(tenants).map(([tenant, users]) => [
+        tenant,
+        {
+          plan: 'test',
+          timeZone: options.timeZone ?? 'UTC',
+          users: Object.fromEntries(users.map((user) => [user, {}])),
+          keys: users.map((user) => ({
+            id: keyId(tenant, user),
+            user,
+            hash: keys.get(`${tenant}/${user}`),
+            allow: (options.allow?.[`${tenant}/${user}`] ?? [{}]).map((rule) => ({
+              operations: OPERATIONS,
+              buckets: ['media', ...Object.keys(options.buckets ?? {})],
+              prefix: `${tenant}/${user}/`,
+              ...rule,
+            })),
+          })),
+          ...options.tenantSettings?.[tenant],
+        },
+      ]),
+    ),
+  })
 }
 
-/** Opens a gateway by its front door: YAML, `loadConfig`, `openContext`, `createApp`. */
+/** Opens a gateway by its front door: settings, `loadConfig`, `openContext`, `createApp`. */
 export async function openTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = options.clock ?? new TestClock()
   const apiKeys = new Map<string, string>()
