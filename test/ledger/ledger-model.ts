@@ -290,9 +290,16 @@ function copyFor(shares: readonly Share[], accounts: ReadonlyMap<string, Account
   const copy = new Map(accounts)
   for (const { subject } of shares) {
     const account = accounts.get(subject)
-    if (account !== undefined) copy.set(subject, structuredClone(account))
+    if (account !== undefined) copy.set(subject, copyOf(account))
   }
   return copy
+}
+
+/** Its counters too, which commands change in place. */
+function copyOf({ rates, newest, older }: Account): Account {
+  const copied = (counters: ReadonlyMap<number, Counter>) =>
+    new Map([...counters].map(([id, counter]) => [id, { ...counter }]))
+  return { rates: new Map(rates), newest: copied(newest), older: copied(older) }
 }
 
 function accountIn(accounts: Map<string, Account>, subject: string): Account {
