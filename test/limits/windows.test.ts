@@ -89,11 +89,11 @@ describe('a calendar window', () => {
     for (const window of ['day', 'month'] as const) {
       let current = windowAt(window, zone, at('2010-01-01T12:00Z'))
       while (current.endMs < at('2019-01-01T12:00Z')) {
-        const { id, startMs, endMs } = current
+        const { id, endMs } = current
+        // Each is asked for at its first millisecond and at its last one.
         const next = windowAt(window, zone, endMs)
         if (next.startMs !== endMs || next.id <= id) expect.fail(`${zone}: gap at ${endMs}`)
         if (windowAt(window, zone, endMs - 1).id !== id) expect.fail(`${zone}: end at ${endMs}`)
-        if (windowAt(window, zone, startMs).id !== id) expect.fail(`${zone}: start at ${startMs}`)
         current = next
       }
     }
