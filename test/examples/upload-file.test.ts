@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listenNode } from '../../src/runtime/listen-node.ts'
 import { gatewayOnStore, storeSettings } from '../gateway/gateway-on-store.ts'
 import { type Child, startChild } from '../support/gateway-process.ts'
@@ -17,16 +17,19 @@ const MIB = 2 ** 20
 
 let directory: TemporaryDirectory
 let demo: Child
-let ready: { gatewayUrl: string; apiKey: string; bucket: string }
+/** What its users must know. */
+let demonstrated: { gatewayUrl: string; apiKey: string; bucket: string }
 
-beforeEach(async () => {
+beforeAll(async () => {
   directory = await openTemporaryDirectory()
   const env = { PORT: '0', ADMIN_PORT: '0', DATA_DIR: join(directory.path, 'data') }
   demo = startChild({ args: [DEMO_ENTRY], env })
   await demo.said(/^ready .*\n/m)
-  ready = JSON.parse((demo.stdout().trimEnd().split('\n').at(-1) ?? '').replace(/^ready /, ''))
+  demonstrated = JSON.parse(
+    (demo.stdout().trimEnd().split('\n').at(-1) ?? '').replace(/^ready /, ''),
+  )
 })
-afterEach(async () => {
+afterAll(async () => {
   demo.kill('SIGTERM')
   await demo.ended
   await directory.close()
@@ -35,18 +38,20 @@ afterEach(async () => {
 /** What the script prints, of a file of these bytes. */
 async function run(
   bytes: Uint8Array,
+  { gatewayUrl: SIGNET, apiKey: KEY, bucket } = demonstrated,
 ): Promise<{ said: string; told: string; code: number | null }> {
   const file = join(directory.path, 'a film (1).bin')
   await writeFile(file, bytes)
-  const { gatewayUrl: SIGNET, apiKey: KEY } = ready
-  const args = [SCRIPT, file, 'application/octet-stream', ready.bucket]
+  const args = [SCRIPT, file, 'application/octet-stream', bucket]
   const child = startChild({ args, env: { SIGNET, KEY } })
   const { code } = await child.ended
   return { said: child.stdout(), told: child.stderr(), code }
 }
 
-async function download(key: string): Promise<string> {
-  const { gatewayUrl, apiKey, bucket } = ready
+async function download(
+  key: string,
+  { gatewayUrl, apiKey, bucket } = demonstrated,
+): Promise<string> {
   const answer = await fetch(`${gatewayUrl}/v1/downloads`, {
     method: 'POST',
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
@@ -84,13 +89,13 @@ describe('the example that uploads a file', () => {
       const api = await listenNode(gateway.app.fetch, { host: '127.0.0.1', port: 0 }, server)
       try {
         const gatewayUrl = `http://127.0.0.1:${api.address.port}`
-        ready = { gatewayUrl, apiKey: gateway.key(), bucket: 'media' }
+        const own = { gatewayUrl, apiKey: gateway.key(), bucket: 'media' }
         const bytes = randomBytes(300 * 1024)
-        const { said, told, code } = await run(bytes)
+        const { said, told, code } = await run(bytes, own)
         expect({ code, told }).toEqual({ code: 0, told: '' })
         const done = JSON.parse(said)
         expect(done).toMatchObject({ status: 'completed', sizeBytes: bytes.length })
-        expect(await download(done.key)).toBe(createHash('sha256').update(bytes).digest('hex'))
+        expect(await download(done.key, own)).toBe(createHash('sha256').update(bytes).digest('hex'))
       } finally {
         await api.stop(0)
         await gateway.close()
@@ -99,8 +104,7 @@ describe('the example that uploads a file', () => {
   })
 
   it('says in the gateway’s words why it cannot, and how it is used', async () => {
-    ready = { ...ready, bucket: 'other' }
-    const refused = await run(randomBytes(5))
+    const refused = await run(randomBytes(5), { ...demonstrated, bucket: 'other' })
     expect(refused.code).toBe(1)
     expect(refused.told).toContain('AccessDenied')
     const child = startChild({ args: [SCRIPT], env: {} })
