@@ -138,10 +138,10 @@ function checkOneHome(
   { placements, path, report }: PlacementScope,
 ): void {
   if (upload.writeOnce !== true || keys === undefined) return
-  if (hasUniqueKeys({ keys }) || hasOneHome({ placements })) return
+  if (hasUniqueKeys({ keys }) || hasOneHome({ placements, keys })) return
   report.problem(
     [...path, 'upload', 'writeOnce'],
-    'cannot be kept where placements take by region, type or size: have {uuid} in keys.template',
+    'cannot be kept where a name may be in two stores, as with weight 0, or takes by region, type, size, or by tenant without {tenant} in keys: have {uuid} in keys.template',
   )
 }
 

@@ -65,4 +65,15 @@ export function keepsOwnersApart(template: string): boolean {
     .every((segment) => !/\{(?:tenant|user)\}/.test(segment) || /^\{[a-z]+\}$/.test(segment))
 }
 
+/**
+ * Which segment of a key names its tenant, from 0; `undefined` where keys of two tenants can be one, or text that
+ * callers choose may stand before it. Pure.
+ */
+export function tenantSegment(template: string): number | undefined {
+  const segments = template.split('/')
+  const at = segments.indexOf('{tenant}')
+  if (at === -1 || segments.slice(0, at).some((each) => each.includes('{key}'))) return undefined
+  return at
+}
+
 const VARIABLE = new RegExp(`\\{(${KEY_VARIABLES.join('|')})\\}`, 'g')

@@ -1,5 +1,5 @@
 import type { Hashing } from '../hashing.ts'
-import { usesVariable } from '../policy/key-template.ts'
+import { tenantSegment, usesVariable } from '../policy/key-template.ts'
 import type { Bucket } from './bucket.ts'
 import type { Placement, PlacementTerms } from './store.ts'
 
@@ -64,20 +64,24 @@ export function hasUniqueKeys({ keys }: Pick<Bucket, 'keys'>): boolean {
   return keys.kind === 'template' && usesVariable(keys.template, 'uuid')
 }
 
-/** Whether a name alone says where its object belongs: size, type and region differ from one to the next. */
+/**
+ * Whether a name alone says where its object belongs: size, type and region differ from one to the next, tenants
+ * may share a name that does not have them in it, and a placement that takes nothing new keeps what it has.
+ */
 export function hasOneHome({
   placements,
-}: {
-  readonly placements: readonly Pick<Placement, 'takes'>[]
+  keys,
+}: Pick<Bucket, 'keys'> & {
+  readonly placements: readonly Pick<Placement, 'takes' | 'weight'>[]
 }): boolean {
-  return placements.every(
-    ({ takes }) =>
-      takes === undefined ||
-      (takes.regions === undefined &&
-        takes.contentTypes === undefined &&
-        takes.minSizeBytes === undefined &&
-        takes.maxSizeBytes === undefined),
-  )
+  if (placements.length < 2) return true
+  const template = keys.kind === 'caller' ? keys.callerPrefix : keys.template
+  const namesTenant = tenantSegment(template) !== undefined
+  return placements.every(({ weight, takes = {} }) => {
+    const { tenants, regions, contentTypes, minSizeBytes, maxSizeBytes } = takes
+    if (weight === 0 || (tenants !== undefined && !namesTenant)) return false
+    return [regions, contentTypes, minSizeBytes, maxSizeBytes].every((term) => term === undefined)
+  })
 }
 
 function holds(terms: PlacementTerms, object: ObjectToPlace): boolean {

@@ -153,6 +153,40 @@ describe('a bucket', () => {
     expect(await warningsOf(on('probe'))).toEqual([])
   })
 
+  it('cannot promise write-once where a name may be in two stores, and none can tell of the other', async () => {
+    const on = (
+      first: object,
+      second: object,
+      keys: object = { callerPrefix: '{tenant}/{user}/' },
+    ) =>
+      problemsOf(
+        configText({
+          'stores.main.capabilities': { writeOnce: 'if-none-match' },
+          'buckets.media.upload.writeOnce': true,
+          'buckets.media.keys': keys,
+          'buckets.media.placements': [
+            { store: 'main', bucket: 'one', ...first },
+            { store: 'main', bucket: 'two', ...second },
+          ],
+        }),
+      )
+    const told = [
+      'buckets.media.upload.writeOnce: cannot be kept where a name may be in two stores, as with weight 0, or takes by region, type, size, or by tenant without {tenant} in keys: have {uuid} in keys.template',
+    ]
+    const byTenant = [{ takes: { tenants: ['acme'] } }, { takes: { tenants: ['globex'] } }] as const
+    expect(await on({}, {})).toEqual([])
+    expect(await on({ weight: 0 }, {})).toEqual(told)
+    expect(await on({ weight: 0 }, {}, { template: '{tenant}/{uuid}' })).toEqual([])
+    expect(await on({}, { takes: { maxSizeBytes: 9 } })).toEqual(told)
+    for (const template of ['shared/{key}', '{key}/{tenant}/x', 'of-{tenant}-{key}']) {
+      expect([template, await on(...byTenant, { template })]).toEqual([template, told])
+    }
+    for (const keys of [{ callerPrefix: '{tenant}/' }, { template: '{date}/{tenant}/{key}' }]) {
+      expect(await on(...byTenant, keys)).toEqual([])
+    }
+    expect(await on(...byTenant, { callerPrefix: '', wholeBucket: true })).toEqual(told)
+  })
+
   it('caps lifetimes at what callers may ask for, the store and seven days', async () => {
     for (const rules of ['upload', 'download']) {
       const set = (expiresInSeconds: number | undefined, expiresInSecondsMax: number | undefined) =>
