@@ -20,7 +20,7 @@ import type { GatewayContext } from './context.ts'
 import type { KnownRoom } from './find-room.ts'
 import { newUuid } from './ids.ts'
 import { lastMomentOf, lifetimeOf } from './lifetime-of.ts'
-import { planAtPlacement, type UploadPlan } from './plan-at-placement.ts'
+import { planAtPlacement, type UnplacedPlan, type UploadPlan } from './plan-at-placement.ts'
 import type { FitnessContext } from './store-fitness.ts'
 
 /** What the sealed ticket takes of the 2 KiB of metadata, its name included. */
@@ -62,10 +62,8 @@ export interface Placing {
 }
 
 /**
- * Decides all that needs neither ledger nor store. Throws, in this order: `InvalidRequest` or
- * `InvalidKey` for what is malformed, `AccessDenied`, `InvalidKey`, `EntityTooLarge`,
- * `UnsupportedMediaType`, and what `planAtBest` throws: `UnsupportedByStore`, `InsufficientStorage`,
- * `StoreUnavailable`, also for a clock that is far off.
+ * Decides all that needs neither ledger nor store. Throws what `planUnplaced` throws, and then what `planAtBest`
+ * throws: `UnsupportedByStore`, `InsufficientStorage`, `StoreUnavailable`, also for a clock that is far off.
  */
 export function planUpload(
   context: PlanContext,
@@ -73,6 +71,24 @@ export function planUpload(
   wanted: WantedUpload,
   { at, room = ANY_ROOM }: Placing = {},
 ): UploadPlan {
+  const unplaced = planUnplaced(context, principal, wanted)
+  const { bucket, object } = unplaced
+  const planAt = (placement: Placement) =>
+    planAtPlacement(context, wanted, { ...unplaced, placement })
+  if (at === undefined) return planAtBest(context, bucket, { object, room, planAt })
+  if (room.full.has(at.store.name)) throw noRoom(room)
+  return planAt(at)
+}
+
+/**
+ * Decides what is the same wherever the object goes. Throws, in this order: `InvalidRequest` or `InvalidKey` for
+ * what is malformed, `AccessDenied`, `InvalidKey`, `EntityTooLarge`, `UnsupportedMediaType`.
+ */
+export function planUnplaced(
+  context: Pick<PlanContext, 'config' | 'random' | 'ledgerTime'>,
+  principal: Principal,
+  wanted: WantedUpload,
+): UnplacedPlan & { readonly key: ObjectKey; readonly nowMs: number } {
   // What is malformed is told first, so that it never depends on what the caller may do.
   if (wanted.key !== undefined) ObjectKey.parse(wanted.key)
   if (wanted.filename !== undefined) acceptFilename(wanted.filename)
@@ -103,19 +119,16 @@ export function planUpload(
     contentType: contentType.essence,
     sizeBytes,
   }
-  const common = {
+  return {
     bucket,
     object,
+    key,
+    nowMs,
     allowance,
     contentType: contentType.text,
     expiresInSeconds,
     endsByMs: lastMomentOf(principal, rules),
   }
-  const planAt = (placement: Placement) =>
-    planAtPlacement(context, wanted, { ...common, key, placement, nowMs })
-  if (at === undefined) return planAtBest(context, bucket, { object, room, planAt })
-  if (room.full.has(at.store.name)) throw noRoom(room)
-  return planAt(at)
 }
 
 /** Whether the store has to be asked before this upload can be granted. */

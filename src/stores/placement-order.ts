@@ -31,9 +31,7 @@ export function placementsFor(
   object: ObjectToPlace,
   hashing: Hashing,
 ): readonly Placement[] {
-  const taking = placements.filter(
-    ({ weight, takes }) => weight !== 0 && (takes === undefined || holds(takes, object)),
-  )
+  const taking = placements.filter((each) => each.weight !== 0 && takesObject(each, object))
   return inOrder(taking, { strategy: placing.strategy, key: object.key, hashing })
 }
 
@@ -50,6 +48,11 @@ export function placementsToSearch(
   const likely = placements.filter(({ takes }) => takes === undefined || mayHold(takes, object))
   const order = { strategy: placing.strategy, key: object.key, hashing }
   return [...inOrder(likely, order), ...placements.filter((each) => !likely.includes(each))]
+}
+
+/** Whether a placement's terms hold for an object; its weight, by which new ones are kept out, is not asked. */
+export function takesObject({ takes }: Pick<Placement, 'takes'>, object: ObjectToPlace): boolean {
+  return takes === undefined || holds(takes, object)
 }
 
 /** Names a placement among those of all buckets. */

@@ -1,5 +1,11 @@
+import { openMemoryLedger } from '../../src/ledger/memory.ts'
+import type { Ledger } from '../../src/ledger/port.ts'
 import { createLogger } from '../../src/log.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
+import type { StateStore } from '../../src/state/port.ts'
+import type { KeyRule } from '../../src/stores/bucket.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
+import type { Placement } from '../../src/stores/store.ts'
 import { createStoreHealth } from '../../src/stores/store-health.ts'
 import {
   cephStore,
@@ -48,10 +54,22 @@ export interface GatewayOnStores extends TestGateway {
   downloadedFrom(key: string): Promise<StoreName>
   /** Bytes in what a download’s link gives. */
   download(key: string): Promise<number>
+  /** Puts other placements in force, as a changed file does. */
+  place(change: (placements: readonly Placement[]) => readonly Placement[], keys?: KeyRule): void
+  /** For another gateway of the same installation. */
+  readonly shared: SharedPorts
   /** Names of all documents that say where an object is. */
   records(): Promise<readonly string[]>
   sweepAll(): Promise<number>
   stored(): Promise<number>
+}
+
+/** What two gateways have in common. */
+export interface SharedPorts {
+  readonly clock: TestClock
+  readonly ledger: Ledger
+  readonly state: StateStore
+  readonly storeBuckets?: Readonly<Record<StoreName, string>>
 }
 
 /** Two real stores, named. */
@@ -71,6 +89,10 @@ export function storePairs(): readonly StorePair[] {
   return [pair, { name: 'Ceph and Swift', near: ceph, far: swift }]
 }
 
+function portsOf(clock = new TestClock(Date.now())): SharedPorts {
+  return { clock, ledger: openMemoryLedger({ clock }), state: openMemoryState() }
+}
+
 /** More than the breaker takes. */
 const FAILURES = 5
 /** After which an open breaker lets a call try, in milliseconds. */
@@ -80,10 +102,14 @@ const TRIAL_MS = 10_000
 export async function gatewayOnStores(
   { near, far }: Pick<StorePair, StoreName>,
   options: TestGatewayOptions = {},
+  shared: SharedPorts = portsOf(options.clock),
 ): Promise<GatewayOnStores> {
   const stores = { near, far }
-  const buckets = { near: await createTestBucket(near), far: await createTestBucket(far) }
-  const clock = options.clock ?? new TestClock(Date.now())
+  const buckets = shared.storeBuckets ?? {
+    near: await createTestBucket(near),
+    far: await createTestBucket(far),
+  }
+  const { clock, ledger, state } = shared
   const away = new Set<StoreName>()
   const calls: string[] = []
   const storeOf = (url: string): StoreName => {
@@ -115,7 +141,13 @@ export async function gatewayOnStores(
       'acme/alice': [{ operations: ['upload', 'overwrite', 'download', 'list', 'delete'] }],
       ...options.allow,
     },
-    overrides: { storeHealth, storeClient: followingClock(client, clock), ...options.overrides },
+    overrides: {
+      storeHealth,
+      storeClient: followingClock(client, clock),
+      ledger,
+      state,
+      ...options.overrides,
+    },
   })
   const { context } = gateway
   const look = async (name: StoreName) => {
@@ -195,6 +227,17 @@ export async function gatewayOnStores(
       return documents.map(({ value }) => JSON.parse(value)[0].split('/', 1)[0])
     },
     sweepAll: () => sweepAll(context),
+    shared: { ...shared, storeBuckets: buckets },
+    place(change, keys) {
+      const { file, secrets } = context.live
+      const media = file.buckets.get('media')
+      const [first, ...others] = change(media?.placements ?? [])
+      if (media === undefined || first === undefined) throw new Error('no placement')
+      const placements = [first, ...others] as const
+      const changed = { ...media, placements, ...(keys !== undefined && { keys }) }
+      const config = { ...file, buckets: new Map([...file.buckets, ['media', changed]]) }
+      context.live.replaceFile({ config: config as typeof file, secrets })
+    },
     async stored() {
       const answer = await gateway.call('GET', '/v1/usage')
       const { limits } = (await answer.json()) as { limits: { policy: string; used: number }[] }
