@@ -3,7 +3,7 @@ import { toTimestamp } from '../clock.ts'
 import type { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import { hasUniqueKeys } from '../stores/placement-order.ts'
+import { hasUniqueName } from '../stores/placement-order.ts'
 import { actor, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import { chargedTicket } from './charged.ts'
@@ -17,7 +17,7 @@ import {
   placeIn,
   searchOrder,
 } from './locate-object.ts'
-import { forgetPlaced, objectDigest } from './placed-record.ts'
+import { recordRemoved } from './placed-record.ts'
 import { assertCallable } from './store-fitness.ts'
 
 export interface DeleteObjectRequest {
@@ -48,20 +48,18 @@ export async function deleteObject(
   await chargeRequests(context, principal, 1)
   const copies = await copiesOf(context, bucket, object)
   for (const copy of copies) await removeCopy(context, { ...request, rule }, copy)
-  if (bucket.placements.length > 1) {
-    await forgetPlaced(context, bucket, objectDigest(context, bucket, key.text))
-  }
+  await recordRemoved(context, bucket, { tenant, key: key.text })
 }
 
 /** Whether only one object can have a name, wherever it is. */
-function isAlone(bucket: Bucket): boolean {
-  return bucket.placements.length === 1 || hasUniqueKeys(bucket)
+function isAlone(bucket: Bucket, key: ObjectKey): boolean {
+  return bucket.placements.length === 1 || hasUniqueName(bucket, key.text)
 }
 
 /** Throws `StoreUnavailable`, before anything is charged. */
 function assertReachable(context: GatewayContext, bucket: Bucket, object: ObjectToLocate): void {
   assertSearchable(context, bucket, object)
-  if (isAlone(bucket)) return
+  if (isAlone(bucket, object.key)) return
   for (const { store } of bucket.placements) assertCallable(context, store)
 }
 
@@ -71,7 +69,7 @@ async function copiesOf(
   bucket: Bucket,
   object: ObjectToLocate,
 ): Promise<readonly FoundObject[]> {
-  if (isAlone(bucket)) {
+  if (isAlone(bucket, object.key)) {
     const found = await findObject(context, bucket, object)
     return found === undefined ? [] : [found]
   }

@@ -12,6 +12,9 @@ export interface KnownPlaces {
   forget(digest: string): void
 }
 
+/** Kept instead of a placement's name: there is none. */
+export const NOWHERE = 'nowhere'
+
 /** About 150 bytes each. */
 const MAX_PLACES = 50_000
 

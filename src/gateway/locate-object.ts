@@ -118,7 +118,7 @@ export async function searchOrder(
   { tenant, region, key }: ObjectToLocate,
 ): Promise<{ readonly order: readonly Placement[]; readonly recorded: Placement | undefined }> {
   const digest = objectDigest(context, bucket, key.text)
-  const recorded = await recordedPlacement(context, bucket, digest)
+  const recorded = await recordedPlacement(context, bucket, key.text)
   const likely = recorded ?? lastPlacement(context, bucket, digest)
   const all = placementsToSearch(bucket, { tenant, region, key: key.text }, context.hashing)
   const order = likely === undefined ? all : [likely, ...all.filter((each) => each !== likely)]
@@ -141,8 +141,7 @@ async function search(
   const { versionId } = object
   if (located.how === 'found') {
     const { placement } = located.place
-    const digest = objectDigest(context, bucket, key.text)
-    if (isSure) rememberPlace(context, bucket, { digest, placement })
+    if (isSure) rememberPlace(context, bucket, { key: key.text, placement })
     return located
   }
   if (located.how !== 'nowhere' || versionId === undefined) return located

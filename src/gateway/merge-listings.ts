@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import { hasUniqueKeys, type ObjectToFind, placementsToSearch } from '../stores/placement-order.ts'
+import { hasUniqueName, type ObjectToFind, placementsToSearch } from '../stores/placement-order.ts'
 import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { Placement } from '../stores/store.ts'
 import type { ListedObject } from '../stores/store-client.ts'
@@ -125,7 +125,7 @@ async function orderOf(
   object: ObjectToFind,
 ): Promise<readonly Placement[]> {
   const usual = placementsToSearch(bucket, object, context.hashing)
-  if (hasUniqueKeys(bucket)) return usual
+  if (hasUniqueName(bucket, object.key)) return usual
   try {
     const key = ObjectKey.parse(object.key)
     return (await searchOrder(context, bucket, { ...object, key })).order

@@ -10,7 +10,7 @@ import { mayStillCome } from './last-byte.ts'
 import { AGAIN_MS } from './look-again.ts'
 import { ownTicket } from './own-ticket.ts'
 import { placeOf } from './place-of.ts'
-import { recordPlaced } from './placed-record.ts'
+import { recordPlaced, recordRemoved } from './placed-record.ts'
 import { changedMeanwhile, recovering } from './refusal.ts'
 import { type Rejection, rejectionOf } from './rejection.ts'
 import { noteText, parseNote, type UploadNote } from './reservation-note.ts'
@@ -62,7 +62,10 @@ export async function settle(
     const { storeNowMs } = head
     const alive =
       nowMs === undefined || mayStillCome(context, reservation, note, { nowMs, storeNowMs })
-    if (alive) return seen(context, note, head)
+    if (alive) {
+      await recordPlaced(context, note, ticket)
+      return seen(context, note, head)
+    }
   }
   // A store may show the beginning of a body that is still coming (s3rver does): not an upload yet.
   const mayChange = context.ledgerTime.nowMs() < reservation.expMs
@@ -217,6 +220,7 @@ async function reject(
   }
   // Another upload's object may have come since: it is not ours to remove.
   if (await holdsOwn(context, place, rid)) await context.storeClient.remove(place)
+  await forgetPlaced(context, note)
   const after = await context.storeClient.head(place)
   if (after.found && ownTicket(context, place, after)?.rid === rid) {
     throw new GatewayError('StoreUnavailable', 'Cannot remove the object: it is still there')
@@ -238,6 +242,7 @@ export async function condemn(
 ): Promise<Settlement> {
   const place = placeOf(context, note)
   if (await holdsOwn(context, place, reservation.rid)) await context.storeClient.remove(place)
+  await forgetPlaced(context, note)
   const rejected: UploadNote = { ...note, rejected: true }
   if (!(await holdsOwn(context, place, reservation.rid))) {
     const { partition, rid, fingerprint, subjects } = reservation
@@ -263,6 +268,11 @@ async function holdsOwn(
 ): Promise<boolean> {
   const head = await context.storeClient.head(place)
   return head.found && ownTicket(context, place, head)?.rid === rid
+}
+
+async function forgetPlaced(context: GatewayContext, note: UploadNote): Promise<void> {
+  const bucket = context.config.buckets.get(note.bucket)
+  if (bucket !== undefined) await recordRemoved(context, bucket, note)
 }
 
 function ended(context: GatewayContext, note: UploadNote, rid: string, sizeBytes: number): void {

@@ -76,4 +76,14 @@ export function tenantSegment(template: string): number | undefined {
   return at
 }
 
+/** Whether a key has a UUID where a template with `{uuid}` says, as far as that can be told of a key. Pure. */
+export function hasUuidAsIn(template: string, key: string): boolean {
+  const before = template.slice(0, template.indexOf('{uuid}'))
+  // What callers choose may have any number of segments.
+  if (before.includes('{key}')) return UUID.test(key)
+  return UUID.test(key.split('/')[before.split('/').length - 1] ?? '')
+}
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
+
 const VARIABLE = new RegExp(`\\{(${KEY_VARIABLES.join('|')})\\}`, 'g')

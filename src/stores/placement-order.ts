@@ -1,5 +1,5 @@
 import type { Hashing } from '../hashing.ts'
-import { tenantSegment, usesVariable } from '../policy/key-template.ts'
+import { hasUuidAsIn, tenantSegment, usesVariable } from '../policy/key-template.ts'
 import type { Bucket } from './bucket.ts'
 import type { Placement, PlacementTerms } from './store.ts'
 
@@ -61,10 +61,15 @@ export function placementName({ store, bucket, prefix }: Placement): string {
 }
 
 /**
- * Whether no two objects of the bucket come to one name, so that it does not matter where each is put.
+ * Whether no two new objects of the bucket come to one name, so that it does not matter where each is put.
  */
 export function hasUniqueKeys({ keys }: Pick<Bucket, 'keys'>): boolean {
   return keys.kind === 'template' && usesVariable(keys.template, 'uuid')
+}
+
+/** The same of an object that may be there already: it can have its name from an older rule. */
+export function hasUniqueName({ keys }: Pick<Bucket, 'keys'>, key: string): boolean {
+  return hasUniqueKeys({ keys }) && keys.kind === 'template' && hasUuidAsIn(keys.template, key)
 }
 
 /**
