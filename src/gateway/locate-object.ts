@@ -2,12 +2,26 @@ import { GatewayError } from '../errors.ts'
 import type { ObjectKey } from '../object-key.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { placeAt } from '../stores/place-object.ts'
-import { type ObjectToFind, placementName, placementsToSearch } from '../stores/placement-order.ts'
+import {
+  hasUniqueName,
+  type ObjectToFind,
+  placementName,
+  placementsToSearch,
+} from '../stores/placement-order.ts'
 import type { Placement } from '../stores/store.ts'
 import type { HeadResult, ObjectPlace } from '../stores/store-client.ts'
 import type { GatewayContext } from './context.ts'
-import { objectDigest, recordedPlacement, rememberPlace } from './placed-record.ts'
+import {
+  objectDigest,
+  recordedPlacement,
+  rememberNowhere,
+  rememberPlace,
+  wasNowhere,
+} from './placed-record.ts'
 import { assertCallable } from './store-fitness.ts'
+
+/** A link is worth no longer wait for one store, in milliseconds: clients see by themselves what is there. */
+const LINK_WAITS_MS = 1_000
 
 /** An object by name, and who asks for it, as far as that says where to begin. */
 export interface ObjectToLocate extends Omit<ObjectToFind, 'key'> {
@@ -41,21 +55,24 @@ type LocatingContext = Pick<
  * The place of an object, where nobody has to be asked for it. Throws `InvalidKey` where no placement can have it.
  */
 export function knownPlace(
-  context: Pick<GatewayContext, 'hashing' | 'knownPlaces'>,
+  context: Pick<GatewayContext, 'hashing' | 'knownPlaces' | 'storeHealth'>,
   bucket: Bucket,
   { key }: Pick<ObjectToLocate, 'key'>,
 ): ObjectPlace | undefined {
   const [first, ...others] = bucket.placements
   if (others.length === 0) return placeAt(first, key)
   const placement = lastPlacement(context, bucket, objectDigest(context, bucket, key.text))
-  if (placement !== undefined) return placeAt(placement, key)
+  // While its store is away another gateway may have put a newer one elsewhere.
+  if (placement !== undefined && (!isDown(context, placement) || hasUniqueName(bucket, key.text))) {
+    return placeAt(placement, key)
+  }
   if (!bucket.placements.some((each) => placeIn(each, key).length > 0)) placeAt(first, key)
   return undefined
 }
 
 /**
  * Where a link for an object has to lead. Asks no store where the bucket has one placement, or the object was met
- * lately; else those that are not down, one after the other. Throws `InvalidKey` where no placement can have it.
+ * lately, or was nowhere a moment ago; else those that are not down, one after the other, none for long. Throws `InvalidKey` where no placement can have it.
  */
 export async function locateObject(
   context: LocatingContext,
@@ -64,7 +81,9 @@ export async function locateObject(
 ): Promise<Located> {
   const place = knownPlace(context, bucket, object)
   if (place !== undefined) return { how: 'known', place }
-  return search(context, bucket, object, { skipDown: true })
+  return (
+    nowhereLately(context, bucket, object) ?? search(context, bucket, object, { forLink: true })
+  )
 }
 
 /**
@@ -76,7 +95,7 @@ export async function findObject(
   bucket: Bucket,
   object: ObjectToLocate,
 ): Promise<FoundObject | undefined> {
-  const located = await search(context, bucket, object, { skipDown: false })
+  const located = await search(context, bucket, object, { forLink: false })
   if (located.how === 'unsure') throw located.error
   return located.how === 'found' ? located : undefined
 }
@@ -125,28 +144,42 @@ export async function searchOrder(
   return { order, recorded }
 }
 
+/** That an object is in no store, where it was so a moment ago. */
+function nowhereLately(
+  context: LocatingContext,
+  bucket: Bucket,
+  { tenant, region, key, versionId }: ObjectToLocate,
+): Located | undefined {
+  if (versionId !== undefined || !wasNowhere(context, bucket, key.text)) return undefined
+  const order = placementsToSearch(bucket, { tenant, region, key: key.text }, context.hashing)
+  const [place] = order.flatMap((placement) => placeIn(placement, key))
+  return place === undefined ? undefined : { how: 'nowhere', place }
+}
+
 async function search(
   context: LocatingContext,
   bucket: Bucket,
   object: ObjectToLocate,
-  { skipDown }: { readonly skipDown: boolean },
+  { forLink }: { readonly forLink: boolean },
 ): Promise<Located> {
   const { key } = object
   if (bucket.placements.length === 1) {
-    return lookThrough(context, [placeAt(bucket.placements[0], key)], { skipDown })
+    return lookThrough(context, [placeAt(bucket.placements[0], key)], { forLink })
   }
   const { order, recorded, isSure } = await orderOrUsual(context, bucket, object)
   const places = order.flatMap((placement) => placeIn(placement, key))
-  const located = await lookThrough(context, places, { skipDown, recorded })
+  const located = await lookThrough(context, places, { forLink, recorded })
   const { versionId } = object
   if (located.how === 'found') {
     const { placement } = located.place
     if (isSure) rememberPlace(context, bucket, { key: key.text, placement })
     return located
   }
-  if (located.how !== 'nowhere' || versionId === undefined) return located
+  if (located.how !== 'nowhere') return located
+  if (isSure) rememberNowhere(context, bucket, key.text)
+  if (versionId === undefined) return located
   // A version outlives its object, and a store need not understand what another calls its versions.
-  const version = await lookThrough(context, places, { skipDown, versionId })
+  const version = await lookThrough(context, places, { forLink, versionId })
   return version.how === 'found' ? version : located
 }
 
@@ -164,23 +197,25 @@ async function orderOrUsual(context: LocatingContext, bucket: Bucket, object: Ob
 }
 
 interface Look {
-  readonly skipDown: boolean
+  /** One that is down is not asked, and one that does not answer soon not waited for. */
+  readonly forLink: boolean
   readonly recorded?: Placement | undefined
   readonly versionId?: string
 }
 
 /** Asks the stores of some places, at least one, until one of them has the object. */
 async function lookThrough(
-  { storeClient, storeHealth }: Pick<LocatingContext, 'storeClient' | 'storeHealth'>,
+  context: Pick<LocatingContext, 'storeClient' | 'storeHealth'>,
   places: readonly ObjectPlace[],
-  { skipDown, recorded, versionId }: Look,
+  { forLink, recorded, versionId }: Look,
 ): Promise<Located> {
   let unsure: Extract<Located, { how: 'unsure' }> | undefined
   for (const place of places) {
     const { placement } = place
     try {
-      if (skipDown && storeHealth.isDown(placement.store.name)) throw skipped(placement)
-      const head = await storeClient.head(place, versionId)
+      if (forLink && isDown(context, placement)) throw skipped(placement)
+      const answer = context.storeClient.head(place, versionId)
+      const head = await (forLink ? soon(answer, placement) : answer)
       if (head.found) return { how: 'found', place, head }
     } catch (error) {
       if (!isAway(error)) throw error
@@ -194,6 +229,17 @@ async function lookThrough(
   if (place === undefined)
     throw new GatewayError('InvalidKey', 'Cannot use the key: it is too long')
   return { how: 'nowhere', place }
+}
+
+/** What a store answers, if it does so soon; the call goes on, for it tells whether the store is there. */
+async function soon<Answer>(answer: Promise<Answer>, placement: Placement): Promise<Answer> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(skipped(placement)), LINK_WAITS_MS)
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function lastPlacement(
@@ -214,6 +260,13 @@ export function placeIn(placement: Placement, key: ObjectKey): ObjectPlace[] {
     if (error instanceof GatewayError && error.code === 'InvalidKey') return []
     throw error
   }
+}
+
+function isDown(
+  { storeHealth }: Pick<GatewayContext, 'storeHealth'>,
+  { store }: Placement,
+): boolean {
+  return storeHealth.isDown(store.name)
 }
 
 function isAway(error: unknown): error is GatewayError {

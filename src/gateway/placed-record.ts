@@ -32,6 +32,8 @@ const UNIQUE_KEPT_MS = 600_000
 /** The same where an object may be in another store a moment later, by way of another gateway. */
 const NAMED_KEPT_MS = 30_000
 
+/** That no store has an object, in milliseconds: it may come at any time. */
+const NOWHERE_KEPT_MS = 5_000
 /** For so long nobody asks again whether there is any document at all. */
 const NONE_KEPT_MS = 60_000
 /** Of a document that other gateways change at the same time. */
@@ -56,13 +58,34 @@ export function rememberPlace(
   context.knownPlaces.set(objectDigest(context, bucket, key), placementName(placement), keptMs)
 }
 
-/** The same of an upload that was granted, where its object can be nowhere else. */
+/** The same of an upload that was granted, where its object can be nowhere else; else, that it may come. */
 export function rememberGranted(
   context: Pick<GatewayContext, 'hashing' | 'knownPlaces'>,
   { bucket, place: { placement, key } }: { readonly bucket: Bucket; readonly place: ObjectPlace },
 ): void {
-  if (bucket.placements.length === 1 || !hasUniqueKeys(bucket)) return
-  rememberPlace(context, bucket, { key: key.text, placement })
+  if (bucket.placements.length === 1) return
+  if (hasUniqueKeys(bucket)) rememberPlace(context, bucket, { key: key.text, placement })
+  else if (wasNowhere(context, bucket, key.text)) {
+    context.knownPlaces.forget(objectDigest(context, bucket, key.text))
+  }
+}
+
+/** Remembers for a moment that no store has an object, so that asking again and again asks no store. */
+export function rememberNowhere(
+  context: Pick<GatewayContext, 'hashing' | 'knownPlaces'>,
+  bucket: Bucket,
+  key: string,
+): void {
+  context.knownPlaces.set(objectDigest(context, bucket, key), NOWHERE, NOWHERE_KEPT_MS)
+}
+
+/** Whether no store had it a moment ago. */
+export function wasNowhere(
+  context: Pick<GatewayContext, 'hashing' | 'knownPlaces'>,
+  bucket: Bucket,
+  key: string,
+): boolean {
+  return context.knownPlaces.get(objectDigest(context, bucket, key)) === NOWHERE
 }
 
 /**

@@ -112,6 +112,23 @@ describe.each(MODES)('stores that are down: %s', (mode) => {
   )
 })
 
+it('R27 where callers name objects: a link waits a moment for a store that hangs, however long its calls may take', async () => {
+  await using hung = await startStoreStub('blackhole')
+  await using empty = await startStoreStub(404)
+  const gateway = await openTestGateway({
+    // Longer than this test may take.
+    store: { endpoint: hung.url, timeoutMs: 30_000, capabilities: CAPABILITIES },
+    stores: { second: { endpoint: empty.url, capabilities: CAPABILITIES } },
+    bucket: { placements: [FIRST, SECOND] },
+  })
+  await using _ = { [Symbol.asyncDispose]: () => gateway.close() }
+  const link = { bucket: 'media', key: 'acme/alice/cat.jpg' }
+  const answer = await ask(gateway, 'POST', '/v1/downloads', link)
+  expect(answer.status).toBe(200)
+  expect((await grantOf(answer)).storeBucket).toBe('first')
+  expect([hung.requests(), empty.requests()]).toEqual([1, 1])
+})
+
 /** A request of alice from a network in the region "eu". */
 function ask(gateway: TestGateway, method: string, path: string, body?: unknown) {
   return gateway.app.request(

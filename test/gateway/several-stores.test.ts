@@ -172,6 +172,42 @@ describe('one bucket on two stores', () => {
     }
   })
 
+  it('200: links lead to what another gateway has put elsewhere while a store is down, not to what was met there', async () => {
+    await open()
+    const [pair] = storePairs()
+    if (pair === undefined) throw new Error('no stores')
+    const other = await gatewayOnStores(pair, {}, gateway.shared)
+    try {
+      await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+      expect(await other.downloadedFrom(key('cat'))).toBe('near')
+      await gateway.takeAway('near')
+      await other.takeAway('near')
+      await gateway.settled({ key: key('cat'), sizeBytes: 30 })
+      expect(await other.downloadedFrom(key('cat'))).toBe('far')
+      const found = await other.call('HEAD', objectPath('cat'))
+      expect([found.status, found.headers.get('content-length')]).toEqual([200, '30'])
+    } finally {
+      await other.close()
+    }
+  })
+
+  it('200: what is nowhere is looked for once in five seconds, and found as soon as this gateway knows of it', async () => {
+    await open()
+    const looks = async () => {
+      const asked = gateway.calls.length
+      expect(await gateway.downloadedFrom(key('cat'))).toBe('near')
+      return gateway.calls.length - asked
+    }
+    expect([await looks(), await looks()]).toEqual([2, 0])
+    gateway.clock.advance(4_999)
+    expect(await looks()).toBe(0)
+    gateway.clock.advance(1)
+    expect([await looks(), await head('cat')]).toEqual([2, 404])
+    await gateway.takeAway('near')
+    await gateway.upload({ key: key('cat'), sizeBytes: 30 })
+    expect(await gateway.downloadedFrom(key('cat'))).toBe('far')
+  })
+
   it('503 before anything is charged, for what has to ask a store when both are away; links go on', async () => {
     await open()
     await gateway.takeAway('near')
