@@ -3,6 +3,7 @@ import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
+import type { LimitSet } from '../limits/limit-set.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
 import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
@@ -38,6 +39,8 @@ export interface CreatedUpload {
   readonly upload: UploadView
   readonly guarantees: Guarantees
   readonly limits: readonly LimitStatus[]
+  /** What it was decided by: other limits may be in force by now. */
+  readonly limitSet: LimitSet
   /** Absent when the upload has ended or its URL can no longer be used. */
   readonly grant?: UploadGrant
 }
@@ -57,16 +60,19 @@ export async function createUpload(
   const { principal, wanted } = request
   try {
     const at = wanted.overwrite ? await placementReplaced(context, principal, wanted) : undefined
-    const accountOf = () => context.accounts.of(principal.tenant, principal.user)
     const { plan, admitted } = await findRoom(context, principal, {
       plan: (room) => planUpload(context, principal, wanted, { at, room }),
       ask: async (planned) => {
         if (asksStore(planned, wanted)) assertCallable(context, planned.place.placement.store)
-        return reserveUpload(context, accountOf(), { ...request, plan: planned })
+        // By what it was asked with, the answer is told: settings may change meanwhile.
+        const account = context.accounts.of(principal.tenant, principal.user)
+        return {
+          ...(await reserveUpload(context, account, { ...request, plan: planned })),
+          account,
+        }
       },
     })
-    const account = accountOf()
-    const { reply } = admitted
+    const { reply, account } = admitted
     switch (reply.code) {
       case 'OK':
         return await grantNew(context, { account, plan, request, admitted, reply })
@@ -126,6 +132,7 @@ async function grantNew(
       upload: viewOf(command, reply.expMs, note),
       guarantees: plan.guarantees,
       limits: limitStatuses(account.limits, admitted.measured, reply.levels, reply.nowMs, true),
+      limitSet: account.limits,
       grant,
     }
   } catch (error) {
@@ -186,7 +193,7 @@ async function replay(
   const expiresAtMs = Math.min(urlExpiryMs(reply.expMs, note.afterUrlMs), step.plan.endsByMs)
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
     const { guarantees } = planAsReserved(context, step.plan, wanted, note)
-    return { upload, guarantees, limits }
+    return { upload, guarantees, limits, limitSet: account.limits }
   }
   const plan = planAsReserved(
     context,
@@ -214,7 +221,7 @@ async function replay(
   const grant = await sign(context, signing, made)
   const asked = { ...request, allowance: plan.allowance }
   await context.audit.append(uploadGranted(context, asked, command.rid, made, grant))
-  return { upload, guarantees: plan.guarantees, limits, grant }
+  return { upload, guarantees: plan.guarantees, limits, limitSet: account.limits, grant }
 }
 
 function viewOf(command: ReserveCommand, expMs: number, note: UploadNote): UploadView {

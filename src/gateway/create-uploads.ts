@@ -2,6 +2,7 @@ import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, Reservation, ReserveCommand } from '../ledger/port.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
+import type { LimitSet } from '../limits/limit-set.ts'
 import type { Account } from './accounts.ts'
 import { type Admitted, admit, NO_DEMAND } from './admit.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
@@ -32,8 +33,10 @@ export interface CreateUploadsRequest {
 
 /** Uploads in the order of the request, and the limits as they stand for all of them. */
 export interface CreatedUploads {
-  readonly items: readonly Omit<CreatedUpload, 'limits'>[]
+  readonly items: readonly Omit<CreatedUpload, 'limits' | 'limitSet'>[]
   readonly limits: readonly LimitStatus[]
+  /** What all were decided by: other limits may be in force by now. */
+  readonly limitSet: LimitSet
 }
 
 /** Commands of one batch that wait at the ledger together, beside those of all others. */
@@ -60,14 +63,16 @@ export async function createUploads(
 ): Promise<CreatedUploads> {
   const { principal, wanted, requestId } = request
   try {
-    const accountOf = () => context.accounts.of(principal.tenant, principal.user)
     const { plan: items, admitted } = await findRoom(context, principal, {
       plan: (room) => planBatch(context, principal, wanted, { room }),
-      ask: (planned) => reserveUploads(context, accountOf(), { items: planned, request }),
+      ask: async (planned) => {
+        // By what it was asked with, the answer is told: settings may change meanwhile.
+        const account = context.accounts.of(principal.tenant, principal.user)
+        return { ...(await reserveUploads(context, account, { items: planned, request })), account }
+      },
     })
-    const account = accountOf()
+    const { reply, account } = admitted
     const step = { account, items, request, admitted }
-    const { reply } = admitted
     switch (reply.code) {
       case 'OK':
         return await grantAll(context, { ...step, reply })
@@ -107,7 +112,7 @@ async function grantAll(
       context.telemetry.uploadGranted({ bucket: plan.bucket.name, sizeBytes })
     }
     const limits = limitStatuses(account.limits, measured, reply.levels, reply.nowMs, true)
-    return { items, limits }
+    return { items, limits, limitSet: account.limits }
   } catch (error) {
     if (step.request.idempotencyKey === undefined) await abandonAll(context, reservations)
     throw error
@@ -128,7 +133,7 @@ async function replayAll(context: GatewayContext, step: Step): Promise<CreatedUp
   const limits =
     levels === undefined ? [] : limitStatuses(account.limits, measured, levels, look.nowMs, false)
   const replay = { reservations, shadowPolicies: [], isReplay: true }
-  return { items: await signAll(context, step, replay), limits }
+  return { items: await signAll(context, step, replay), limits, limitSet: account.limits }
 }
 
 function recordsOf(

@@ -52,24 +52,25 @@ export async function explainUpload(
   const subject = JSON.stringify(['dry-run', principal.tenant, credentialName(principal)])
   const waitMs = context.localLimiter.take(subject, DRY_RUN_RATE)
   if (waitMs > 0) throw slowDown('dry-run', waitMs)
-  const accountOf = () => context.accounts.of(principal.tenant, principal.user)
   const at = await placementReplaced(context, principal, wanted).catch((error: unknown) => {
     throw explained(context, { principal, wanted, error })
   })
   const { plan, admitted } = await findRoom(context, principal, {
     plan: (room) => planOrWhyNot(context, principal, { wanted, at, room }),
-    ask: (planned) => {
+    ask: async (planned) => {
       const { store } = planned.place.placement
       if (asksStore(planned, wanted)) assertCallable(context, store)
-      return admit(context, accountOf(), uploadDemand(wanted.sizeBytes), {
+      // By what it was asked with, the answer is told: settings may change meanwhile.
+      const account = context.accounts.of(principal.tenant, principal.user)
+      const asked = await admit(context, account, uploadDemand(wanted.sizeBytes), {
         lock: wanted.overwrite ? lockOf(context, planned.place) : undefined,
         stores: [{ store, bytes: wanted.sizeBytes }],
         commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
       })
+      return { ...asked, account }
     },
   })
-  const account = accountOf()
-  const { reply, measured } = admitted
+  const { reply, measured, account } = admitted
   if (reply.code !== 'OK' && reply.code !== 'DENIED') throw unanswered(reply, 'explain the upload')
   const refused =
     reply.code === 'DENIED'

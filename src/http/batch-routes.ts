@@ -53,15 +53,15 @@ const post = route({
     const idempotencyKey = idempotencyKeyOf(call)
     const { createUploads } = await creating()
     const created = await createUploads(context, { principal, wanted, requestId, idempotencyKey })
-    const { limits: set } = context.accounts.of(principal.tenant, principal.user)
-    const fields = rateLimitFields(set, created.limits, context.ledgerTime.nowMs())
+    const { limits, limitSet } = created
+    const fields = rateLimitFields(limitSet, limits, context.ledgerTime.nowMs())
     const views = created.items.map(({ upload, grant, guarantees }) => ({
       ...upload,
       ...(grant !== undefined && uploadGrantView(grant)),
       guarantees,
     }))
     const granted = created.items.some(({ grant }) => grant !== undefined)
-    const body = { items: views, limits: created.limits }
+    const body = { items: views, limits }
     return Response.json(body, { status: granted ? 201 : 200, headers: { ...fields } })
   },
 })

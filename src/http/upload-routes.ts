@@ -79,12 +79,8 @@ const post = route({
       const { explainUpload } = await explaining()
       return Response.json(await explainUpload(context, request))
     }
-    const { upload, grant, guarantees, limits } = await createUpload(context, request)
-    const fields = rateLimitFields(
-      context.accounts.of(principal.tenant, principal.user).limits,
-      limits,
-      context.ledgerTime.nowMs(),
-    )
+    const { upload, grant, guarantees, limits, limitSet } = await createUpload(context, request)
+    const fields = rateLimitFields(limitSet, limits, context.ledgerTime.nowMs())
     const body = {
       ...upload,
       ...(grant !== undefined && uploadGrantView(grant)),
