@@ -22,8 +22,10 @@ export function buildPlacements(
   { path, report, ...known }: PlacementScope,
 ): readonly Placement[] {
   inputs.forEach((input, index) => {
-    const twin = inputs.slice(0, index).findIndex((other) => overlaps(input, other))
-    if (twin !== -1) report.problem([...path, index], `shares objects with placements[${twin}]`)
+    const twin = inputs.slice(0, index).findIndex((other) => overlaps(input, other, known.stores))
+    if (twin === -1) return
+    const how = inputs[twin]?.store === input.store ? '' : ', at the same endpoint'
+    report.problem([...path, index], `shares objects with placements[${twin}]${how}`)
   })
   return inputs.flatMap((input, index) =>
     buildPlacement(input, { ...known, path: [...path, index], report }),
@@ -83,9 +85,14 @@ function buildTerms(
 /** An essence in lower case (RFC 9110 section 8.3.1), or all of a type. */
 const CONTENT_TYPE = /^[a-z0-9!#$&^_.+-]+\/(?:\*|[a-z0-9!#$&^_.+-]+)$/
 
-/** The same object would have two names. */
-function overlaps(one: PlacementInput, other: PlacementInput): boolean {
-  if (one.store !== other.store || one.bucket !== other.bucket) return false
+/** The same object would have two names, also where its store has two. */
+function overlaps(
+  one: PlacementInput,
+  other: PlacementInput,
+  stores: PlacementScope['stores'],
+): boolean {
+  const addressOf = ({ store }: PlacementInput) => stores.get(store)?.endpoint ?? store
+  if (addressOf(one) !== addressOf(other) || one.bucket !== other.bucket) return false
   return one.prefix.startsWith(other.prefix) || other.prefix.startsWith(one.prefix)
 }
 
