@@ -45,6 +45,7 @@ export function buildBucket(
       'must have one that takes new objects: all have weight 0',
     )
   }
+  warnOfWeights(input, path, report)
   const keys = keyRule(input, [...path, 'keys'], report)
   checkTypes(input, path, report)
   checkOneHome(input, keys, { placements, path, report })
@@ -75,6 +76,17 @@ export function buildBucket(
     upload,
     download: { ...download, disposition, stableForSeconds, mayOutliveCredential },
   }
+}
+
+function warnOfWeights({ placements, placing }: BucketInput, path: Path, report: Report): void {
+  if (placing.strategy === 'weighted') return
+  placements.forEach(({ weight = 0 }, index) => {
+    if (weight === 0) return
+    report.warn(
+      [...path, 'placements', index, 'weight'],
+      `is not looked at, only 0 is: placing.strategy is ${placing.strategy}`,
+    )
+  })
 }
 
 function keyRule({ keys }: BucketInput, path: Path, report: Report): KeyRule | undefined {

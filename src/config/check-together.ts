@@ -2,6 +2,7 @@ import type { Placement, Store } from '../stores/store.ts'
 import type { ConfiguredBucket, Tenant } from './config.ts'
 import { quote } from './problem.ts'
 import type { Report } from './report.ts'
+import type { ServerInput } from './schema-server.ts'
 
 /** Looks at what only shows when everything is there: warnings, no problems. */
 export function checkTogether(
@@ -9,12 +10,15 @@ export function checkTogether(
     readonly stores: ReadonlyMap<string, Store>
     readonly buckets: ReadonlyMap<string, ConfiguredBucket>
     readonly tenants: ReadonlyMap<string, Tenant>
+    /** `undefined`: it could not be read. */
+    readonly server: Pick<ServerInput, 'callerRegion'> | undefined
   },
   report: Report,
 ): void {
-  const { stores, buckets, tenants } = all
+  const { stores, buckets, tenants, server } = all
   for (const store of stores.values()) warnOfCopyHole(store, report)
   warnOfSharedObjects([...buckets.values()], report)
+  for (const bucket of buckets.values()) if (server) warnOfRegions(bucket, server, report)
   if (tenants.size === 0) report.warn(['tenants'], 'has nobody in it: all requests are refused')
 }
 
@@ -51,6 +55,25 @@ function warnOfSharedObjects(buckets: readonly ConfiguredBucket[], report: Repor
       )
     if (other === undefined) return
     report.warn(['buckets', bucket.name, 'placements'], `share objects with ${quote(other.name)}`)
+  })
+}
+
+// Such a placement takes nobody's objects, or those of fewer regions than it says.
+function warnOfRegions(
+  { name, placements }: ConfiguredBucket,
+  { callerRegion: { header, networks } }: Pick<ServerInput, 'callerRegion'>,
+  report: Report,
+): void {
+  if (header !== undefined) return
+  placements.forEach(({ takes }, at) => {
+    const regions = [...(takes?.regions ?? [])]
+    regions.forEach((region, index) => {
+      if (Object.hasOwn(networks, region)) return
+      report.warn(
+        ['buckets', name, 'placements', at, 'takes', 'regions', index],
+        'is told of nobody: see server.callerRegion',
+      )
+    })
   })
 }
 

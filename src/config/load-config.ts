@@ -113,7 +113,11 @@ function build(
   const tenants = readEach('tenants', shape.tenants, scope, (id, input) =>
     buildTenant(id, input, { scope: around, keys }),
   )
-  checkTogether({ stores: stores.built, buckets: buckets.built, tenants: tenants.built }, report)
+  const server = readMember('server', shape.server, scope)
+  checkTogether(
+    { stores: stores.built, buckets: buckets.built, tenants: tenants.built, server },
+    report,
+  )
 
   const issuers = readEach('issuers', shape.issuers.def.innerType, scope, (name, input) =>
     buildIssuer(name, input, { ...common, bucketNames: buckets.names }),
@@ -122,7 +126,6 @@ function build(
   const adminIssuer = oidc && buildAdminIssuer(oidc, common)
   checkIssuers(issuers.built, { admin: adminIssuer, report })
 
-  const server = readMember('server', shape.server, scope)
   const stateText = readMember('state', shape.state, scope)
   const ledgerInput = readMember('ledger', shape.ledger, scope)
   const audit = readMember('audit', shape.audit, scope)

@@ -36,3 +36,38 @@ describe('placements of one bucket', () => {
     expect(await problemsOf(configText({ ...elsewhere, ...placed(FIRST, SECOND) }))).toEqual([])
   })
 })
+
+describe('what of a placement never comes into effect', () => {
+  const two = (first: object, more: object = {}) =>
+    warningsOf({
+      ...second(),
+      ...placed({ ...FIRST, ...first }, { ...SECOND, bucket: 'media-two' }),
+      ...more,
+    })
+
+  it('warns of regions that nothing tells, and of no other', async () => {
+    const eu = { takes: { regions: ['eu', 'us'] } }
+    const at = 'buckets.media.placements[0].takes.regions'
+    const told = (region: string) =>
+      `${at}[${region === 'eu' ? 0 : 1}]: is told of nobody: see server.callerRegion`
+    expect(await two(eu)).toEqual([told('eu'), told('us')])
+    const networks = { 'server.callerRegion.networks': { eu: ['10.1.0.0/16'] } }
+    expect(await two(eu, networks)).toEqual([told('us')])
+    const header = {
+      'server.trustedProxies': ['10.0.0.1'],
+      'server.callerRegion.header': 'cf-ipcountry',
+    }
+    expect(await two(eu, header)).toEqual([])
+    expect(await two({})).toEqual([])
+  })
+
+  it('warns of a weight that its strategy does not look at; 0 counts with each', async () => {
+    const weighted = { 'buckets.media.placing': { strategy: 'weighted' } }
+    expect(await two({ weight: 5 })).toEqual([
+      'buckets.media.placements[0].weight: is not looked at, only 0 is: placing.strategy is primary',
+    ])
+    expect(await two({ weight: 5 }, weighted)).toEqual([])
+    expect(await two({ weight: 0 })).toEqual([])
+    expect(await two({ weight: 0 }, weighted)).toEqual([])
+  })
+})
