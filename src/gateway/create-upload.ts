@@ -12,7 +12,7 @@ import type { GatewayContext } from './context.ts'
 import { findRoom } from './find-room.ts'
 import { firstParts, isMade, openMultipart } from './open-multipart.ts'
 import { prepareIfOverwrite } from './overwrite.ts'
-import { placeOf } from './place-of.ts'
+import { knownPlaceOf, placeOf } from './place-of.ts'
 import { rememberGranted } from './placed-record.ts'
 import { placementReplaced } from './placement-replaced.ts'
 import { assertFormEnforceable, planAsReserved, type UploadPlan } from './plan-at-placement.ts'
@@ -192,7 +192,8 @@ async function replay(
   const upload = uploadView(reservation, note)
   const expiresAtMs = Math.min(urlExpiryMs(reply.expMs, note.afterUrlMs), step.plan.endsByMs)
   if (upload.status !== 'pending' || expiresAtMs - reply.nowMs < MIN_GRANT_MS) {
-    const { guarantees } = planAsReserved(context, step.plan, wanted, note)
+    const place = knownPlaceOf(context, note) ?? step.plan.place
+    const { guarantees } = planAsReserved(context, { ...step.plan, place }, wanted, note)
     return { upload, guarantees, limits, limitSet: account.limits }
   }
   const plan = planAsReserved(

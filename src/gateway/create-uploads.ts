@@ -9,7 +9,7 @@ import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
 import { findRoom } from './find-room.ts'
-import { placeOf } from './place-of.ts'
+import { knownPlaceOf, placeOf } from './place-of.ts'
 import { rememberGranted } from './placed-record.ts'
 import { assertFormEnforceable, planAsReserved } from './plan-at-placement.ts'
 import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
@@ -185,8 +185,11 @@ async function signAll(
       const { expMs, rid } = reservation
       const expiresAtMs = Math.min(urlExpiryMs(expMs, note.afterUrlMs), plan.endsByMs)
       const isOver = upload.status !== 'pending' || expiresAtMs - nowMs < MIN_GRANT_MS
-      const placed = isOver || !isReplay ? plan : { ...plan, place: placeOf(context, note) }
-      const standing = isReplay ? planAsReserved(context, placed, wanted, note) : placed
+      const place = () =>
+        isOver ? (knownPlaceOf(context, note) ?? plan.place) : placeOf(context, note)
+      const standing = isReplay
+        ? planAsReserved(context, { ...plan, place: place() }, wanted, note)
+        : plan
       const { guarantees } = standing
       if (isOver) return { upload, guarantees }
       if (isReplay) {

@@ -12,3 +12,12 @@ export function placeOf(
   const place = placeRecorded(context.config, note.place, ObjectKey.parse(note.key))
   return context.background === true ? { ...place, background: true } : place
 }
+
+/** The same where its store is configured still, else `undefined`. */
+export function knownPlaceOf(
+  context: Parameters<typeof placeOf>[0],
+  note: Parameters<typeof placeOf>[1],
+): ObjectPlace | undefined {
+  const [store] = note.place
+  return context.config.stores.has(store) ? placeOf(context, note) : undefined
+}

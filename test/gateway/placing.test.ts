@@ -169,6 +169,36 @@ describe('strategy primary', () => {
     expect(await placed(await create())).toBe('first')
   })
 
+  it('200: repeated when it has ended, an upload tells what was promised where it was', async () => {
+    const weaker = { capabilities: { ...capabilities, writeOnce: 'refused' } }
+    await open({}, { stores: { second: weaker } })
+    const headers = { 'idempotency-key': 'ended' }
+    const promises = async () => {
+      const one = await create({}, 'acme/alice', headers)
+      const items = [upload()]
+      const many = await gateway.call('POST', '/v1/uploads/batch', { items }, { headers })
+      const { guarantees } = await one.json()
+      const [first] = (await many.json()).items
+      return [one.status, guarantees.writeOnce, many.status, first.guarantees.writeOnce]
+    }
+    fell('main')
+    expect(await promises()).toEqual([201, false, 201, false])
+    saw(gateway.context, 'main', false)
+    gateway.clock.advance(299_500)
+    expect(await promises()).toEqual([200, false, 200, false])
+    const { file, secrets } = gateway.context.live
+    const stores = new Map([...file.stores].filter(([name]) => name !== 'second'))
+    const buckets = new Map(
+      [...file.buckets].map(([name, { placements, ...bucket }]) => [
+        name,
+        { ...bucket, placements: [placements[0]] as const },
+      ]),
+    )
+    gateway.context.live.replaceFile({ config: { ...file, stores, buckets }, secrets })
+    // Of the store that it was in nothing is known any more, and it has its answer all the same.
+    expect(await promises()).toMatchObject({ 0: 200, 2: 200 })
+  })
+
   it('a dry run tells what would be promised where it would go', async () => {
     const weaker = { capabilities: { ...capabilities, writeOnce: 'refused' } }
     await open({}, { stores: { second: weaker } })
