@@ -2,11 +2,14 @@ import { unauthenticated } from '../auth/bearer.ts'
 import type { Principal } from '../auth/principal.ts'
 import { GatewayError } from '../errors.ts'
 import type { AdmitReply, ReserveCommand } from '../ledger/port.ts'
+import { uploadIdFor } from '../ledger/upload-id.ts'
 import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
 import type { LimitSet } from '../limits/limit-set.ts'
 import type { Guarantees } from '../stores/guarantees.ts'
+import type { Placement } from '../stores/store.ts'
 import type { Account } from './accounts.ts'
 import { admit, NO_DEMAND } from './admit.ts'
+import { againWhereItWas } from './again-where-it-was.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { findRoom } from './find-room.ts'
@@ -57,20 +60,14 @@ export async function createUpload(
   context: GatewayContext,
   request: CreateUploadRequest,
 ): Promise<CreatedUpload> {
-  const { principal, wanted } = request
+  const { principal, idempotencyKey } = request
+  const { tenant, user } = principal
+  const { hashing } = context
   try {
-    const at = wanted.overwrite ? await placementReplaced(context, principal, wanted) : undefined
-    const { plan, admitted } = await findRoom(context, principal, {
-      plan: (room) => planUpload(context, principal, wanted, { at, room }),
-      ask: async (planned) => {
-        if (asksStore(planned, wanted)) assertCallable(context, planned.place.placement.store)
-        // By what it was asked with, the answer is told: settings may change meanwhile.
-        const account = context.accounts.of(principal.tenant, principal.user)
-        return {
-          ...(await reserveUpload(context, account, { ...request, plan: planned })),
-          account,
-        }
-      },
+    const { plan, admitted } = await againWhereItWas(context, principal, {
+      rids:
+        idempotencyKey === undefined ? [] : [uploadIdFor(hashing, tenant, user, idempotencyKey)],
+      create: ([there] = []) => reserveAtBest(context, request, there),
     })
     const { reply, account } = admitted
     switch (reply.code) {
@@ -95,6 +92,26 @@ export async function createUpload(
     auditRefusal(context, 'upload.refused', request, error)
     throw error
   }
+}
+
+/** Plans it and asks the ledger, until there is room. `there`: where it was before. */
+async function reserveAtBest(
+  context: GatewayContext,
+  request: CreateUploadRequest,
+  there: Placement | undefined,
+): Promise<{ plan: UploadPlan; admitted: Reserved & { readonly account: Account } }> {
+  const { principal, wanted } = request
+  const looks = there === undefined && wanted.overwrite
+  const at = looks ? await placementReplaced(context, principal, wanted) : there
+  return findRoom(context, principal, {
+    plan: (room) => planUpload(context, principal, wanted, { at, room }),
+    ask: async (plan) => {
+      if (asksStore(plan, wanted)) assertCallable(context, plan.place.placement.store)
+      // By what it was asked with, the answer is told: settings may change meanwhile.
+      const account = context.accounts.of(principal.tenant, principal.user)
+      return { ...(await reserveUpload(context, account, { ...request, plan })), account }
+    },
+  })
 }
 
 interface Step {

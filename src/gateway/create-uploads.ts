@@ -5,6 +5,7 @@ import { type LimitStatus, limitStatuses } from '../limits/limit-report.ts'
 import type { LimitSet } from '../limits/limit-set.ts'
 import type { Account } from './accounts.ts'
 import { type Admitted, admit, NO_DEMAND } from './admit.ts'
+import { againWhereItWas } from './again-where-it-was.ts'
 import { auditRefusal, uploadGranted } from './audit-events.ts'
 import type { GatewayContext } from './context.ts'
 import { type CreatedUpload, MIN_GRANT_MS } from './create-upload.ts'
@@ -15,7 +16,7 @@ import { assertFormEnforceable, planAsReserved } from './plan-at-placement.ts'
 import { type PlannedItem, planBatch, type WantedBatchUpload } from './plan-batch.ts'
 import { refusal, unanswered } from './refusal.ts'
 import { uploadNoteOf, urlExpiryMs } from './reservation-note.ts'
-import { reservationsOf, reserveUploads } from './reserve-uploads.ts'
+import { repeatedIds, reservationsOf, reserveUploads } from './reserve-uploads.ts'
 import { reportShadow } from './shadow-limits.ts'
 import { signUpload } from './sign-upload.ts'
 import { someAtATime } from './some-at-a-time.ts'
@@ -63,13 +64,18 @@ export async function createUploads(
 ): Promise<CreatedUploads> {
   const { principal, wanted, requestId } = request
   try {
-    const { plan: items, admitted } = await findRoom(context, principal, {
-      plan: (room) => planBatch(context, principal, wanted, { room }),
-      ask: async (planned) => {
-        // By what it was asked with, the answer is told: settings may change meanwhile.
-        const account = context.accounts.of(principal.tenant, principal.user)
-        return { ...(await reserveUploads(context, account, { items: planned, request })), account }
-      },
+    const { plan: items, admitted } = await againWhereItWas(context, principal, {
+      rids: repeatedIds(context, request, wanted.length),
+      create: (places) =>
+        findRoom(context, principal, {
+          plan: (room) => planBatch(context, principal, wanted, { places, room }),
+          ask: async (planned) => {
+            // By what it was asked with, the answer is told: settings may change meanwhile.
+            const account = context.accounts.of(principal.tenant, principal.user)
+            const asked = await reserveUploads(context, account, { items: planned, request })
+            return { ...asked, account }
+          },
+        }),
     })
     const { reply, account } = admitted
     const step = { account, items, request, admitted }

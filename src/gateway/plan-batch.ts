@@ -1,6 +1,7 @@
 import type { Principal } from '../auth/principal.ts'
 import { MAX_AMOUNT } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
+import type { Placement } from '../stores/store.ts'
 import { aboutItem } from './about-item.ts'
 import type { UploadPlan } from './plan-at-placement.ts'
 import { type Placing, type PlanContext, planUpload, type WantedUpload } from './plan-upload.ts'
@@ -21,6 +22,12 @@ export interface PlannedItem {
   readonly plan: UploadPlan
 }
 
+/** What is known beforehand of where a batch goes. */
+export interface BatchPlacing extends Pick<Placing, 'room'> {
+  /** Of each upload, where it was before. Default: nothing is known of any. */
+  readonly places?: readonly Placement[] | undefined
+}
+
 /**
  * Plans every upload of a batch, or none: the first that cannot be had refuses all, and the error names
  * it. Throws what `planUpload` throws, `InvalidRequest` for the rest.
@@ -29,19 +36,20 @@ export function planBatch(
   context: PlanContext,
   principal: Principal,
   items: readonly WantedBatchUpload[],
-  placing: Placing,
+  { places = [], room }: BatchPlacing,
 ): readonly PlannedItem[] {
-  const planned = items.map((wanted, index) =>
-    planItem(context, principal, { wanted, index, placing }),
-  )
-  const places = new Map<string, number>()
+  const planned = items.map((wanted, index) => {
+    const placing = { at: places[index], ...(room !== undefined && { room }) }
+    return planItem(context, principal, { wanted, index, placing })
+  })
+  const named = new Map<string, number>()
   for (const [index, { plan }] of planned.entries()) {
     const place = JSON.stringify([plan.bucket.name, plan.place.key.text])
-    const other = places.get(place)
+    const other = named.get(place)
     if (other !== undefined) {
       throw invalidMember(`items.${index}.key`, `must not be the one of items.${other}`)
     }
-    places.set(place, index)
+    named.set(place, index)
   }
   const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   if (bytes > MAX_AMOUNT) throw invalidMember('items', 'must have fewer bytes in all')

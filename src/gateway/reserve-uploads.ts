@@ -71,6 +71,16 @@ function idOf(
   return uploadIdFor(context.hashing, tenant, user, `${idempotencyKey} ${index}`)
 }
 
+/** The ids of a batch of so many uploads that may be a repetition; none where it has no key. */
+export function repeatedIds(
+  context: GatewayContext,
+  request: UploadsToReserve['request'],
+  count: number,
+): readonly string[] {
+  if (request.idempotencyKey === undefined) return []
+  return Array.from({ length: count }, (_, index) => idOf(context, request, index))
+}
+
 function demandOf(items: readonly PlannedItem[]): Demand {
   const bytes = items.reduce((sum, { wanted }) => sum + wanted.sizeBytes, 0)
   const count = items.length
