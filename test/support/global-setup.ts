@@ -22,7 +22,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await using opened = new AsyncDisposableStack()
   await keepCompiled(opened)
   const embedded = await openSharedEmbedded(opened)
-  const redis = await ensureRedis()
+  // npm installs beside apt-get. Should one throw, the other ends with this process.
+  const [runtimes, [redis, chromium]] = await Promise.all([ensureRuntimes(), ensurePrograms()])
   project.provide('redis', redis)
   if (redis.kind === 'unavailable') {
     if (isCi()) throw new Error(`Cannot run the tests without Redis in CI: ${redis.reason}`)
@@ -30,7 +31,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       process.stdout.write(whatWasNotShownOfRedis(redis.reason))
     })
   }
-  const chromium = await ensureChromium()
   project.provide('chromium', chromium)
   if (chromium.kind === 'unavailable') {
     if (isCi()) throw new Error(`Cannot run the tests without Chromium in CI: ${chromium.reason}`)
@@ -39,8 +39,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     })
   }
   // Side by side, for each takes a second or two. Should one throw, the other ends with this process.
-  const [runtimes, ceph, swift] = await Promise.all([
-    ensureRuntimes(),
+  const [ceph, swift] = await Promise.all([
     openShared(opened, 'Ceph', openCephStore),
     openShared(opened, 'Swift', () => openSwiftStore({ origins: [APP_ORIGIN] })),
   ])
@@ -55,6 +54,10 @@ async function keepCompiled(opened: AsyncDisposableStack): Promise<void> {
   const directory = await openTemporaryDirectory()
   opened.defer(directory.close)
   process.env.NODE_COMPILE_CACHE = directory.path
+}
+
+async function ensurePrograms() {
+  return [await ensureRedis(), await ensureChromium()] as const
 }
 
 function provideRuntimes(
