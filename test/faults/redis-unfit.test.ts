@@ -1,7 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { NODE_ENTRY, type PreparedGateway, startChild } from '../support/gateway-process.ts'
+import { GatewayError } from '../../src/errors.ts'
+import {
+  NODE_ENTRY,
+  type PreparedGateway,
+  reopenGateway,
+  startChild,
+} from '../support/gateway-process.ts'
 import { initialiseLedger } from '../support/redis/initialise.ts'
 import { readContents } from '../support/redis/ledger-contents.ts'
 import { Answers, callsOf, openRedisSetUp, startOn } from '../support/redis/redis-gateway.ts'
@@ -38,6 +44,21 @@ async function refusedStart({ file }: PreparedGateway): Promise<string> {
   return said
 }
 
+/** What the same says where its process is not looked at: the error that ends it, as it is logged. */
+async function refusedOpening(prepared: PreparedGateway): Promise<string> {
+  const opening = reopenGateway(prepared)
+  // Should it open all the same, it is closed before the test fails.
+  void opening.then((opened) => opened[Symbol.asyncDispose]()).catch(() => undefined)
+  const error = await opening.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  )
+  expect(error).toBeInstanceOf(GatewayError)
+  const said = JSON.stringify((error as GatewayError).message)
+  expect(said).not.toContain(PASSWORD)
+  return said
+}
+
 interface Unfit {
   readonly redis?: RedisServerOptions
   readonly ledger?: Record<string, unknown>
@@ -69,7 +90,7 @@ describeOnRedis('a Redis that must not hold the ledger', () => {
     const { says, redis, ledger } = unfit
     const options = { initialise: false, ...(redis && { redis }), ...(ledger && { ledger }) }
     await using setUp = await openRedisSetUp(options)
-    expect(await refusedStart(setUp.prepared)).toMatch(says)
+    expect(await refusedOpening(setUp.prepared)).toMatch(says)
   })
 
   it('R10 a replica, named as the server: no start, and it says whose name belongs there', async () => {
@@ -82,7 +103,7 @@ describeOnRedis('a Redis that must not hold the ledger', () => {
     await using setUp = await openRedisSetUp({ redis: { password: 'right' }, initialise: false })
     const state = `redis://127.0.0.1:${setUp.server.port}`
     await changeConfig(setUp.prepared, { state })
-    expect(await refusedStart(setUp.prepared)).toMatch(/ledger\.password.*NOAUTH/)
+    expect(await refusedOpening(setUp.prepared)).toMatch(/ledger\.password.*NOAUTH/)
     await changeConfig(setUp.prepared, { state, ledger: { password: PASSWORD } })
     expect(await refusedStart(setUp.prepared)).toMatch(/ledger\.password.*WRONGPASS/)
   })
@@ -90,12 +111,12 @@ describeOnRedis('a Redis that must not hold the ledger', () => {
   it('R10 TLS against a plain server, plain against TLS, a certificate that nobody vouches for', async () => {
     await using setUp = await openRedisSetUp({ initialise: false })
     await changeConfig(setUp.prepared, { state: setUp.server.url.replace('redis:', 'rediss:') })
-    expect(await refusedStart(setUp.prepared)).toMatch(/speaks no TLS.*redis:/)
+    expect(await refusedOpening(setUp.prepared)).toMatch(/speaks no TLS.*redis:/)
     await using secured = await openRedisServer({ appendOnly: 'always', tls: true })
     await changeConfig(setUp.prepared, { state: secured.url })
     expect(await refusedStart(setUp.prepared)).toMatch(/ledger\.tls.*self.signed certificate/i)
     await changeConfig(setUp.prepared, { state: secured.url.replace('rediss:', 'redis:') })
-    expect(await refusedStart(setUp.prepared)).toMatch(/speaks TLS alone.*rediss:/)
+    expect(await refusedOpening(setUp.prepared)).toMatch(/speaks TLS alone.*rediss:/)
     // And with both right, all is well.
     const tls = { ca: join(secured.directory, 'server.crt') }
     await changeConfig(setUp.prepared, { state: secured.url, ledger: { tls } })
@@ -128,7 +149,7 @@ describeOnRedis('a Redis that must not hold the ledger', () => {
       const redis = { users: without(rule) }
       const ledger = { username: 'signet', password: PASSWORD }
       await using setUp = await openRedisSetUp({ redis, ledger, initialise: false })
-      const said = await refusedStart(setUp.prepared)
+      const said = await refusedOpening(setUp.prepared)
       expect(said).toMatch(/ledger\.username/)
       if (rule.startsWith('+')) {
         const name = rule.slice(1).replace('|', '.*')
