@@ -4,26 +4,6 @@ import { describeOnRedis } from './redis-under-test.ts'
 import { migrateSlot } from './slot-migration.ts'
 
 describeOnRedis('a Redis Cluster of a test', () => {
-  it('serves all slots, each by a master with a replica, and fails over by itself', async () => {
-    await using cluster = await openRedisCluster()
-    const slot = await cluster.slotOf('{tag}:key')
-    const master = await cluster.masterOf(slot)
-    const [replica, ...others] = await cluster.replicasOf(master)
-    expect(others).toEqual([])
-    const written = master.pipeline(['SET', '{tag}:key', 'value'], ['WAIT', 1, 5_000])
-    expect(await written).toEqual(['OK', 1])
-    await master.kill()
-    await cluster.untilAgreed()
-    expect(await cluster.masterOf(slot)).toBe(replica)
-    expect(await replica?.command('GET', '{tag}:key')).toBe('value')
-
-    await master.restart()
-    await cluster.untilAgreed()
-    expect(await cluster.replicasOf(replica ?? master)).toEqual([master])
-    await cluster.failover(master, 'TAKEOVER')
-    expect(await cluster.masterOf(slot)).toBe(master)
-  })
-
   it('moves a slot with its keys, open at both ends meanwhile', async () => {
     await using cluster = await openRedisCluster({ replicasPerMaster: 0 })
     const slot = await cluster.slotOf('{tag}')
