@@ -183,6 +183,21 @@ function sign(context: GatewayContext, signing: Signing, note: UploadNote): Prom
     : signUpload(context, signing)
 }
 
+/**
+ * The command with what was reserved by it, where that is under way: plan and placement may be others by now, and
+ * the ticket has to name what the ledger holds.
+ */
+async function asReserved(
+  context: Pick<GatewayContext, 'ledger'>,
+  command: ReserveCommand,
+): Promise<ReserveCommand> {
+  const { partition, rid } = command
+  const record = await context.ledger.find({ partition, rid })
+  if (record?.state !== 'P') return command
+  const { hold, subjects } = record
+  return { ...command, hold, subjects }
+}
+
 /** The same request again: the same upload, and a grant that ends no later than the first one. */
 async function replay(
   context: GatewayContext,
@@ -190,7 +205,7 @@ async function replay(
 ): Promise<CreatedUpload> {
   const { account, request, reply, admitted } = step
   const { wanted } = request
-  const command = { ...admitted.command, note: reply.note }
+  const command = { ...(await asReserved(context, admitted.command)), note: reply.note }
   const reservation = {
     ...command,
     state: reply.state,

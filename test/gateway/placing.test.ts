@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { sweep } from '../../src/gateway/sweep.ts'
 import type { AppContext } from '../../src/http/app-context.ts'
+import { openTicket } from '../../src/ledger/ticket.ts'
 import { createStoreClient } from '../../src/stores/s3-client.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import { expectRefused } from '../support/expect-refused.ts'
@@ -253,6 +254,25 @@ describe('stores with a bound on what they hold', () => {
     gateway.clock.advance(UNTIL_RELEASED_MS)
     await sweep(gateway.context)
     expect(await placed(await create({}, 'acme/alice', headers))).toBe('second')
+  })
+
+  it('a repetition signs what was reserved, although another store would be charged now', async () => {
+    await open({}, bounded(5_000, 5_000))
+    const headers = { 'idempotency-key': 'k' }
+    const ticket = async () => {
+      const answer = await create({}, 'acme/alice', headers)
+      const { key, request } = await answer.json()
+      const text = request.headers['x-amz-meta-signet']
+      const { hashing, ticketKeys } = gateway.context
+      const place = { store: 'main', bucket: 'first', key }
+      const opened = openTicket({ hashing, keys: ticketKeys }, text, place)
+      return { subjects: opened?.subjects, hold: opened?.hold }
+    }
+    const first = await ticket()
+    fell('main')
+    expect(await placed(await create())).toBe('second')
+    expect(first.subjects).toHaveLength(3)
+    expect(await ticket()).toEqual(first)
   })
 
   it('a full store goes before one that is down only while the ledger finds room in it', async () => {
