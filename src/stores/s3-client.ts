@@ -88,6 +88,7 @@ async function headObject(
     location: locationOf(place),
     query: new Map(versionId === undefined ? [] : [['versionId', versionId]]),
     background: place.background,
+    isOfName: true,
     accepts: (response) => response.status === 200 || isAbsent(response),
   }
   const response = await call(wanted)

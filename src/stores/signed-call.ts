@@ -32,6 +32,11 @@ export interface StoreCall {
   readonly background?: true | undefined
   /** It looks whether the store answers: also while it does not, when other calls fail at once. */
   readonly isCheck?: boolean | undefined
+  /**
+   * It is about an object that a caller may have named: 500 can be about that name alone, and shows nothing of the
+   * store. Default false.
+   */
+  readonly isOfName?: true
   /** Ends it early; then it shows nothing of the store. */
   readonly signal?: AbortSignal | undefined
   readonly accepts: (response: Response) => boolean
@@ -92,7 +97,9 @@ export function createSignedCall({ send, clock, health }: SignedCallOptions): Si
     if (dateMs !== undefined) visit?.dated({ dateMs, sentAtMs, receivedAtMs: clock.nowMs() })
     const isAway = saysAway(response)
     const { status } = response
-    const onEnd = (broke: boolean) => visit?.ended({ failed: isAway || broke, status })
+    const isUnclear = status === 500 && call.isOfName === true
+    const onEnd = (broke: boolean) =>
+      visit?.ended(isUnclear ? {} : { failed: isAway || broke, status })
     // Nobody reads what comes after the head of a HEAD, whatever it is.
     const body = watchedBody(method === 'HEAD' ? null : response.body, { signal, onEnd })
     if (call.accepts(response)) {

@@ -67,7 +67,6 @@ describe('the breaker of a store', () => {
     ['a reset', rawReset('')],
     ['a head that breaks off', rawReset('HTTP/1.1 200 OK\r\n')],
     ['what is no HTTP', rawBytes('SSH-2.0-x\r\n')],
-    ['500', rawAnswer(500)],
     ['502', rawAnswer(502)],
     ['503 SlowDown', away],
     ['429', rawAnswer(429)],
@@ -93,6 +92,25 @@ describe('the breaker of a store', () => {
       expect(await times(1, there)).toEqual(['there'])
     },
   )
+
+  it('takes 500 to a HEAD of an object for nothing: one name may be all that the store fails at', async () => {
+    await times(4, away)
+    expect(await times(20, rawAnswer(500))).toEqual(['StoreUnavailable'])
+    expect(health.of('main')).toMatchObject({ breaker: 'closed', inFlight: 0 })
+    await times(1, away)
+    expect(health.of('main').breaker).toBe('open')
+    clock.advance(5_000)
+    expect(await times(1, rawAnswer(500))).toEqual(['StoreUnavailable'])
+    expect(health.of('main')).toMatchObject({ breaker: 'open', inFlight: 0 })
+  })
+
+  it('counts 500 to whatever no caller can name', async () => {
+    const client = createStoreClient({ fetch, clock, health })
+    const { placement } = placeOf('k', { store: storeAt() })
+    raw.reply(() => rawAnswer(500))
+    for (let n = 0; n < 5; n += 1) await client.headBucket(placement).catch(() => {})
+    expect(health.of('main').breaker).toBe('open')
+  })
 
   it('counts a body that breaks off, and not one that is read or given up', async () => {
     const client = createStoreClient({ fetch, clock, health })
