@@ -3,7 +3,7 @@ import { toTimestamp } from '../clock.ts'
 import type { ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize } from '../policy/authorize.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import { hasUniqueName } from '../stores/placement-order.ts'
+import { hasUniqueName, placementsOf } from '../stores/placement-order.ts'
 import { actor, keyHash, recordOrLog } from './audit-events.ts'
 import { chargeRequests } from './charge-requests.ts'
 import { chargedTicket } from './charged.ts'
@@ -59,8 +59,10 @@ function isAlone(bucket: Bucket, key: ObjectKey): boolean {
 /** Throws `StoreUnavailable`, before anything is charged. */
 function assertReachable(context: GatewayContext, bucket: Bucket, object: ObjectToLocate): void {
   assertSearchable(context, bucket, object)
-  if (isAlone(bucket, object.key)) return
-  for (const { store } of bucket.placements) assertCallable(context, store)
+  const { tenant, key } = object
+  if (isAlone(bucket, key)) return
+  const asked = placementsOf(bucket, { tenant, key: key.text })
+  for (const { store } of asked) assertCallable(context, store)
 }
 
 /** All objects of a name, the one that reads find last, so that no older one is found in its place. */

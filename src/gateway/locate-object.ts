@@ -6,6 +6,7 @@ import {
   hasUniqueName,
   type ObjectToFind,
   placementName,
+  placementsOf,
   placementsToSearch,
 } from '../stores/placement-order.ts'
 import type { Placement } from '../stores/store.ts'
@@ -107,15 +108,15 @@ export async function findObject(
 export function assertSearchable(
   context: Pick<GatewayContext, 'hashing' | 'knownPlaces' | 'storeHealth'>,
   bucket: Bucket,
-  object: Pick<ObjectToLocate, 'key'>,
+  { tenant, key }: Pick<ObjectToLocate, 'tenant' | 'key'>,
 ): void {
-  const place = knownPlace(context, bucket, object)
+  const place = knownPlace(context, bucket, { key })
   if (place !== undefined) {
     assertCallable(context, place.placement.store)
     return
   }
   let error: unknown
-  for (const { store } of bucket.placements) {
+  for (const { store } of placementsOf(bucket, { tenant, key: key.text })) {
     try {
       assertCallable(context, store)
       return
@@ -127,7 +128,7 @@ export function assertSearchable(
 }
 
 /**
- * All placements in the order in which an object is looked for: the one that is recorded to have it, the one where
+ * Placements in the order in which an object is looked for: the one that is recorded to have it, the one where
  * it was met last, and then where one of that name would go. `known`: the first of them has it, by record. Throws
  * `LedgerUnavailable`.
  */

@@ -1,7 +1,12 @@
 import { GatewayError } from '../errors.ts'
 import { ObjectKey } from '../object-key.ts'
 import type { Bucket } from '../stores/bucket.ts'
-import { hasUniqueName, type ObjectToFind, placementsToSearch } from '../stores/placement-order.ts'
+import {
+  hasUniqueName,
+  type ObjectToFind,
+  placementsOf,
+  placementsToSearch,
+} from '../stores/placement-order.ts'
 import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { Placement } from '../stores/store.ts'
 import type { ListedObject } from '../stores/store-client.ts'
@@ -38,7 +43,7 @@ const MAX_EMPTY_PAGES = 10
 const CHOICES_AT_ONCE = 32
 
 /**
- * One page of what all placements hold, as one list: an object that is in several is shown as the one that reads
+ * One page of what all placements hold that may have some of it, as one list: an object that is in several is shown as the one that reads
  * find. Throws `StoreUnavailable` when one of the stores gives no answer, for then nobody knows what is missing.
  */
 export async function mergedPage(
@@ -47,7 +52,9 @@ export async function mergedPage(
   request: MergeRequest,
 ): Promise<MergedPage> {
   const lists = await Promise.all(
-    bucket.placements.map((placement) => listAfter(context, placement, request)),
+    placementsOf(bucket, { tenant: request.tenant, key: request.prefix }).map((placement) =>
+      listAfter(context, placement, request),
+    ),
   )
   // A list that goes on says nothing of keys beyond its page.
   const ends = lists.flatMap(({ entries, isCut }) => (isCut ? entries.slice(-1) : []))

@@ -4,6 +4,7 @@ import { hasControl, ObjectKey } from '../object-key.ts'
 import { accessDenied, authorize, readablePrefixes } from '../policy/authorize.ts'
 import type { Bucket } from '../stores/bucket.ts'
 import { placeAt } from '../stores/place-object.ts'
+import { placementsOf } from '../stores/placement-order.ts'
 import { isReservedKey } from '../stores/reserved-keys.ts'
 import type { HeadResult, ListedObject } from '../stores/store-client.ts'
 import { chargeRequests } from './charge-requests.ts'
@@ -90,7 +91,8 @@ export async function listObjects(
     cursor === undefined ? { prefix: 0 } : parsePosition(openCursor(context, scope, cursor))
   const within = prefixes[position.prefix]
   if (within === undefined) return { objects: [] }
-  for (const { store } of bucket.placements) assertCallable(context, store)
+  const asked = placementsOf(bucket, { tenant: principal.tenant, key: within })
+  for (const { store } of asked) assertCallable(context, store)
   await chargeRequests(context, principal, 1)
   const { prefix: at, ...from } = position
   const page = await pageOf(context, bucket, { principal, prefix: within, limit, from })

@@ -1,4 +1,5 @@
 import type { Hashing } from '../hashing.ts'
+import { toSegment } from '../policy/key-space.ts'
 import { hasUuidAsIn, tenantSegment, usesVariable } from '../policy/key-template.ts'
 import type { Bucket } from './bucket.ts'
 import type { Placement, PlacementTerms } from './store.ts'
@@ -36,18 +37,38 @@ export function placementsFor(
 }
 
 /**
- * All placements, in the order in which an object is looked for: where a new one of that name would go, by what
- * is known of it, then the others.
+ * Placements in which an object may be, in the order in which it is looked for: where a new one of that name would
+ * go, by what is known of it, then the others. Those of other tenants alone are left out where the name says whose
+ * it is.
  */
 export function placementsToSearch(
-  { placements, placing }: PlacedBucket,
+  bucket: PlacedBucket & Pick<Bucket, 'keys'>,
   object: ObjectToFind,
   hashing: Hashing,
 ): readonly Placement[] {
-  if (placements.length === 1) return placements
+  const placements = placementsOf(bucket, object)
+  if (placements.length < 2) return placements
   const likely = placements.filter(({ takes }) => takes === undefined || mayHold(takes, object))
-  const order = { strategy: placing.strategy, key: object.key, hashing }
+  const order = { strategy: bucket.placing.strategy, key: object.key, hashing }
   return [...inOrder(likely, order), ...placements.filter((each) => !likely.includes(each))]
+}
+
+/**
+ * Placements in which an object, or what is below a prefix, may be: all but those of other tenants alone, where the
+ * name says that it is of this one. All of them where none is left.
+ */
+export function placementsOf(
+  { placements, keys }: Pick<Bucket, 'placements' | 'keys'>,
+  { tenant, key }: Pick<ObjectToFind, 'tenant' | 'key'>,
+): readonly Placement[] {
+  if (!placements.some(({ takes }) => takes?.tenants)) return placements
+  const at = tenantSegment(keys.kind === 'caller' ? keys.callerPrefix : keys.template)
+  const segments = key.split('/')
+  // The last segment of a prefix may go on.
+  const isOwn = at !== undefined && at < segments.length - 1 && segments[at] === toSegment(tenant)
+  if (!isOwn) return placements
+  const own = placements.filter(({ takes }) => takes?.tenants?.has(tenant) ?? true)
+  return own.length === 0 ? placements : own
 }
 
 /** Whether a placement's terms hold for an object; its weight, by which new ones are kept out, is not asked. */

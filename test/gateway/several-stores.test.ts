@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateStore } from '../../src/state/port.ts'
+import type { Placement } from '../../src/stores/store.ts'
 import { expectRefused, stateOf } from '../support/expect-refused.ts'
 import { eventsIn } from '../support/log-lines.ts'
 import { describeOnCeph, embeddedStore, keepVersions } from '../support/stores/stores-under-test.ts'
@@ -189,6 +190,28 @@ describe('one bucket on two stores', () => {
     } finally {
       await other.close()
     }
+  })
+
+  it('no tenant feels that a store of another tenant alone is away, nor does that store learn its names', async () => {
+    await open()
+    gateway.place(([near, far]) => [
+      { ...near, takes: { tenants: new Set(['acme']) } } as Placement,
+      { ...far, takes: { tenants: new Set(['globex']) } } as Placement,
+    ])
+    await gateway.takeAway('far')
+    const asked = gateway.calls.length
+    await gateway.settled({ key: key('cat'), sizeBytes: 10 })
+    await gateway.settled({ key: key('new'), sizeBytes: 20, overwrite: true })
+    expect([await head('cat'), await head('none'), await listed(10)]).toEqual([
+      10,
+      404,
+      ['cat', 'new'],
+    ])
+    expect(await gateway.downloadedFrom(key('none'))).toBe('near')
+    expect(await statusOf('DELETE', objectPath('cat'))).toBe(204)
+    expect(new Set(gateway.calls.slice(asked).map((call) => call.split(' ')[1]))).toEqual(
+      new Set(['near']),
+    )
   })
 
   it('200: what is nowhere is looked for once in five seconds, and found as soon as this gateway knows of it', async () => {

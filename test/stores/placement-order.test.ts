@@ -113,6 +113,31 @@ describe('placements in which an object is looked for', () => {
     )
   })
 
+  it('are not those of other tenants alone, of what has its tenant in its name', () => {
+    const bucket = {
+      ...bucketOf('primary', [
+        { takes: { tenants: new Set(['globex']) } },
+        { takes: { tenants: new Set(['acme', 'a/b']) } },
+        {},
+      ]),
+      keys: { kind: 'caller', callerPrefix: '{tenant}/' } as const,
+    }
+    const asked = (key: string, tenant = 'acme') =>
+      placementsToSearch(bucket, { tenant, key }, nodeHashing).map((each) => each.bucket)
+    const all = ['b1', 'b2', 'b0']
+    expect([asked('acme/x'), asked('acme/'), asked('a%2Fb/x', 'a/b')]).toEqual([
+      ['b1', 'b2'],
+      ['b1', 'b2'],
+      ['b1', 'b2'],
+    ])
+    // Of whom these are nobody can tell.
+    for (const key of ['acme', 'globex/x', 'shared/x', '']) expect(asked(key)).toEqual(all)
+    expect(asked('initech/x', 'initech')).toEqual(['b2'])
+    const shared = { ...bucket, keys: { kind: 'template', template: '{key}/{tenant}/x' } as const }
+    const object = { tenant: 'acme', key: 'acme/acme/x' }
+    expect(placementsToSearch(shared, object, nodeHashing)).toHaveLength(3)
+  })
+
   it('a new object is looked for first where it would go', () => {
     const bucket = bucketOf('weighted', [{ weight: 1 }, { weight: 3 }, { weight: 2 }])
     for (const key of KEYS.slice(0, 100)) {
