@@ -117,7 +117,7 @@ it('R27 where callers name objects: a link waits a moment for a store that hangs
   await using empty = await startStoreStub(404)
   const gateway = await openTestGateway({
     // Longer than this test may take.
-    store: { endpoint: hung.url, timeoutMs: 30_000, capabilities: CAPABILITIES },
+    store: { endpoint: hung.url, timeoutMs: 60_000, capabilities: CAPABILITIES },
     stores: { second: { endpoint: empty.url, capabilities: CAPABILITIES } },
     bucket: { placements: [FIRST, SECOND] },
   })
@@ -127,7 +127,7 @@ it('R27 where callers name objects: a link waits a moment for a store that hangs
   expect(answer.status).toBe(200)
   expect((await grantOf(answer)).storeBucket).toBe('first')
   expect([hung.requests(), empty.requests()]).toEqual([1, 1])
-})
+}, 10_000)
 
 /** A request of alice from a network in the region "eu". */
 function ask(gateway: TestGateway, method: string, path: string, body?: unknown) {
