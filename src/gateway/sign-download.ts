@@ -61,9 +61,9 @@ const LOOKS_AT_ONCE = 16
 
 /**
  * Signs GETs: each one authorised, all charged in one step, none signed when one is refused. Asks no
- * store but for objects that may be in one of several. Throws `InvalidKey`, `AccessDenied`, `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and
- * `StoreUnavailable` for a store whose clock is far off, and where a session credential would end before
- * the URL.
+ * store but for objects that may be in one of several. Throws `InvalidKey`, `AccessDenied`,
+ * `InvalidRequest`, `UnsupportedByStore`, `SlowDown`, and `StoreUnavailable` for a store whose clock is
+ * far off, and where a session credential would end before the URL.
  */
 export async function signDownloads(
   context: GatewayContext,

@@ -22,7 +22,8 @@ export const MAX_DOCUMENTS = 1_000
 
 /**
  * Small documents that all gateways of an installation share, kept where the ledger is: what probes have
- * seen, how far a reconciliation came. Not on the way of a request. Every method throws
+ * seen, how far a reconciliation came, in which of several stores an object is. Few requests wait for it: those that
+ * look for an object in several stores, and those that a store's room at hand is not enough for. Every method throws
  * `LedgerUnavailable` when there is no answer.
  */
 export interface StateStore {

@@ -19,11 +19,6 @@ export function placeAt(placement: Placement, key: ObjectKey): ObjectPlace {
   return { placement, key }
 }
 
-/** As `placeAt`, in the bucket's first placement. */
-export function placeNew(bucket: Bucket, key: ObjectKey): ObjectPlace {
-  return placeAt(bucket.placements[0], key)
-}
-
 /** Where stores and placements are known: the configuration in force. */
 export interface KnownPlacements {
   readonly stores: ReadonlyMap<string, Store>

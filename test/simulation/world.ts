@@ -6,7 +6,7 @@ import type { Ledger } from '../../src/ledger/port.ts'
 import { limitId } from '../../src/limits/limit-id.ts'
 import { ObjectKey } from '../../src/object-key.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
-import { placeNew } from '../../src/stores/place-object.ts'
+import { placeAt } from '../../src/stores/place-object.ts'
 import type { StoreClient } from '../../src/stores/store-client.ts'
 import {
   type Circumstances,
@@ -310,7 +310,7 @@ function placeOf(config: Config, storedKey: string) {
   const bucket = config.buckets.get('media')
   if (bucket === undefined) throw new Error('the simulated configuration has a bucket "media"')
   const key = storedKey.slice(storedKey.indexOf('/') + 1)
-  return placeNew(bucket, ObjectKey.parse(key))
+  return placeAt(bucket.placements[0], ObjectKey.parse(key))
 }
 
 function storedLimits(config: Config): StoredLimit[] {

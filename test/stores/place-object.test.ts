@@ -1,29 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { ObjectKey } from '../../src/object-key.ts'
-import { placeNew, placeRecorded } from '../../src/stores/place-object.ts'
+import { placeAt, placeRecorded } from '../../src/stores/place-object.ts'
 import { exampleBucket, examplePlacement, exampleStore } from './store-fixture.ts'
 
 describe('placing an object', () => {
   const key = ObjectKey.parse('a/b')
 
-  it('takes the first placement of the bucket', () => {
-    const first = examplePlacement({ bucket: 'first' })
-    const bucket = exampleBucket({ placements: [first, examplePlacement({ bucket: 'second' })] })
-    expect(placeNew(bucket, key)).toEqual({ placement: first, key })
-  })
-
   it('measures the whole key: 1,024 bytes with the prefix pass and 1,025 do not', () => {
-    const bucket = exampleBucket({ placements: [examplePlacement({ prefix: 'eu/' })] })
+    const placement = examplePlacement({ prefix: 'eu/' })
     const long = ObjectKey.parse('k'.repeat(1021))
-    expect(placeNew(bucket, long).key).toBe(long)
-    expect(() => placeNew(bucket, ObjectKey.parse('k'.repeat(1022)))).toThrow(
+    expect(placeAt(placement, long)).toEqual({ placement, key: long })
+    expect(() => placeAt(placement, ObjectKey.parse('k'.repeat(1022)))).toThrow(
       expect.objectContaining({ code: 'InvalidKey' }),
     )
   })
 
   it('refuses what a probe would remove: a reserved segment, also one that the prefix completes', () => {
     const of = (prefix: string, text: string) => () =>
-      placeNew(exampleBucket({ placements: [examplePlacement({ prefix })] }), ObjectKey.parse(text))
+      placeAt(examplePlacement({ prefix }), ObjectKey.parse(text))
     for (const [prefix, text] of [
       ['', '.signet-probe/holiday.jpg'],
       ['', 'eu/.signet-probe/holiday.jpg'],
