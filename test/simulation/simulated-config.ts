@@ -67,7 +67,7 @@ async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
       hashes.set(`${tenant}/${user}`, hashApiKey(nodeHashing, pepper, key))
     }
   }
-  const yaml = testConfig(
+  const settings = testConfig(
     {
       tenants: TENANTS,
       timeZone: 'Europe/Berlin',
@@ -81,8 +81,9 @@ async function read(plan: Readonly<Record<string, unknown>>): Promise<Config> {
     },
     hashes,
   )
-  const ledger = `ledger: { retentionHours: ${RETENTION_HOURS} }\n`
-  const { config } = await loadConfig(yaml + ledger, 'simulated.yaml', {
+  const ledger = { retentionHours: RETENTION_HOURS }
+  const text = JSON.stringify({ ...JSON.parse(settings), ledger })
+  const { config } = await loadConfig(text, 'simulated.json', {
     env: {},
     readText: () => Promise.reject(new Error('no files')),
     hashing: nodeHashing,
