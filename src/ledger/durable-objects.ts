@@ -44,8 +44,9 @@ export function openDurableObjectsLedger(options: DurableObjectsLedgerOptions): 
   const read = { what: 'read the ledger', again: true }
 
   function voidUnseen(command: Extract<AdmitCommand, { op: 'R' }>): void {
-    const { partition, fingerprint, subjects } = command
-    for (const { rid } of batchItems(command).slice(0, MAX_VOIDED)) {
+    const { partition, fingerprint } = command
+    const items = batchItems(command).slice(0, MAX_VOIDED)
+    for (const { rid, subjects = command.subjects } of items) {
       // What is not ended here the sweeper finds.
       void finish({ op: 'V', partition, rid, fingerprint, subjects }).catch(() => {})
     }

@@ -12,14 +12,15 @@ import {
   USER,
 } from './reservation-commands.ts'
 
-const storeAt = (place: number) => `sAAAAAAAAAAAAAA${String(place).padStart(2, '0')}`
+/** The subject of a store, by its number. */
+export const storeAt = (place: number) => `sAAAAAAAAAAAAAA${String(place).padStart(2, '0')}`
 const of = (subject: string, amount: number): Asked => ({
   subject,
   quotas: [stored(amount, 1_000)],
 })
 
 /** A batch with an item of ten bytes for each of so many stores, and one more for the first. */
-function spread(stores: number): ReserveCommand {
+export function spread(stores: number): ReserveCommand {
   const places = [...Array(stores).keys(), 0]
   const sums = places.slice(0, -1).map((place) => of(storeAt(place), place === 0 ? 20 : 10))
   const all = 10 * places.length

@@ -5,6 +5,8 @@ import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { ChargeCommand } from '../../src/ledger/port.ts'
 import { callObject, type Outcome, outcomeOf } from '../../src/object-call.ts'
 import { finishOf, START_MS, wanted } from '../contract/ledger-commands.ts'
+import { spread, storeAt } from '../contract/reply-batch-places.contract.ts'
+import { countersOf, stored } from '../contract/reservation-commands.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { until } from '../support/until.ts'
 
@@ -74,6 +76,19 @@ describe('a ledger in Durable Objects', () => {
     const state = async () => (await object.find({ partition: 0, rid: 'up_1' }))?.state
     await until('it is void', async () => (await state()) === 'V')
     expect(await object.admit(wanted({ rid: 'up_2', bytes: 1_000 }))).toMatchObject({ code: 'OK' })
+  })
+
+  it('503: gives back each item of a batch where it was counted, and nowhere else', async () => {
+    const { ledger, object } = openOver('lost', 'lost')
+    const refused = ledger.admit(spread(2))
+    await expect(refused).rejects.toMatchObject({ code: 'LedgerUnavailable' })
+    const stateOf = async (rid: string) => (await object.find({ partition: 0, rid }))?.state
+    for (const rid of ['up_0', 'up_1', 'up_2']) {
+      await until('it is void', async () => (await stateOf(rid)) === 'V')
+    }
+    const places = [storeAt(0), storeAt(1)]
+    const asked = places.map((subject) => ({ subject, quotas: [stored(0, 1_000)] }))
+    expect(await countersOf(object, asked)).toEqual([0, 0, 0, 0])
   })
 
   it('leaves what hangs on a key of its caller, who may have been given a URL for it', async () => {
