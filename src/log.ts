@@ -40,8 +40,9 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 export function createLogger({ write, clock, level = 'info' }: LoggerOptions): Logger {
   const line = (at: LogLevel, event: string, fields: LogFields = {}) => {
     if (ORDER[at] < ORDER[typeof level === 'function' ? level() : level]) return
-    const time = new Date(clock.nowMs()).toISOString()
-    write(`${JSON.stringify({ time, level: at, event, ...(clean(fields, 0) as LogFields) })}\n`)
+    const own = { time: new Date(clock.nowMs()).toISOString(), level: at, event }
+    // First, where they are looked for, and last: no field takes the place of one.
+    write(`${JSON.stringify({ ...own, ...(clean(fields, 0) as LogFields), ...own })}\n`)
   }
   return {
     debug: (event, fields) => line('debug', event, fields),

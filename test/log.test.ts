@@ -28,4 +28,13 @@ describe('a line of the log', () => {
     expect(lineOf('-'.repeat(2_000))).toContain(`"${'-'.repeat(2_000)}"`)
     expect(lineOf('-'.repeat(2_001))).toContain(`"${'-'.repeat(2_000)}…"`)
   })
+
+  it('has its own time, level and name, whatever its fields are called', () => {
+    const lines: string[] = []
+    const clock = new TestClock()
+    const log = createLogger({ write: (line) => lines.push(line), clock })
+    log.error('own', { why: 'x', event: 'other', level: 'debug', time: 'never' })
+    const time = new Date(clock.nowMs()).toISOString()
+    expect(lines.join('')).toBe(`{"time":"${time}","level":"error","event":"own","why":"x"}\n`)
+  })
 })

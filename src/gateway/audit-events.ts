@@ -173,7 +173,7 @@ export async function recordOrLog(
   try {
     await context.audit.append(event)
   } catch (error) {
-    context.log.error('audit.lost', { event: event.event, error })
+    context.log.error('audit.lost', { lost: event.event, error })
   }
 }
 
