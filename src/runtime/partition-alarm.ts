@@ -48,11 +48,8 @@ export function createPartitionAlarm(options: PartitionAlarmOptions): PartitionA
     void storage.setAlarm(atMs)
   }
 
-  function nextMs(retentionMs: number | undefined): number {
-    const dueMs = Number(due.get()?.atMs ?? Infinity)
-    if (retentionMs === undefined) return dueMs
-    return Math.min(dueMs, Number(ended.get()?.atMs ?? Infinity) + retentionMs)
-  }
+  const dueMs = () => Number(due.get()?.atMs ?? Infinity)
+  const endedMs = () => Number(ended.get()?.atMs ?? Infinity)
 
   return {
     wakeFor(ofPartition) {
@@ -61,14 +58,15 @@ export function createPartitionAlarm(options: PartitionAlarmOptions): PartitionA
         putName.run(String(ofPartition))
         partition = String(ofPartition)
       }
-      const atMs = nextMs(undefined)
+      const atMs = dueMs()
       if (atMs < (alarmAtMs ?? Infinity)) setFor(atMs)
     },
     async ring() {
       alarmAtMs = undefined
       if (partition === undefined) return
       let restMs = PAUSE_AFTER_FAILURE_MS
-      let retentionMs: number | undefined
+      // Not known after a failure: then an ended one is reason enough to try again.
+      let retentionMs = 0
       try {
         const swept = await sweep(Number(partition))
         retentionMs = swept.retentionMs
@@ -76,7 +74,7 @@ export function createPartitionAlarm(options: PartitionAlarmOptions): PartitionA
       } catch {
         // Whoever sweeps has told the log; what was due is due again.
       }
-      const atMs = Math.max(nextMs(retentionMs), nowMs() + restMs)
+      const atMs = Math.max(Math.min(dueMs(), endedMs() + retentionMs), nowMs() + restMs)
       if (atMs < Infinity) setFor(atMs)
     },
   }
