@@ -12,8 +12,6 @@ import { objectDatabase } from './object-database.ts'
 import { createPartitionAlarm, type PartitionAlarm } from './partition-alarm.ts'
 import type { WorkerBindings } from './worker-bindings.ts'
 
-const DAY_MS = 86_400_000
-
 /**
  * One partition of the ledger, or the documents that all gateways share: which, is told by its name alone.
  * Decides one command after the other, each in one synchronous transaction, without an `await` between
@@ -27,7 +25,8 @@ export class LedgerObject
   readonly #ledger: Ledger
   readonly #state: StateStore
   readonly #alarm: PartitionAlarm
-  #retentionMs = DAY_MS
+  /** Until a sweep has said for how long, nothing that has ended is forgotten. */
+  #retentionMs = Infinity
 
   constructor(ctx: DurableObjectState, env: WorkerBindings) {
     super(ctx, env)
@@ -41,9 +40,14 @@ export class LedgerObject
       nowMs: () => this.nowMs(),
       sweep: async (partition) => {
         const { sweepPartition } = await import('./sweep-partition.ts')
-        const swept = await sweepPartition(partition, { own: this, env, life: ctx })
-        this.#retentionMs = swept.retentionMs
-        return swept
+        return await sweepPartition(partition, {
+          own: this,
+          env,
+          life: ctx,
+          retain: (retentionMs) => {
+            this.#retentionMs = retentionMs
+          },
+        })
       },
     })
   }
@@ -53,13 +57,18 @@ export class LedgerObject
     return systemClock.nowMs()
   }
 
+  /** How long an ended reservation is remembered, in milliseconds. */
+  protected retentionMs(): number {
+    return this.#retentionMs
+  }
+
   private openLedger(database: SqlDatabase): Ledger {
     return openSqliteLedger({
       database,
       clock: { nowMs: () => this.nowMs() },
       // At once: commands come one by one, and the runtime gathers what they write.
       schedule: (run) => run(),
-      retentionMs: () => this.#retentionMs,
+      retentionMs: () => this.retentionMs(),
     })
   }
 

@@ -18,21 +18,22 @@ const SECOND_LOOK_MS = 1_000
 /** When a partition was last audited by this isolate. */
 const auditedAtMs = new Map<number, number>()
 
+/** The object that sweeps its own partition. */
+export interface SweepingObject {
+  readonly own: RemoteLedger
+  readonly env: WorkerBindings
+  readonly life: ExecutionContext
+  /** Told before the first claim how long ended reservations are kept, in milliseconds. */
+  readonly retain: (retentionMs: number) => void
+}
+
 /**
- * Looks at what is due in a partition, from within its object: `own`. Other partitions are asked as by
- * anybody. Throws what went wrong, of which the log knows then.
+ * Looks at what is due in a partition, from within its object. Other partitions are asked as by anybody.
+ * Throws what went wrong, of which the log knows then.
  */
 export async function sweepPartition(
   partition: number,
-  {
-    own,
-    env,
-    life,
-  }: {
-    readonly own: RemoteLedger
-    readonly env: WorkerBindings
-    readonly life: ExecutionContext
-  },
+  { own, env, life, retain }: SweepingObject,
 ): Promise<{ readonly retentionMs: number }> {
   const open = async () => {
     const gateway = await gatewayOnObjects(env)
@@ -45,6 +46,8 @@ export async function sweepPartition(
   }
   try {
     return await withContext(life, open, async (_, context) => {
+      const retentionMs = context.config.ledger.retentionHours * HOUR_MS
+      retain(retentionMs)
       for (let round = 0; round < MAX_ROUNDS; round += 1) {
         const { claimed } = await sweep(context)
         if (claimed === 0) break
@@ -54,7 +57,7 @@ export async function sweepPartition(
         auditedAtMs.set(partition, nowMs)
         await auditOne(context, partition, { pause: () => pause(SECOND_LOOK_MS) })
       }
-      return { retentionMs: context.config.ledger.retentionHours * HOUR_MS }
+      return { retentionMs }
     })
   } catch (error) {
     tellFailure(error)

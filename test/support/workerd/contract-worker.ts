@@ -14,10 +14,16 @@ type Stub = Readonly<Record<string, (...values: unknown[]) => Promise<unknown>>>
 /** How far the clocks of all objects were moved; module data, as an object asks while it is being made. */
 const advancedMs = new WeakMap<ClockedObject, number>()
 
-/** The real object, but for a clock that the test moves, a way to damage it, and no alarm. */
+const DAY_MS = 86_400_000
+
+/** The real object, but for a clock that the test moves, a way to damage it, and no alarm: so no retention. */
 export class ClockedObject extends LedgerObject {
   protected override nowMs(): number {
     return START_MS + (advancedMs.get(this) ?? 0)
+  }
+
+  protected override retentionMs(): number {
+    return DAY_MS
   }
 
   async advance(ms: number): Promise<void> {

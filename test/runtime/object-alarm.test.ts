@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundleWorker, type WorkerModule } from '../../deploy/cloudflare/bundle-worker.ts'
+import { openDurableObjectsLedger, type RemoteLedger } from '../../src/ledger/durable-objects.ts'
+import { finishOf, wanted } from '../contract/ledger-commands.ts'
+import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
+import { testConfig } from '../support/test-gateway.ts'
+import { startWorker, type WorkerProcess } from '../support/worker-process.ts'
+import { describeOnRuntimes } from './runtimes-under-test.ts'
+
+const ENTRY = join(import.meta.dirname, '../support/workerd/woken-worker.ts')
+const DAY_MS = 86_400_000
+const KEPT_DAYS = 30
+
+describeOnRuntimes(({ workerd }) =>
+  describe('the alarm of an object', () => {
+    const closing = new AsyncDisposableStack()
+    let folder: string
+    let modules: readonly WorkerModule[]
+    let worker: WorkerProcess
+
+    beforeAll(async () => {
+      const directory = await openTemporaryDirectory()
+      closing.defer(directory.close)
+      folder = directory.path
+      modules = await bundleWorker({ entry: ENTRY, name: 'woken', minify: false })
+      worker = await start()
+      closing.defer(() => worker[Symbol.asyncDispose]())
+    })
+    afterAll(() => closing.disposeAsync())
+
+    function start(): Promise<WorkerProcess> {
+      const settings = {
+        ...(JSON.parse(testConfig({}, new Map())) as object),
+        state: 'durable-objects:',
+        ledger: { retentionHours: KEPT_DAYS * 24 },
+        tenants: {},
+      }
+      return startWorker({
+        program: workerd,
+        folder,
+        modules,
+        bindings: { SIGNET_CONFIG: JSON.stringify(settings) },
+        objects: { LEDGER: 'WokenObject' },
+      })
+    }
+
+    async function call(partition: number, method: string, ...values: unknown[]) {
+      const url = worker.urls.get('default') ?? ''
+      const wanted = { object: `partition-${partition}`, method, values }
+      const answer = await fetch(url, { method: 'POST', body: JSON.stringify(wanted) })
+      return ((await answer.json()) as { value?: unknown }).value
+    }
+
+    const ledger = openDurableObjectsLedger({
+      objectOf: (partition) =>
+        new Proxy({} as RemoteLedger, {
+          get:
+            (_, method) =>
+            (...values: unknown[]) =>
+              call(partition, String(method), ...values),
+        }),
+      salt: () => 'salt',
+    })
+    /** An upload that nothing is due of for longer than any test looks ahead. */
+    const upload = (partition: number, rid = 'up_1') => ({
+      ...wanted({ rid, lookMs: 300 * DAY_MS, ttlMs: 300 * DAY_MS }),
+      partition,
+    })
+
+    it('forgets what has ended when the configured retention is over, and not before', async () => {
+      const command = upload(1)
+      await ledger.admit(command)
+      await ledger.finish(finishOf(command, 'S', 0))
+      await call(1, 'advance', (KEPT_DAYS - 1) * DAY_MS)
+      await ledger.claim({ partition: 1, limit: 1, leaseMs: 1 })
+      await call(1, 'ring')
+      expect(await ledger.find(command)).toMatchObject({ state: 'S' })
+      await call(1, 'advance', 2 * DAY_MS)
+      await call(1, 'ring')
+      expect(await ledger.find(command)).toBeUndefined()
+    })
+  }),
+)
