@@ -125,12 +125,17 @@ export function createCapacity({
     return seen !== undefined && bytes >= seen.bytes && stopwatch.nowMs() < seen.untilMs
   }
 
-  /** Whether there is more of it by now. */
+  /** Whether there is more of it by now. Only what was looked for is a reason not to look again for a while. */
   async function hasGrown(refused: RefusedRoom): Promise<boolean> {
     const { partition, room } = refused
-    const store = { name: room.store, capacityBytes: room.capacityBytes }
-    if (chunks === undefined || isFull(store, { partition, bytes: room.bytes })) return false
-    return chunks.grow(store, refused)
+    const { store: name, capacityBytes, bytes } = room
+    const store = { name, capacityBytes }
+    if (chunks !== undefined) {
+      if (isFull(store, { partition, bytes })) return false
+      if (await chunks.grow(store, refused)) return true
+    }
+    full.set(nameOf(name, partition), { bytes, untilMs: stopwatch.nowMs() + FULL_MS })
+    return false
   }
 
   return {
@@ -157,11 +162,7 @@ export function createCapacity({
     async refused(rooms) {
       const grown = await Promise.all(rooms.map(hasGrown))
       const still = rooms.filter((_, at) => grown[at] !== true)
-      const untilMs = stopwatch.nowMs() + FULL_MS
-      for (const { partition, room } of still) {
-        full.set(nameOf(room.store, partition), { bytes: room.bytes, untilMs })
-        onFull?.(room.store)
-      }
+      for (const { room } of still) onFull?.(room.store)
       return still
     },
   }
