@@ -48,10 +48,13 @@ export interface Capacity {
   roomsFor(demands: readonly StoreDemand[], partition: number): readonly StoreRoom[]
   /**
    * Told of a decision that these alone refused. Those that are returned are full, and taken for full for some
-   * seconds; where none is, there is more room by now, and it is worth one more decision. Throws
-   * `LedgerUnavailable`, `Overloaded`.
+   * seconds; where none is, there is more room by now, and it is worth one more decision. `insists`: also looks
+   * where there was none some seconds ago. Throws `LedgerUnavailable`, `Overloaded`.
    */
-  refused(rooms: readonly RefusedRoom[]): Promise<readonly RefusedRoom[]>
+  refused(
+    rooms: readonly RefusedRoom[],
+    options?: { readonly insists?: boolean },
+  ): Promise<readonly RefusedRoom[]>
   /** The ledger's subject of a store in a partition. Throws `LedgerUnavailable` until the salt is known. */
   subjectOf(store: string, partition: number): string
   /** Id of the limit; the same for all stores. */
@@ -126,12 +129,12 @@ export function createCapacity({
   }
 
   /** Whether there is more of it by now. Only what was looked for is a reason not to look again for a while. */
-  async function hasGrown(refused: RefusedRoom): Promise<boolean> {
+  async function hasGrown(refused: RefusedRoom, insists: boolean): Promise<boolean> {
     const { partition, room } = refused
     const { store: name, capacityBytes, bytes } = room
     const store = { name, capacityBytes }
     if (chunks !== undefined) {
-      if (isFull(store, { partition, bytes })) return false
+      if (!insists && isFull(store, { partition, bytes })) return false
       if (await chunks.grow(store, refused)) return true
     }
     full.set(nameOf(name, partition), { bytes, untilMs: stopwatch.nowMs() + FULL_MS })
@@ -159,8 +162,8 @@ export function createCapacity({
       }
       return [...rooms.values()]
     },
-    async refused(rooms) {
-      const grown = await Promise.all(rooms.map(hasGrown))
+    async refused(rooms, { insists = false } = {}) {
+      const grown = await Promise.all(rooms.map((room) => hasGrown(room, insists)))
       const still = rooms.filter((_, at) => grown[at] !== true)
       for (const { room } of still) onFull?.(room.store)
       return still

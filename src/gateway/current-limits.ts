@@ -27,7 +27,8 @@ export async function currentLimits(
       partition,
     })
     const used = usedBytes + pendingBytes
-    if (used + bytes > room.limit) await capacity.refused([{ partition, room, used }])
+    const refused = { partition, room, used }
+    if (used + bytes > room.limit) await capacity.refused([refused], { insists: true })
   }
   const rooms = capacity.roomsFor(demands, partition)
   return limitsNow(context.accounts.of(note.tenant, note.user).limits, hold, rooms)

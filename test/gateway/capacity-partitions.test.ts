@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { currentLimits } from '../../src/gateway/current-limits.ts'
 import { expectRefused } from '../support/expect-refused.ts'
 import type { TestGatewayOptions } from '../support/test-gateway.ts'
 import { type GatewayOfPartitions, gatewayOfPartitions } from './gateway-of-partitions.ts'
@@ -27,5 +28,21 @@ describe('a store whose room is divided among partitions', () => {
       }
     }
     expect(statuses).toEqual(new Set([507, 201]))
+  })
+  it('counts a late object by what is free now, whoever was refused a moment ago', async () => {
+    await open(1_000)
+    const { context, clock } = gateway
+    await gateway.giveUp('globex', await gateway.granted('globex', 1_000))
+    for (let round = 0; round < 4; round += 1) {
+      await gateway.tend()
+      clock.advance(20_000)
+    }
+    await expectRefused(await gateway.ask('acme', 950), FULL)
+    await gateway.tend()
+    const { partition } = context.accounts.of('acme', 'alice')
+    const hold = [1, context.capacity.limitId, 0, 950, 3]
+    const note = { tenant: 'acme', user: 'alice', place: ['main', 'media-prod', ''] } as const
+    const [limit] = await currentLimits(context, note, { hold, partition, bytes: 950 })
+    expect(limit).toBeGreaterThanOrEqual(950)
   })
 })
