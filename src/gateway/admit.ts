@@ -5,6 +5,7 @@ import {
   type Demand,
   type Measured,
   measure,
+  placesFrom,
   type StoreRoom,
   shadowRates,
 } from '../limits/limit-set.ts'
@@ -110,7 +111,7 @@ export async function admit<C extends AdmitCommand>(
   throw new GatewayError('LedgerUnavailable', 'Cannot decide: the clocks do not agree')
 }
 
-/** The rates to ask again without; `undefined` when the reply stands. */
+/** The rates to ask again without; `undefined` when the reply stands. What stores have no room for is found next. */
 function toForgive(
   { limits }: Account,
   reply: AdmitReply,
@@ -118,9 +119,11 @@ function toForgive(
 ): ReadonlySet<number> | undefined {
   if (reply.code !== 'DENIED' || !limits.hasShadow) return undefined
   const shadow = shadowRates(limits)
-  if (!reply.denied.every((position) => shadow.has(position))) return undefined
+  const places = placesFrom(limits)
+  const refusing = reply.denied.filter((position) => position < places)
+  if (refusing.length === 0 || !refusing.every((position) => shadow.has(position))) return undefined
   // Another one that refuses now has filled up in between: then none of them is asked for anything.
-  if (forgiven.size === 0) return new Set(reply.denied)
+  if (forgiven.size === 0) return new Set(refusing)
   return forgiven.size < shadow.size ? shadow : undefined
 }
 

@@ -219,6 +219,12 @@ export function shadowRates(set: LimitSet): Set<number> {
   return positions
 }
 
+/** The first position in the ledger's replies behind the limits of plans: of stores, then of the lock. */
+export function placesFrom({ user, tenant }: LimitSet): number {
+  const counts = [user, tenant].map(({ rates, quotas }) => rates.length + quotas.length)
+  return 1 + counts.reduce((sum, count) => sum + count, 0)
+}
+
 /**
  * The limits now in force for each entry of a hold that was made earlier, in its order; of stores, those
  * of `rooms`. A limit that has left the plan refuses nothing.

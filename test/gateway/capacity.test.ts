@@ -129,6 +129,18 @@ describe('what a store may hold', () => {
     await expectRefused(refused, { status: 429, code: 'SlowDown' })
   })
 
+  it('201: goes to another store also where a limit that only counts would refuse', async () => {
+    const rates = [{ policy: 'shadow', per: 'user', requests: 1, windowSeconds: 60, shadow: true }]
+    const placements = ['main', 'second'].map((store) => ({ store, bucket: `${store}-b` }))
+    await open(1_000, {
+      stores: { second: {} },
+      bucket: { placements },
+      plan: { rates, quotas: [] },
+    })
+    for (let n = 0; n < 4; n += 1) expect((await ask(600)).status).toBe(201)
+    expect(await storeUsage(gateway.context, 'main')).toEqual({ usedBytes: 0, pendingBytes: 600 })
+  })
+
   it('507: a dry run is refused as the upload would be, and charges nothing', async () => {
     await open(1_000)
     const dry = (sizeBytes: number) =>
