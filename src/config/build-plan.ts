@@ -1,4 +1,5 @@
 import { type Hashing, toHex } from '../hashing.ts'
+import { RESERVED_POLICIES } from '../limits/limit-set.ts'
 import type { Plan, Quota, RateLimit } from '../limits/plan.ts'
 import { type Path, quote } from './problem.ts'
 import type { Report } from './report.ts'
@@ -29,6 +30,9 @@ export function buildPlan(
   function checkPolicy(policy: string, at: Path): void {
     if (seen.has(policy)) report.problem([...at, 'policy'], 'is there more than once in this plan')
     seen.add(policy)
+    if (RESERVED_POLICIES.has(policy)) {
+      report.problem([...at, 'policy'], 'is reserved: choose another name')
+    }
     const id = limitIdOf(hashing, policy)
     const other = limitIds.get(id) ?? policy
     if (other !== policy) {

@@ -88,6 +88,8 @@ const STORED = KIND['stored-bytes']
 const LOCK_POLICY = 'object-lock'
 /** Names what bounds a store: no plan can have a limit of that name, and callers never see it. */
 export const STORE_POLICY = 'store-capacity'
+/** Names of our own limits: no plan can have one of them. */
+export const RESERVED_POLICIES: ReadonlySet<string> = new Set([LOCK_POLICY, STORE_POLICY])
 const TOTAL_WINDOW = 0
 /** No limit: the largest amount that a ledger keeps exactly. Shadow quotas refuse beyond it alone. */
 export const UNLIMITED = 2 ** 50
@@ -128,12 +130,12 @@ export function problemsOf(plan: Plan, hashing: Hashing): string[] {
   const problems: string[] = []
   const size = plan.rates.length + plan.quotas.length
   if (size > MAX_LIMITS) problems.push(`${size} limits are more than ${MAX_LIMITS}`)
-  const reserved = [LOCK_POLICY, STORE_POLICY]
-  const seen = new Map(reserved.map((policy) => [limitId(hashing, policy), policy]))
+  const seen = new Map([...RESERVED_POLICIES].map((policy) => [limitId(hashing, policy), policy]))
   for (const { policy } of [...plan.rates, ...plan.quotas]) {
     const id = limitId(hashing, policy)
     const other = seen.get(id)
-    if (other === policy) problems.push(`policy "${policy}" is named twice`)
+    if (RESERVED_POLICIES.has(policy)) problems.push(`policy "${policy}" is reserved`)
+    else if (other === policy) problems.push(`policy "${policy}" is named twice`)
     else if (other !== undefined) problems.push(`policies "${policy}" and "${other}" collide`)
     seen.set(id, policy)
   }

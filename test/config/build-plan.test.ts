@@ -20,6 +20,11 @@ const manyRates = (count: number, per: string, name: string) =>
   }))
 
 describe('a plan', () => {
+  it.each(['store-capacity', 'object-lock'])('refuses a limit of the name %s', async (policy) => {
+    const problem = 'plans.standard.quotas[0].policy: is reserved: choose another name'
+    await expectProblem(quota({ policy }), problem)
+  })
+
   it('wants a window for what is counted in one, and none for what stands', async () => {
     for (const unit of ['bytes', 'objects', 'requests']) {
       await expectProblem(

@@ -132,6 +132,10 @@ describe('problems of a plan', () => {
     ])
   })
 
+  it.each(['object-lock', 'store-capacity'])('keeps the name %s for itself', (policy) => {
+    expect(problems({ quotas: [quota({ policy })] })).toEqual([`policy "${policy}" is reserved`])
+  })
+
   it('sees two names of one id, across the plans of user and tenant too', () => {
     const clash = { ...nodeHashing, sha256: () => new Uint8Array(32) }
     const found = problemsOf(plan({ quotas: [quota({ policy: 'a' })] }), clash)
