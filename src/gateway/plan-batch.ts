@@ -1,5 +1,5 @@
 import type { Principal } from '../auth/principal.ts'
-import { MAX_AMOUNT } from '../ledger/port.ts'
+import { MAX_AMOUNT, MAX_BATCH_SUBJECTS } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import type { Placement } from '../stores/store.ts'
 import { aboutItem } from './about-item.ts'
@@ -21,6 +21,9 @@ export interface PlannedItem {
   readonly wanted: WantedBatchUpload
   readonly plan: UploadPlan
 }
+
+/** Beside the user and the tenant, one decision counts for so many stores that have a bound. */
+const MAX_BOUNDED_STORES = MAX_BATCH_SUBJECTS - 2
 
 /** What is known beforehand of where a batch goes. */
 export interface BatchPlacing extends Pick<Placing, 'room'> {
@@ -53,6 +56,13 @@ export function planBatch(
   }
   const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   if (bytes > MAX_AMOUNT) throw invalidMember('items', 'must have fewer bytes in all')
+  const bounded = planned.flatMap(({ plan: { place } }) => {
+    const { name, capacityBytes } = place.placement.store
+    return capacityBytes === undefined ? [] : [name]
+  })
+  if (new Set(bounded).size > MAX_BOUNDED_STORES) {
+    throw invalidMember('items', 'must go to fewer stores: send what goes elsewhere by itself')
+  }
   return planned
 }
 

@@ -177,6 +177,18 @@ describe('batches over several stores', () => {
     expect(await tenantStored()).toBe(0)
   })
 
+  it('400: spreads over 16 stores with a bound, and not over 17', async () => {
+    const names = Array.from({ length: 17 }, (_, n) => `s${n}`)
+    const stores = Object.fromEntries(names.map((name) => [name, { capacityBytes: 100 }]))
+    const keys = { callerPrefix: '{tenant}/{user}/' }
+    const bucketOf = (store: string) => ({ placements: [{ store, bucket: store }], keys })
+    const buckets = Object.fromEntries(names.map((name) => [`b-${name}`, bucketOf(name)]))
+    await open(100, { stores, buckets })
+    const items = names.map((name) => ({ bucket: `b-${name}`, sizeBytes: 10 }))
+    await expectRefused(await askAll(...items), { status: 400, code: 'InvalidRequest' })
+    expect((await askAll(...items.slice(1))).status).toBe(201)
+  })
+
   it('ends of single items give back what they held at their own store', async () => {
     await open(300, second(300))
     const sizes = [{ sizeBytes: 300 }, { sizeBytes: 300, bucket: 'other' }]
