@@ -128,15 +128,11 @@ export function allotmentText({ chunks, returns }: Allotment): string {
 
 /** Reads a document. Throws `LedgerUnavailable` for one that this version does not write: it may be newer. */
 export function parseAllotment(text: string): Allotment {
-  const { chunks, returns } = JSON.parse(text) as Partial<Stored>
-  const isRead =
-    Array.isArray(chunks) &&
-    Array.isArray(returns) &&
-    chunks.every(([partition, bytes]) => isCount(partition) && isCount(bytes)) &&
-    returns.every(([partition, id, bytes]) => isCount(partition) && isCount(bytes) && id !== '')
-  if (!isRead) {
+  const stored = storedIn(text)
+  if (stored === undefined) {
     throw new GatewayError('LedgerUnavailable', 'Cannot read how a store is divided: unknown form')
   }
+  const { chunks, returns } = stored
   return {
     chunks: new Map(chunks),
     returns: new Map(returns.map(([partition, id, bytes]) => [partition, { id, bytes }])),
@@ -146,6 +142,19 @@ export function parseAllotment(text: string): Allotment {
 interface Stored {
   readonly chunks: readonly (readonly [partition: number, bytes: number])[]
   readonly returns: readonly (readonly [partition: number, id: string, bytes: number])[]
+}
+
+function storedIn(text: string): Stored | undefined {
+  try {
+    const { chunks, returns } = JSON.parse(text) as Stored
+    const isRead =
+      chunks.every(([partition, bytes]) => isCount(partition) && isCount(bytes)) &&
+      returns.every(([partition, id, bytes]) => isCount(partition) && isCount(bytes) && id !== '')
+    return isRead ? { chunks, returns } : undefined
+  } catch {
+    // No JSON, or of another shape than we write.
+    return undefined
+  }
 }
 
 function isCount(value: unknown): boolean {

@@ -36,19 +36,24 @@ const AT_ONCE = 64
 /**
  * One round of upkeep for all stores that have a bound: tells the metrics what the partitions of this gateway
  * hold, and sees to it that room goes to where it is needed (`tendAllotment`). A round that another gateway was
- * faster than changes nothing. Throws `LedgerUnavailable`.
+ * faster than changes nothing. Where it fails for a store, the others have theirs. Throws `LedgerUnavailable`.
  */
 export async function tendCapacity(
   context: TendContext,
   { memory, stopwatch }: { readonly memory: TendingMemory; readonly stopwatch: Clock },
 ): Promise<void> {
   const share = await context.ledger.share()
+  const failures: unknown[] = []
   for (const store of context.config.stores.values()) {
     if (store.capacityBytes === undefined) continue
     const tending = { share, memory, stopwatch }
-    if (context.ledger.partitions > 1) await tendStore(context, store, tending)
-    else await measure(context, store, share)
+    const tended =
+      context.ledger.partitions > 1
+        ? tendStore(context, store, tending)
+        : measure(context, store, share)
+    await tended.catch((error: unknown) => failures.push(error))
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 interface Tending {

@@ -45,4 +45,27 @@ describe('a store whose room is divided among partitions', () => {
     const [limit] = await currentLimits(context, note, { hold, partition, bytes: 950 })
     expect(limit).toBeGreaterThanOrEqual(950)
   })
+  it('503: says what it cannot read of how a store is divided, and looks after the others', async () => {
+    await open(1_000, { stores: { second: { capacityBytes: 1_000 } } })
+    const measured: string[] = []
+    const { telemetry } = gateway.context
+    for (const value of ['null', '{', '[]', '{"chunks":[null],"returns":[]}', '{"chunks":[[1]]}']) {
+      await gateway.state.put({ name: 'store-capacity/main', value })
+      const refused = await gateway.ask('acme', 1)
+      await expectRefused(refused, { status: 503, code: 'LedgerUnavailable' })
+    }
+    Object.assign(telemetry, {
+      storeRoomMeasured: ({ store }: { store: string }) => measured.push(store),
+    })
+    await expect(gateway.tend()).rejects.toMatchObject({ code: 'LedgerUnavailable' })
+    expect(measured).toEqual(['second'])
+  })
+
+  it('201: asks for room where a limit that only counts would refuse as well', async () => {
+    const rates = [{ policy: 'shadow', per: 'user', requests: 1, windowSeconds: 60, shadow: true }]
+    await open(2 ** 30, { plan: { rates, quotas: [] } })
+    for (let n = 0; n < 4; n += 1) {
+      expect((await gateway.ask('acme', 10_000_000)).status).toBe(201)
+    }
+  })
 })
