@@ -9,7 +9,7 @@ import {
   createAdminAuthentication,
   createCallerAuthentication,
 } from '../gateway/authenticate-caller.ts'
-import { type CapacityMemory, createCapacity } from '../gateway/capacity.ts'
+import { createCapacity } from '../gateway/capacity.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { createConfigStatus } from '../gateway/config-status.ts'
 import { createDirectory } from '../gateway/directory/directory.ts'
@@ -64,8 +64,6 @@ export interface ContextPorts
   /** MD5 of UTF-8 text, 16 bytes. */
   readonly md5: (text: string) => Uint8Array
   readonly telemetry: Telemetry
-  /** Of a context that is made anew again and again: what is known of stores' room. Default: its own. */
-  readonly capacityMemory?: CapacityMemory
   /** Every call to a store or an issuer. */
   readonly fetch: typeof globalThis.fetch
   /** A logger that asks for its level with each line. */
@@ -198,7 +196,6 @@ export async function composeContext({
     accounts: createAccounts(() => live.current, ledger, hashing),
     capacity: createCapacity({
       ...{ ledger, state, hashing, stopwatch },
-      ...(ports.capacityMemory !== undefined && { memory: ports.capacityMemory }),
       onFull: createFullLog({ clock, log, telemetry }),
     }),
     localLimiter: createLocalLimiter(clock),

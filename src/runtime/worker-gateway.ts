@@ -5,9 +5,11 @@ import { monotonicClock, systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { GatewayError } from '../errors.ts'
+import { type CapacityOptions, createCapacity, newCapacityMemory } from '../gateway/capacity.ts'
 import { createCompletions } from '../gateway/completions.ts'
 import { FOLLOW_EVERY_MS } from '../gateway/directory/start-directory.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
+import { createFullLog } from '../gateway/full-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
 import { createProbes } from '../gateway/probe/probes.ts'
 import type { AppContext } from '../http/app-context.ts'
@@ -44,6 +46,8 @@ type AdminApp = ReturnType<typeof createAdminApp>
 export interface WorkerGateway {
   readonly context: AppContext
   readonly state: WorkerState
+  /** What is known of the room in stores, and who is told that there is none. */
+  readonly room: Pick<CapacityOptions, 'memory' | 'onFull'>
   readonly app: ReturnType<typeof createApp>
   /** Made when a request comes for it, and then kept. */
   admin(): AdminApp | Promise<AdminApp>
@@ -117,6 +121,10 @@ export async function openWorkerGateway(
   return inScope({ ...currentScope(), context: shared }, () => ({
     context: shared,
     state,
+    room: {
+      memory: newCapacityMemory(),
+      onFull: createFullLog({ clock: systemClock, log, telemetry }),
+    },
     app: createApp(context),
     admin: lazily(async () => {
       const { createAdminApp } = await import('../http/create-admin-app.ts')
@@ -140,7 +148,13 @@ export function contextOf(
   members: Partial<AppContext> = {},
 ): AppContext {
   const { context: shared } = gateway
+  const ledger = members.ledger ?? shared.ledger
   const own: Partial<AppContext> = {
+    // Pulls of room are joined within a request alone; what they have seen is the isolate's.
+    capacity: createCapacity({
+      ...{ ledger, state: shared.state, hashing: shared.hashing, stopwatch: monotonicClock },
+      ...gateway.room,
+    }),
     audit: openWorkerAudit(shared.config.audit, env),
     completions: createCompletions(),
     probes: createProbes(),

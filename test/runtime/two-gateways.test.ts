@@ -24,6 +24,8 @@ import { workerRuntime } from './suite/worker-runtime.ts'
 const PLACES = 30
 /** Requests that may come at once; one more takes an hour. */
 const BURST = 15
+/** What the store may hold, in bytes: far more than goes there. */
+const CAPACITY = 10_000_000
 /** How often as many are asked for. */
 const TIMES = 4
 
@@ -51,8 +53,11 @@ describeOnRuntimes(({ bun, workerd }) =>
       const storeBucket = await createTestBucket(store)
       const keeping = { state: redis.url, audit: { file: 'none' } }
       const { settings, keys } = suiteSettings(store, storeBucket, keeping)
+      const stores = settings.stores as { readonly main: object }
       const shared = {
         ...settings,
+        // With a bound, so that its room is divided, and asked for by all of them.
+        stores: { ...stores, main: { ...stores.main, capacityBytes: CAPACITY } },
         plans: { ...(settings.plans as object), ...LIMITS },
         // Exactness is shown here, not speed: a busy machine may be slow to sync.
         ledger: { commandTimeoutMs: 5_000, whenAway: { requests: 'closed' } },
@@ -127,6 +132,23 @@ describeOnRuntimes(({ bun, workerd }) =>
       }
       const { drift, records } = await ledgerAtRest(redis)
       expect([drift, records.size]).toEqual([[], PLACES])
+    })
+
+    it('201: one in a worker finds room for many uploads that come at once', async () => {
+      const worker = at(2)
+      const answers = await Promise.all(
+        Array.from({ length: 2 * PLACES }, (_, n) => {
+          const body = { ...uploadBody(`acme/alice/room-${n}`), sizeBytes: 20_000 }
+          return worker.call('POST', '/v1/uploads', body)
+        }),
+      )
+      const statuses = await Promise.all(
+        answers.map(async (answer) => {
+          await answer.bytes()
+          return answer.status
+        }),
+      )
+      expect(statuses.filter((status) => status !== 201)).toEqual([])
     })
 
     it('201, 429: a rate has one burst for all of them', async () => {
