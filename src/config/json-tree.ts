@@ -36,10 +36,13 @@ class JsonReader {
   /** Offset of the last token, and of the line that it is on. */
   #at = 0
   #line = { number: 1, startsAt: 0 }
+  /** Offset where that line ends; looked for once a line, as a line may be the whole text. */
+  #lineEndsAt: number
 
   constructor(text: string, places: Places) {
     this.#text = text
     this.#places = places
+    this.#lineEndsAt = this.#lineEnd(0)
   }
 
   /** The value that begins with the next token; its last token is the last that was read. */
@@ -84,15 +87,18 @@ class JsonReader {
   #next(): string {
     const token = this.#token.exec(this.#text)?.[1] ?? ''
     const at = this.#token.lastIndex - token.length
-    for (let end = this.#newline(); end >= 0 && end < at; end = this.#newline()) {
-      this.#line = { number: this.#line.number + 1, startsAt: end + 1 }
+    while (this.#lineEndsAt < at) {
+      const startsAt = this.#lineEndsAt + 1
+      this.#line = { number: this.#line.number + 1, startsAt }
+      this.#lineEndsAt = this.#lineEnd(startsAt)
     }
     this.#at = at
     return token
   }
 
-  #newline(): number {
-    return this.#text.indexOf('\n', Math.max(this.#line.startsAt, this.#at))
+  #lineEnd(from: number): number {
+    const end = this.#text.indexOf('\n', from)
+    return end < 0 ? this.#text.length : end
   }
 
   #position(): Position {
