@@ -7,7 +7,6 @@ import { ConfigError, formatProblem } from '../config/problem.ts'
 import { GatewayError } from '../errors.ts'
 import { type CapacityOptions, createCapacity, newCapacityMemory } from '../gateway/capacity.ts'
 import { createCompletions } from '../gateway/completions.ts'
-import { FOLLOW_EVERY_MS } from '../gateway/directory/start-directory.ts'
 import { createEventQueue } from '../gateway/events/queue.ts'
 import { createFullLog } from '../gateway/full-log.ts'
 import { inBackground } from '../gateway/in-background.ts'
@@ -22,6 +21,7 @@ import { createStoreHealth } from '../stores/store-health.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { composeContext, type LedgerPorts } from './compose-context.ts'
 import { createEventPorts } from './event-ports.ts'
+import { createDirectoryFollower } from './follow-directory.ts'
 import { nodeHashing, nodeMd5 } from './node-hashing.ts'
 import { createPooledRandom } from './pooled-random.ts'
 import { currentScope, inScope, keptAlive, type Scope, scoped } from './request-scope.ts'
@@ -48,6 +48,8 @@ export interface WorkerGateway {
   readonly state: WorkerState
   /** What is known of the room in stores, and who is told that there is none. */
   readonly room: Pick<CapacityOptions, 'memory' | 'onFull'>
+  /** Reads what others have changed in the directory, unless this isolate has just done so. */
+  followDirectory(directory: AppContext['directory']): Promise<void>
   readonly app: ReturnType<typeof createApp>
   /** Made when a request comes for it, and then kept. */
   admin(): AdminApp | Promise<AdminApp>
@@ -60,13 +62,10 @@ const auditNow: Audit = {
   async close() {},
 }
 
-/** When the directory was last asked by this isolate, by a clock that is not set. */
-let followedAtMs = -Infinity
-
 const settling = lazily(() => import('../gateway/events/settle-by-event.ts'))
 const storeTruth = lazily(() => import('../gateway/keep-store-truth.ts'))
 
-/** When what is known of the stores was last read by this isolate, by the same clock. */
+/** When what is known of the stores was last read by this isolate, by a clock that is not set. */
 let refreshedAtMs = -Infinity
 /** How often it is, in milliseconds. */
 const REFRESH_MS = 60_000
@@ -125,6 +124,7 @@ export async function openWorkerGateway(
       memory: newCapacityMemory(),
       onFull: createFullLog({ clock: systemClock, log, telemetry }),
     },
+    followDirectory: createDirectoryFollower({ stopwatch: monotonicClock, log }),
     app: createApp(context),
     admin: lazily(async () => {
       const { createAdminApp } = await import('../http/create-admin-app.ts')
@@ -188,7 +188,7 @@ export function withContext<Result>(
       try {
         const { gateway, context } = await open()
         scope.context = context
-        await Promise.all([gateway.state.prepare?.(), followDirectory(context)])
+        await Promise.all([gateway.state.prepare?.(), gateway.followDirectory(context.directory)])
         return await work(gateway, context)
       } finally {
         life.waitUntil(finish(scope))
@@ -196,17 +196,6 @@ export function withContext<Result>(
     })()
     return await keptAlive(running)
   })
-}
-
-/** Reads what others have changed in the directory, unless this isolate has just done so. */
-async function followDirectory({ directory, log }: AppContext): Promise<void> {
-  const nowMs = monotonicClock.nowMs()
-  const staleMs = directory.staleMs()
-  // Somebody reads it already: what is known is good enough for so long.
-  const isBeingRead = nowMs - followedAtMs < FOLLOW_EVERY_MS && staleMs < 2 * FOLLOW_EVERY_MS
-  if (staleMs < FOLLOW_EVERY_MS || isBeingRead) return
-  followedAtMs = nowMs
-  await directory.sync().catch((error: unknown) => log.error('directory.silent', { error }))
 }
 
 /** What is started by a request and outlives its answer. Never throws. */
