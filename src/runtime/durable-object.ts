@@ -105,8 +105,10 @@ export class LedgerObject
     return outcomeOf(() => this.#ledger.recent({ ...request, settledMs: () => undefined }))
   }
 
-  audit(request: Parameters<Ledger['audit']>[0]) {
-    return outcomeOf(() => this.#ledger.audit(request))
+  async audit(request: Parameters<Ledger['audit']>[0]) {
+    const outcome = await outcomeOf(() => this.#ledger.audit(request))
+    if (request.repair) this.#alarm.wakeFor(request.partition)
+    return outcome
   }
 
   getDocument(name: string) {

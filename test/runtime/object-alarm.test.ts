@@ -18,6 +18,7 @@ describeOnRuntimes(({ workerd }) =>
     let folder: string
     let modules: readonly WorkerModule[]
     let worker: WorkerProcess
+    let aheadMs = 0
 
     beforeAll(async () => {
       const directory = await openTemporaryDirectory()
@@ -52,6 +53,11 @@ describeOnRuntimes(({ workerd }) =>
       return ((await answer.json()) as { value?: unknown }).value
     }
 
+    async function advance(ms: number) {
+      aheadMs += ms
+      await call(0, 'setAhead', aheadMs)
+    }
+
     const ledger = openDurableObjectsLedger({
       objectOf: (partition) =>
         new Proxy({} as RemoteLedger, {
@@ -72,13 +78,25 @@ describeOnRuntimes(({ workerd }) =>
       const command = upload(1)
       await ledger.admit(command)
       await ledger.finish(finishOf(command, 'S', 0))
-      await call(1, 'advance', (KEPT_DAYS - 1) * DAY_MS)
+      await advance((KEPT_DAYS - 1) * DAY_MS)
       await ledger.claim({ partition: 1, limit: 1, leaseMs: 1 })
       await call(1, 'ring')
       expect(await ledger.find(command)).toMatchObject({ state: 'S' })
-      await call(1, 'advance', 2 * DAY_MS)
+      await advance(2 * DAY_MS)
       await call(1, 'ring')
       expect(await ledger.find(command)).toBeUndefined()
+    })
+
+    it('is set for what a repair has found to be due', async () => {
+      const command = upload(2)
+      await ledger.admit(command)
+      await call(2, 'query', 'UPDATE reservation SET due = NULL')
+      // An alarm that lies in the machine's past rings at once.
+      await advance(DAY_MS)
+      await ledger.audit({ partition: 2, repair: true })
+      const rows = await call(2, 'query', 'SELECT due FROM reservation')
+      expect(rows).toEqual([{ due: expect.any(Number) }])
+      expect(await call(2, 'alarmAt')).toBe((rows as { due: number }[])[0]?.due)
     })
   }),
 )

@@ -31,7 +31,7 @@ export class WokenObject extends LedgerObject {
 const worker = {
   async fetch(request: Request, env: { readonly LEDGER: DurableObjectNamespace<Stub> }) {
     const { object, method, values }: ContractCall = await request.json()
-    if (method === 'advance') aheadMs += Number(values[0])
+    if (method === 'setAhead') aheadMs = Number(values[0])
     else return Response.json({ value: await env.LEDGER.getByName(object)[method]?.(...values) })
     return Response.json({})
   },
