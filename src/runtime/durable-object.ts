@@ -9,8 +9,12 @@ import type { RemoteState } from '../state/durable-objects.ts'
 import type { StateStore } from '../state/port.ts'
 import { openSqliteState } from '../state/sqlite.ts'
 import { objectDatabase } from './object-database.ts'
+import { type ObjectMeta, openObjectMeta } from './object-meta.ts'
 import { createPartitionAlarm, type PartitionAlarm } from './partition-alarm.ts'
 import type { WorkerBindings } from './worker-bindings.ts'
+
+/** An object audits itself when it has swept, and not more often. */
+const AUDIT_EVERY_MS = 3_600_000
 
 /**
  * One partition of the ledger, or the documents that all gateways share: which, is told by its name alone.
@@ -24,6 +28,7 @@ export class LedgerObject
 {
   readonly #ledger: Ledger
   readonly #state: StateStore
+  readonly #meta: ObjectMeta
   readonly #alarm: PartitionAlarm
   /** Until a sweep has said for how long, nothing that has ended is forgotten. */
   #retentionMs = Infinity
@@ -34,6 +39,7 @@ export class LedgerObject
     this.#ledger = this.openLedger(database)
     // After the ledger: tables without one would be taken for another program's.
     this.#state = openSqliteState(database)
+    this.#meta = openObjectMeta(database)
     this.#alarm = createPartitionAlarm({
       database,
       storage: ctx.storage,
@@ -47,6 +53,7 @@ export class LedgerObject
           retain: (retentionMs) => {
             this.#retentionMs = retentionMs
           },
+          takeAudit: () => this.takeAudit(),
         })
       },
     })
@@ -60,6 +67,14 @@ export class LedgerObject
   /** How long an ended reservation is remembered, in milliseconds. */
   protected retentionMs(): number {
     return this.#retentionMs
+  }
+
+  /** Once in an hour, however often the object is woken. */
+  private takeAudit(): boolean {
+    const nowMs = this.nowMs()
+    if (nowMs - Number(this.#meta.get('auditedAtMs') ?? 0) < AUDIT_EVERY_MS) return false
+    this.#meta.set('auditedAtMs', String(nowMs))
+    return true
   }
 
   private openLedger(database: SqlDatabase): Ledger {

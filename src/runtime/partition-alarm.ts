@@ -1,5 +1,6 @@
 import type { DurableObjectStorage } from 'cloudflare:workers'
 import type { SqlDatabase } from '../sql-database.ts'
+import { openObjectMeta } from './object-meta.ts'
 
 /** What an object's alarm has to do. */
 export interface PartitionAlarm {
@@ -34,11 +35,8 @@ export function createPartitionAlarm(options: PartitionAlarmOptions): PartitionA
   const ended = database.prepare(
     'SELECT ended AS atMs FROM reservation WHERE ended IS NOT NULL ORDER BY ended LIMIT 1',
   )
-  const name = database.prepare("SELECT value FROM meta WHERE name = 'partition'")
-  const putName = database.prepare(
-    "INSERT OR IGNORE INTO meta (name, value) VALUES ('partition', ?)",
-  )
-  let partition = name.get()?.value
+  const meta = openObjectMeta(database)
+  let partition = meta.get('partition')
   /** Of the alarm that is set; undefined: nobody here has set one. */
   let alarmAtMs: number | undefined
 
@@ -55,8 +53,8 @@ export function createPartitionAlarm(options: PartitionAlarmOptions): PartitionA
     wakeFor(ofPartition) {
       // An object does not know its name when its alarm rings.
       if (partition === undefined) {
-        putName.run(String(ofPartition))
         partition = String(ofPartition)
+        meta.set('partition', partition)
       }
       const atMs = dueMs()
       if (atMs < (alarmAtMs ?? Infinity)) setFor(atMs)

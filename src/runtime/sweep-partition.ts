@@ -1,5 +1,4 @@
 import type { ExecutionContext } from 'cloudflare:workers'
-import { monotonicClock } from '../clock.ts'
 import { auditOne } from '../gateway/audit-ledger.ts'
 import { sweep } from '../gateway/sweep.ts'
 import { openDurableObjectsLedger, type RemoteLedger } from '../ledger/durable-objects.ts'
@@ -10,13 +9,8 @@ import { contextOf, tellFailure, withContext } from './worker-gateway.ts'
 const HOUR_MS = 3_600_000
 /** Claims of one alarm: what is due beyond them rings anew. */
 const MAX_ROUNDS = 8
-/** An object audits itself when it has swept, and not more often. */
-const AUDIT_EVERY_MS = HOUR_MS
 /** Between two looks at what seems wrong, in milliseconds. */
 const SECOND_LOOK_MS = 1_000
-
-/** When a partition was last audited by this isolate. */
-const auditedAtMs = new Map<number, number>()
 
 /** The object that sweeps its own partition. */
 export interface SweepingObject {
@@ -25,6 +19,8 @@ export interface SweepingObject {
   readonly life: ExecutionContext
   /** Told before the first claim how long ended reservations are kept, in milliseconds. */
   readonly retain: (retentionMs: number) => void
+  /** Asked after the sweep: true takes the turn to audit the partition. */
+  readonly takeAudit: () => boolean
 }
 
 /**
@@ -33,7 +29,7 @@ export interface SweepingObject {
  */
 export async function sweepPartition(
   partition: number,
-  { own, env, life, retain }: SweepingObject,
+  { own, env, life, retain, takeAudit }: SweepingObject,
 ): Promise<{ readonly retentionMs: number }> {
   const open = async () => {
     const gateway = await gatewayOnObjects(env)
@@ -52,9 +48,7 @@ export async function sweepPartition(
         const { claimed } = await sweep(context)
         if (claimed === 0) break
       }
-      const nowMs = monotonicClock.nowMs()
-      if (nowMs - (auditedAtMs.get(partition) ?? 0) >= AUDIT_EVERY_MS) {
-        auditedAtMs.set(partition, nowMs)
+      if (takeAudit()) {
         await auditOne(context, partition, { pause: () => pause(SECOND_LOOK_MS) })
       }
       return { retentionMs }

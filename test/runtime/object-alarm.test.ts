@@ -98,5 +98,25 @@ describeOnRuntimes(({ workerd }) =>
       expect(rows).toEqual([{ due: expect.any(Number) }])
       expect(await call(2, 'alarmAt')).toBe((rows as { due: number }[])[0]?.due)
     })
+
+    it('audits its partition once an hour, also where it is woken in between', async () => {
+      for (const rid of ['up_1', 'up_2']) await ledger.admit(upload(3, rid))
+      const damage = (rid: string) =>
+        call(3, 'query', 'UPDATE reservation SET due = NULL WHERE rid = ?', rid)
+      await call(3, 'ring')
+      await damage('up_1')
+      await worker[Symbol.asyncDispose]()
+      worker = await start()
+      await advance(0)
+      await call(3, 'ring')
+      await damage('up_2')
+      await advance(3_600_000)
+      await call(3, 'ring')
+      // Both at once: the one that was there before has not been looked at alone.
+      await worker.said(/"ledger\.alarm".*"INDEX"/)
+      const lines = worker.stdout().split('\n')
+      const told = lines.filter((line) => line.includes('"ledger.alarm"'))
+      expect(told.map((line) => JSON.parse(line))).toMatchObject([{ partition: 3, found: 2 }])
+    })
   }),
 )
