@@ -82,6 +82,13 @@ describeOnRuntimes(({ workerd }) =>
       },
     )
 
+    it('says in its log why, and not with every request', () => {
+      const lines = worker.stdout().split('\n')
+      const told = lines.filter((line) => line.includes('"audit.failing"'))
+      const error = { message: 'Cannot post audit events: they were answered 500' }
+      expect(told.map((line) => JSON.parse(line))).toMatchObject([{ level: 'error', error }])
+    })
+
     it('shows neither the address nor the token', () => {
       const said = worker.stdout() + worker.stderr()
       for (const secret of [COLLECTOR_KEY, TOKEN]) expect(said).not.toContain(secret)
