@@ -71,8 +71,8 @@ export function withDenyCache(
     const key = keyOf(command)
     entries.delete(key)
     if (reply.code === 'OK') return
-    const { byQuota, known } = judge(command, reply.levels, 0)
-    if (byQuota) return
+    const { denied, byQuota, known } = judge(command, reply.levels, 0)
+    if (byQuota || denied.length === 0) return
     const levels = reply.levels.slice(0, known)
     entries.set(key, { shape: shapeOf(command), levels, askedAtMs })
     if (entries.size <= maxEntries) return
@@ -178,6 +178,8 @@ function judge(command: AdmitCommand, seen: readonly number[], elapsedUs: number
       const posted = seen[levels.length] ?? 0
       const pending = seen[levels.length + 1] ?? 0
       levels.push(posted, pending)
+      // What a place refuses is no reason to ask again where a rate does.
+      if (isPlace(subject)) continue
       if (amount === 0 || posted + pending + amount <= (check[c] ?? 0)) continue
       denied.push(position)
       byQuota = true
