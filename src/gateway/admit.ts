@@ -48,6 +48,8 @@ export interface Admission<C extends AdmitCommand> {
   readonly lock?: string | undefined
   /** What goes to which stores; whether they have room is decided with all else. */
   readonly stores?: readonly StoreDemand[]
+  /** Whether it only asks what would be: no room is taken for it. Default false. */
+  readonly looks?: boolean
 }
 
 /**
@@ -61,7 +63,7 @@ export async function admit<C extends AdmitCommand>(
   context: Pick<GatewayContext, 'capacity' | 'ledger' | 'ledgerTime' | 'log' | 'telemetry'>,
   account: Account,
   demand: Demand,
-  { commandOf, lock, stores = [] }: Admission<C>,
+  { commandOf, lock, stores = [], looks = false }: Admission<C>,
 ): Promise<Admitted<C>> {
   const { partition } = account
   let forgiven = NOTHING_FORGIVEN
@@ -71,7 +73,8 @@ export async function admit<C extends AdmitCommand>(
     const waits = stores.length === 0 ? undefined : context.capacity.ready(stores)
     // Only then: a promise that is merely there takes a turn.
     if (waits !== undefined) await waits
-    const rooms = stores.length === 0 ? NO_ROOMS : context.capacity.roomsFor(stores, partition)
+    const rooms =
+      stores.length === 0 ? NO_ROOMS : context.capacity.roomsFor(stores, partition, { looks })
     const named = { ...account.subjects, stores: rooms, ...(lock !== undefined && { lock }) }
     const nowMs = context.ledgerTime.nowMs()
     const measured = measure(account.limits, named, demand, nowMs, forgiven)
@@ -96,7 +99,10 @@ export async function admit<C extends AdmitCommand>(
       continue
     }
     let full = fullRooms(account, { measured, rooms, reply })
-    if (full.length > 0 && grown < MAX_GROWN) {
+    if (full.length > 0 && !looks) {
+      if (grown === MAX_GROWN) {
+        throw new GatewayError('Overloaded', 'Cannot decide: too many ask for room in a store')
+      }
       const still = await context.capacity.refused(full)
       if (still.length === 0) {
         grown += 1

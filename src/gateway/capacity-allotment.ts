@@ -33,6 +33,10 @@ export interface PartitionUse {
 
 /** One pull takes this part of what is free, if that is more than what is needed. */
 const PULLED_PART = 2_048
+/** Beside what is needed it takes so many times as much for those who come next, of many gateways too. */
+const PULLED_AHEAD = 3
+/** But no more of what is free than this part. */
+const AHEAD_PART = 64
 /** Partitions give back what they do not need when less than this part of the capacity is free. */
 const SCARCE_PART = 16
 
@@ -58,7 +62,8 @@ export function takeChunk(
   if (needed <= 0) return standing
   const free = freeBytes(standing, capacityBytes)
   if (needed > free) return undefined
-  return grown(standing, partition, Math.max(needed, Math.floor(free / PULLED_PART)))
+  const ahead = Math.min(PULLED_AHEAD * needed, Math.floor((free - needed) / AHEAD_PART))
+  return grown(standing, partition, Math.max(needed + ahead, Math.floor(free / PULLED_PART)))
 }
 
 /**

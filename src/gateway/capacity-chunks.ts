@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import type { StateStore } from '../state/port.ts'
 import type { BoundedStore, RefusedRoom } from './capacity.ts'
 import {
   type Allotment,
   allotmentText,
+  freeBytes,
   parseAllotment,
   takeChunk,
   UNDIVIDED,
@@ -24,10 +24,18 @@ export interface Chunks {
   /** Resolves when the chunks of all these can be decided on; `undefined`: they can. Throws `LedgerUnavailable`. */
   ready(stores: readonly BoundedStore[]): Promise<void> | undefined
   /** What a partition may admit by, in bytes; 0 for one that has never had any. */
-  of(store: string, partition: number): number
-  /** Whether there is more room than it was refused by, or some that others of the same kind may have taken since. */
-  grow(store: BoundedStore, refused: RefusedRoom): Promise<boolean>
+  of(store: BoundedStore, partition: number): number
+  /** What it could admit by if it asked for all that nobody has, in bytes. */
+  reach(store: BoundedStore, partition: number): number
+  /** Looks for more room than was refused. Throws `LedgerUnavailable`. */
+  grow(store: BoundedStore, refused: RefusedRoom): Promise<Found>
 }
+
+/**
+ * Whether there is more room, though others of the same partition may have taken it since, or none. `busy`: others
+ * wrote all the time.
+ */
+export type Found = 'more' | 'none' | 'busy'
 
 /** How a store is divided, and the version to write over. */
 export interface StoredAllotment {
@@ -42,28 +50,32 @@ export interface StoredAllotment {
 export const MAX_VIEW_MS = 10_000
 /** A view as old as this is read anew beside the request that needs it. */
 const REFRESH_MS = 5_000
-/** Writes of one pull, beside those of other gateways. */
-const MAX_TRIES = 10
+/** Writes of one pull, beside those of other gateways: half a second at most with the pauses. */
+const MAX_TRIES = 12
+const MAX_PAUSE_MS = 64
 
 interface Waiting {
   readonly refused: RefusedRoom
   readonly store: BoundedStore
-  readonly settle: (grew: Promise<boolean>) => void
+  readonly settle: (found: Promise<Found>) => void
 }
 
 /**
  * Chunks in documents of the state store. Reads none while a chunk has room and its view is young. All who wait
- * for the same chunk at a time get it by one write.
+ * for room in a store at a time get it by one write.
  */
 export function createChunks({
   state,
   stopwatch,
   views,
+  pause = pauseAtRandom,
 }: {
   readonly state: StateStore
   /** Measures how old a view is; never steps back. */
   readonly stopwatch: Clock
   readonly views: ChunkViews
+  /** Waits after so many writes that others were faster than. Default: longer each time, at random. */
+  readonly pause?: (tries: number) => Promise<void>
 }): Chunks {
   const reading = new Map<string, Promise<void>>()
   const queues = new Map<string, Waiting[]>()
@@ -98,31 +110,32 @@ export function createChunks({
     return view === undefined ? Number.POSITIVE_INFINITY : stopwatch.nowMs() - view.readAtMs
   }
 
-  async function drain(name: string, queue: Waiting[], partition: number): Promise<void> {
+  async function drain(name: string, queue: Waiting[]): Promise<void> {
     while (queue.length > 0) {
       const some = queue.splice(0)
-      const grown = growFor(some, partition)
+      const grown = growFor(some)
       for (const [at, { settle }] of some.entries()) {
-        settle(grown.then((each) => each[at] ?? false))
+        settle(grown.then((each) => each[at] ?? 'none'))
       }
       await grown.catch(() => {})
     }
     queues.delete(name)
   }
 
-  async function growFor(some: readonly Waiting[], partition: number): Promise<boolean[]> {
+  async function growFor(some: readonly Waiting[]): Promise<Found[]> {
     const [{ store }] = some as [Waiting]
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { allotment, version } = await read(store.name)
-      const { next, grew } = takeAll(allotment, some, partition)
-      if (next === allotment) return grew
+      const { next, found } = takeAll(allotment, some)
+      if (next === allotment) return found
       const readAtMs = stopwatch.nowMs()
       if (await writeAllotment(state, store.name, { allotment: next, version })) {
         remember(store.name, { allotment: next, readAtMs })
-        return grew
+        return found
       }
+      await pause(tries + 1)
     }
-    throw new GatewayError('Overloaded', 'Cannot ask for room in a store: too many do')
+    return some.map(() => 'busy')
   }
 
   return {
@@ -136,10 +149,16 @@ export function createChunks({
       }
       return old.length === 0 ? undefined : Promise.all(old.map(refresh)).then(() => {})
     },
-    of: (store, partition) => views.get(store)?.allotment.chunks.get(partition) ?? 0,
+    of: ({ name }, partition) => views.get(name)?.allotment.chunks.get(partition) ?? 0,
+    reach({ name, capacityBytes = 0 }, partition) {
+      const view = views.get(name)
+      if (view === undefined) return 0
+      const { chunks, returns } = view.allotment
+      const own = (chunks.get(partition) ?? 0) + (returns.get(partition)?.bytes ?? 0)
+      return own + Math.max(0, freeBytes(view.allotment, capacityBytes))
+    },
     grow(store, refused) {
-      const { partition } = refused
-      const name = `${partition} ${store.name}`
+      const { name } = store
       return new Promise((settle) => {
         const queue = queues.get(name)
         if (queue !== undefined) {
@@ -148,7 +167,7 @@ export function createChunks({
         }
         const started = [{ refused, store, settle }]
         queues.set(name, started)
-        void drain(name, started, partition)
+        void drain(name, started)
       })
     },
   }
@@ -158,20 +177,30 @@ export function createChunks({
 function takeAll(
   allotment: Allotment,
   some: readonly Waiting[],
-  partition: number,
-): { readonly next: Allotment; readonly grew: boolean[] } {
+): { readonly next: Allotment; readonly found: Found[] } {
   let next = allotment
-  let level = Math.max(...some.map(({ refused }) => refused.used))
-  const grew = some.map(({ refused, store: { capacityBytes = 0 } }) => {
-    const wanted = level + refused.room.bytes
+  const levels = new Map<number, number>()
+  for (const { refused } of some) {
+    levels.set(refused.partition, Math.max(refused.used, levels.get(refused.partition) ?? 0))
+  }
+  const found = some.map(({ refused, store: { capacityBytes = 0 } }): Found => {
+    const { partition } = refused
+    const wanted = (levels.get(partition) ?? 0) + refused.room.bytes
     const bytes = wanted - (next.chunks.get(partition) ?? 0)
     const taken = bytes <= 0 ? next : takeChunk(next, { partition, bytes, capacityBytes })
-    if (taken === undefined) return false
+    if (taken === undefined) return 'none'
     next = taken
-    level = wanted
-    return true
+    levels.set(partition, wanted)
+    return 'more'
   })
-  return { next, grew }
+  return { next, found }
+}
+
+function pauseAtRandom(tries: number): Promise<void> {
+  const ms = Math.random() * Math.min(2 ** tries, MAX_PAUSE_MS)
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
 }
 
 /** How a store is divided now. Throws `LedgerUnavailable`. */

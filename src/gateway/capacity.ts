@@ -44,12 +44,19 @@ export interface Capacity {
    * `LedgerUnavailable`.
    */
   ready(demands: readonly StoreDemand[]): Promise<void> | undefined
-  /** What a decision checks and charges, each store once; stores without a bound are left out. */
-  roomsFor(demands: readonly StoreDemand[], partition: number): readonly StoreRoom[]
+  /**
+   * What a decision checks and charges, each store once; stores without a bound are left out. `looks`: what it
+   * could come to, were room asked for.
+   */
+  roomsFor(
+    demands: readonly StoreDemand[],
+    partition: number,
+    options?: { readonly looks?: boolean },
+  ): readonly StoreRoom[]
   /**
    * Told of a decision that these alone refused. Those that are returned are full, and taken for full for some
    * seconds; where none is, there is more room by now, and it is worth one more decision. `insists`: also looks
-   * where there was none some seconds ago. Throws `LedgerUnavailable`, `Overloaded`.
+   * where there was none some seconds ago. Throws `LedgerUnavailable`.
    */
   refused(
     rooms: readonly RefusedRoom[],
@@ -83,6 +90,8 @@ export interface CapacityOptions {
   readonly stopwatch: Clock
   /** Default: a new one. */
   readonly memory?: CapacityMemory
+  /** Waits before another try to write what others write too; see `createChunks`. */
+  readonly pause?: (tries: number) => Promise<void>
   /** Told of each store that was full for something. */
   readonly onFull?: (store: string) => void
 }
@@ -101,12 +110,14 @@ export function createCapacity({
   hashing,
   stopwatch,
   memory = newCapacityMemory(),
+  pause,
   onFull,
 }: CapacityOptions): Capacity {
   const id = limitId(hashing, STORE_POLICY)
   const subjects = new Map<string, string>()
   const { full, views } = memory
-  const chunks = ledger.partitions > 1 ? createChunks({ state, stopwatch, views }) : undefined
+  const division = { state, stopwatch, views, ...(pause !== undefined && { pause }) }
+  const chunks = ledger.partitions > 1 ? createChunks(division) : undefined
 
   function subjectOf(store: string, partition: number): string {
     const name = nameOf(store, partition)
@@ -135,7 +146,10 @@ export function createCapacity({
     const store = { name, capacityBytes }
     if (chunks !== undefined) {
       if (!insists && isFull(store, { partition, bytes })) return false
-      if (await chunks.grow(store, refused)) return true
+      const found = await chunks.grow(store, refused)
+      if (found === 'more') return true
+      // Others were faster all the time: it is not known to be full.
+      if (found === 'busy') return false
     }
     full.set(nameOf(name, partition), { bytes, untilMs: stopwatch.nowMs() + FULL_MS })
     return false
@@ -150,13 +164,14 @@ export function createCapacity({
       const bounded = demands.filter(({ store }) => store.capacityBytes !== undefined)
       return bounded.length === 0 ? undefined : chunks.ready(bounded.map(({ store }) => store))
     },
-    roomsFor(demands, partition) {
+    roomsFor(demands, partition, { looks = false } = {}) {
+      const measure = looks ? chunks?.reach : chunks?.of
       const rooms = new Map<string, StoreRoom>()
       for (const { store, bytes } of demands) {
         const { name, capacityBytes } = store
         if (capacityBytes === undefined) continue
         const all = bytes + (rooms.get(name)?.bytes ?? 0)
-        const limit = Math.min(capacityBytes, chunks?.of(name, partition) ?? capacityBytes)
+        const limit = Math.min(capacityBytes, measure?.(store, partition) ?? capacityBytes)
         const subject = subjectOf(name, partition)
         rooms.set(name, { store: name, subject, limitId: id, bytes: all, limit, capacityBytes })
       }

@@ -8,7 +8,7 @@ import { partitionUsage } from './store-usage.ts'
 /**
  * The limits now in force for each entry of an object's hold, in its order; see `limitsNow`. Of its store, as
  * much room as can be had: an object that comes late must not go because a partition had not asked for it. A
- * store that has no bound any more refuses nothing. Throws `LedgerUnavailable`, `Overloaded`.
+ * store that has no bound any more refuses nothing. Throws `LedgerUnavailable`.
  */
 export async function currentLimits(
   context: Pick<GatewayContext, 'accounts' | 'capacity' | 'config' | 'ledger'>,

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { currentLimits } from '../../src/gateway/current-limits.ts'
+import { openMemoryState } from '../../src/state/memory.ts'
+import type { StateStore } from '../../src/state/port.ts'
 import { expectRefused } from '../support/expect-refused.ts'
-import type { TestGatewayOptions } from '../support/test-gateway.ts'
 import { type GatewayOfPartitions, gatewayOfPartitions } from './gateway-of-partitions.ts'
 
 let gateway: GatewayOfPartitions
@@ -9,7 +10,10 @@ afterEach(() => gateway.close())
 
 const FULL = { status: 507, code: 'InsufficientStorage' } as const
 
-async function open(capacityBytes: number, options: TestGatewayOptions = {}) {
+async function open(
+  capacityBytes: number,
+  options: Parameters<typeof gatewayOfPartitions>[0] = {},
+) {
   gateway = await gatewayOfPartitions({ store: { capacityBytes }, ...options })
 }
 
@@ -68,4 +72,42 @@ describe('a store whose room is divided among partitions', () => {
       expect((await gateway.ask('acme', 10_000_000)).status).toBe(201)
     }
   })
+  it('429: remembers a rate also for uploads that would have to ask for room', async () => {
+    const rates = [{ policy: 'r', per: 'user', requests: 1, windowSeconds: 3_600, burst: 1 }]
+    await open(2 ** 36, { plan: { rates, quotas: [] }, remembers: true })
+    await gateway.granted('acme', 10)
+    const before = gateway.asked()
+    for (let n = 0; n < 20; n += 1) {
+      expect((await gateway.ask('acme', 100_000_000)).status).toBe(429)
+    }
+    expect(gateway.asked() - before).toBe(1)
+  })
+
+  it('201: many partitions that ask for room at once all get it, beside other gateways', async () => {
+    const tenants = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`t${n}`, ['alice']]))
+    const options = { store: { capacityBytes: 2 ** 40 }, tenants, state: slow(openMemoryState()) }
+    gateway = await gatewayOfPartitions(options)
+    const other = await gatewayOfPartitions(options)
+    const answers = await Promise.all(
+      Object.keys(tenants).map((tenant, n) => (n % 2 === 0 ? gateway : other).ask(tenant, 1_000)),
+    )
+    await other.close()
+    expect(answers.filter(({ status }) => status !== 201)).toEqual([])
+  })
 })
+
+/** As over a network: others may write between a read and the write that follows. */
+function slow(state: StateStore): StateStore {
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  return {
+    ...state,
+    async get(name) {
+      await turn()
+      return state.get(name)
+    },
+    async put(document) {
+      await turn()
+      return state.put(document)
+    },
+  }
+}

@@ -1,6 +1,8 @@
 import { createCapacity } from '../../src/gateway/capacity.ts'
 import { readAllotment } from '../../src/gateway/capacity-chunks.ts'
+import { LedgerTime } from '../../src/gateway/ledger-time.ts'
 import { newTendingMemory, tendCapacity } from '../../src/gateway/tend-capacity.ts'
+import { withDenyCache } from '../../src/ledger/deny-cache.ts'
 import { type MemoryLedger, openMemoryLedger } from '../../src/ledger/memory.ts'
 import type { Ledger } from '../../src/ledger/port.ts'
 import { nodeHashing } from '../../src/runtime/node-hashing.ts'
@@ -37,12 +39,20 @@ export interface GatewayOfPartitions extends TestGateway {
 
 /** Opens one; `state`: where the division is kept, which others may share. */
 export async function gatewayOfPartitions(
-  options: TestGatewayOptions & { readonly state?: StateStore; readonly ledger?: Ledger } = {},
+  options: TestGatewayOptions & {
+    readonly state?: StateStore
+    /** Whether refusals by rates are remembered beside the ledger. Default false. */
+    readonly remembers?: boolean
+  } = {},
 ): Promise<GatewayOfPartitions> {
   const clock = options.clock ?? new TestClock(Date.now())
   const state = options.state ?? openMemoryState()
   let asked = 0
-  const ledger = options.ledger ?? partitionedLedger(clock, () => (asked += 1))
+  const partitioned = partitionedLedger(clock, () => {
+    asked += 1
+  })
+  const ledgerTime = new LedgerTime(clock)
+  const ledger = options.remembers ? withDenyCache(partitioned, { clock, ledgerTime }) : partitioned
   const capacity = createCapacity({ ledger, state, hashing: nodeHashing, stopwatch: clock })
   const tenants = options.tenants ?? { acme: ['alice'], globex: ['alice'], initech: ['alice'] }
   const overrides = { ledger, state, capacity, ...options.overrides }

@@ -96,6 +96,7 @@ export async function fillStore(seed: number, steps: number, defects: RoomDefect
     const capacity = createCapacity({
       ...{ ledger, state: slow, hashing: nodeHashing },
       stopwatch: (defects.viewClock ?? ((same) => same))(clock),
+      pause: (tries) => scheduler.sleep(random.wait(DELAY_MS * tries)),
     })
     const log = createLogger({ write() {}, clock })
     const common = { capacity, ledger, state: slow, log, ledgerTime: new LedgerTime(clock) }
