@@ -65,6 +65,7 @@ export async function explainUpload(
       const asked = await admit(context, account, uploadDemand(wanted.sizeBytes), {
         lock: wanted.overwrite ? lockOf(context, planned.place) : undefined,
         stores: [{ store, bytes: wanted.sizeBytes }],
+        looks: true,
         commandOf: (demanded) => ({ ...demanded, op: 'Q' }),
       })
       return { ...asked, account }

@@ -3,6 +3,7 @@ import { currentLimits } from '../../src/gateway/current-limits.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateStore } from '../../src/state/port.ts'
 import { expectRefused } from '../support/expect-refused.ts'
+import { uploadBody } from '../support/test-gateway.ts'
 import { type GatewayOfPartitions, gatewayOfPartitions } from './gateway-of-partitions.ts'
 
 let gateway: GatewayOfPartitions
@@ -72,6 +73,19 @@ describe('a store whose room is divided among partitions', () => {
       expect((await gateway.ask('acme', 10_000_000)).status).toBe(201)
     }
   })
+  it('200: a dry run takes no room from others, and sees what is free', async () => {
+    await open(1_000)
+    const dry = (tenant: string, sizeBytes: number) => {
+      const body = uploadBody({ key: `${tenant}/alice/dry`, sizeBytes })
+      const who = `${tenant}/alice`
+      return gateway.call('POST', '/v1/uploads?dryRun=true', body, { who })
+    }
+    expect((await dry('acme', 1_000)).status).toBe(200)
+    await expectRefused(await dry('acme', 1_001), FULL)
+    expect((await gateway.ask('globex', 1_000)).status).toBe(201)
+    await expectRefused(await dry('acme', 1), FULL)
+  })
+
   it('429: remembers a rate also for uploads that would have to ask for room', async () => {
     const rates = [{ policy: 'r', per: 'user', requests: 1, windowSeconds: 3_600, burst: 1 }]
     await open(2 ** 36, { plan: { rates, quotas: [] }, remembers: true })
