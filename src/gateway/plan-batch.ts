@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/principal.ts'
+import { GatewayError } from '../errors.ts'
 import { MAX_AMOUNT, MAX_BATCH_SUBJECTS } from '../ledger/port.ts'
 import { invalidMember } from '../policy/invalid.ts'
 import type { Placement } from '../stores/store.ts'
@@ -82,6 +83,11 @@ function planItem(
     // that the batch is known again, also where another threshold holds.
     return { wanted, plan: planUpload(context, principal, { ...wanted, mode: 'put' }, placing) }
   } catch (error) {
+    if (error instanceof GatewayError && error.code === 'InsufficientStorage') {
+      // No item of it alone: what goes to one store is refused together.
+      const why = 'no store has room for all of them: send fewer items, or try later'
+      throw new GatewayError(error.code, `Cannot place the uploads: ${why}`, error.details)
+    }
     throw aboutItem(error, index)
   }
 }

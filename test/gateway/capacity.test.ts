@@ -177,6 +177,17 @@ describe('batches over several stores', () => {
     expect(await tenantStored()).toBe(0)
   })
 
+  it('507: a batch that fits nowhere as a whole is told so, and no item of it is blamed', async () => {
+    const placements = ['main', 'second'].map((store) => ({ store, bucket: `${store}-b` }))
+    await open(500, { stores: { second: { capacityBytes: 500 } }, bucket: { placements } })
+    const { detail } = await expectRefused(
+      await askAll({ sizeBytes: 400 }, { sizeBytes: 400 }),
+      FULL,
+    )
+    expect(detail).toMatch(/send fewer items/)
+    expect(detail).not.toMatch(/items\.0/)
+  })
+
   it('400: spreads over 16 stores with a bound, and not over 17', async () => {
     const names = Array.from({ length: 17 }, (_, n) => `s${n}`)
     const stores = Object.fromEntries(names.map((name) => [name, { capacityBytes: 100 }]))
