@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { currentLimits } from '../../src/gateway/current-limits.ts'
+import type { Ledger } from '../../src/ledger/port.ts'
 import { openMemoryState } from '../../src/state/memory.ts'
 import type { StateStore } from '../../src/state/port.ts'
 import { expectRefused } from '../support/expect-refused.ts'
@@ -108,7 +109,39 @@ describe('a store whose room is divided among partitions', () => {
     await other.close()
     expect(answers.filter(({ status }) => status !== 201)).toEqual([])
   })
+
+  it('201: gateways that fill a store from one partition find room as long as there is some', async () => {
+    const store = { capacityBytes: 20_000_000 }
+    const state = slow(openMemoryState())
+    gateway = await gatewayOfPartitions({ store, state })
+    const { ledger } = gateway
+    const others = await Promise.all(
+      [1, 2, 3].map(() => gatewayOfPartitions({ store, state, ledger: slowly(ledger) })),
+    )
+    const statuses = new Set<number>()
+    for (let round = 0; round < 2; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 120 }, (_, n) => (others[n % 3] ?? gateway).ask('acme', 10_000 + n)),
+      )
+      for (const { status } of answers) statuses.add(status)
+    }
+    for (const other of others) await other.close()
+    expect(statuses).toEqual(new Set([201]))
+  })
 })
+
+/** Others may ask between a decision and what comes of it. */
+function slowly(ledger: Ledger): Ledger {
+  return {
+    ...ledger,
+    async admit(command) {
+      await new Promise((resolve) => setImmediate(resolve))
+      const reply = await ledger.admit(command)
+      await new Promise((resolve) => setImmediate(resolve))
+      return reply
+    },
+  }
+}
 
 /** As over a network: others may write between a read and the write that follows. */
 function slow(state: StateStore): StateStore {

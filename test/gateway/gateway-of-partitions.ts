@@ -41,6 +41,8 @@ export interface GatewayOfPartitions extends TestGateway {
 export async function gatewayOfPartitions(
   options: TestGatewayOptions & {
     readonly state?: StateStore
+    /** Default: one of its own. */
+    readonly ledger?: Ledger
     /** Whether refusals by rates are remembered beside the ledger. Default false. */
     readonly remembers?: boolean
   } = {},
@@ -48,9 +50,10 @@ export async function gatewayOfPartitions(
   const clock = options.clock ?? new TestClock(Date.now())
   const state = options.state ?? openMemoryState()
   let asked = 0
-  const partitioned = partitionedLedger(clock, () => {
+  const own = partitionedLedger(clock, () => {
     asked += 1
   })
+  const partitioned = options.ledger ?? own
   const ledgerTime = new LedgerTime(clock)
   const ledger = options.remembers ? withDenyCache(partitioned, { clock, ledgerTime }) : partitioned
   const capacity = createCapacity({ ledger, state, hashing: nodeHashing, stopwatch: clock })
