@@ -134,23 +134,6 @@ describeOnRuntimes(({ bun, workerd }) =>
       expect([drift, records.size]).toEqual([[], PLACES])
     })
 
-    it('201: one in a worker finds room for many uploads that come at once', async () => {
-      const worker = at(2)
-      const answers = await Promise.all(
-        Array.from({ length: 2 * PLACES }, (_, n) => {
-          const body = { ...uploadBody(`acme/alice/room-${n}`), sizeBytes: 20_000 }
-          return worker.call('POST', '/v1/uploads', body)
-        }),
-      )
-      const statuses = await Promise.all(
-        answers.map(async (answer) => {
-          await answer.bytes()
-          return answer.status
-        }),
-      )
-      expect(statuses.filter((status) => status !== 201)).toEqual([])
-    })
-
     it('201, 429: a rate has one burst for all of them', async () => {
       expectExactly(await askAll('slow', TIMES * BURST), BURST)
     })
