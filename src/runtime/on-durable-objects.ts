@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { openDurableObjectsLedger } from '../ledger/durable-objects.ts'
 import { callObject } from '../object-call.ts'
 import { openDurableObjectState } from '../state/durable-objects.ts'
+import { keepGateway } from './keep-gateway.ts'
 import { keptAlive } from './request-scope.ts'
 import {
   HOME_OBJECT,
@@ -10,18 +11,10 @@ import {
   partitionObject,
   type WorkerBindings,
 } from './worker-bindings.ts'
-import { openWorkerGateway, type WorkerGateway, type WorkerState } from './worker-gateway.ts'
-
-let opened: WorkerGateway | undefined
+import { openWorkerGateway, type WorkerState } from './worker-gateway.ts'
 
 /** The gateway of this isolate, on the Durable Objects that it is bound to. Throws `ConfigError`. */
-export async function gatewayOnObjects(env: WorkerBindings): Promise<WorkerGateway> {
-  if (opened !== undefined) return opened
-  const made = await openWorkerGateway(env, stateOnObjects)
-  // Two first requests make one each, as neither may wait for the other.
-  opened ??= made
-  return opened
-}
+export const gatewayOnObjects = keepGateway((env) => openWorkerGateway(env, stateOnObjects))
 
 /** The object of a name, which is another stub each time: it belongs to the request that asks. */
 export function objectNamed(env: WorkerBindings, name: string): LedgerStub {

@@ -48,6 +48,8 @@ export interface WorkerGateway {
   readonly state: WorkerState
   /** What is known of the room in stores, and who is told that there is none. */
   readonly room: Pick<CapacityOptions, 'memory' | 'onFull'>
+  /** Tells the log that it serves, and what is odd about its settings. */
+  tellReady(): void
   /** Reads what others have changed in the directory, unless this isolate has just done so. */
   followDirectory(directory: AppContext['directory']): Promise<void>
   readonly app: ReturnType<typeof createApp>
@@ -64,6 +66,9 @@ const auditNow: Audit = {
 
 const settling = lazily(() => import('../gateway/events/settle-by-event.ts'))
 const storeTruth = lazily(() => import('../gateway/keep-store-truth.ts'))
+
+/** What has been told of why there is no gateway. */
+const told = new WeakSet<object>()
 
 /** When what is known of the stores was last read by this isolate, by a clock that is not set. */
 let refreshedAtMs = -Infinity
@@ -83,7 +88,6 @@ export async function openWorkerGateway(
 ): Promise<WorkerGateway> {
   const { config, secrets, warnings } = await readConfig(env)
   const log = openWorkerLog(() => config.log.level)
-  for (const { path, message } of warnings) log.warn('config.warning', { path, message })
   const state = openStateOf(config, env)
   // Fails here, once, for a place that is not to be had, and not with each request.
   openWorkerAudit(config.audit, env)
@@ -115,7 +119,6 @@ export async function openWorkerGateway(
       lifecycle: { state: 'ready' },
     },
   })
-  log.info('gateway.ready', { state: config.state.kind })
   const context = scoped(contextNow)
   return inScope({ ...currentScope(), context: shared }, () => ({
     context: shared,
@@ -123,6 +126,10 @@ export async function openWorkerGateway(
     room: {
       memory: newCapacityMemory(),
       onFull: createFullLog({ clock: systemClock, log, telemetry }),
+    },
+    tellReady() {
+      for (const { path, message } of warnings) log.warn('config.warning', { path, message })
+      log.info('gateway.ready', { state: config.state.kind })
     },
     followDirectory: createDirectoryFollower({ stopwatch: monotonicClock, log }),
     app: createApp(context),
@@ -258,8 +265,10 @@ async function readConfig(env: WorkerBindings) {
   })
 }
 
-/** Tells the log why there is no gateway: a line for each problem of a configuration. */
+/** Tells the log why there is no gateway: a line for each problem of a configuration. Once for each error. */
 export function tellFailure(error: unknown): void {
+  if (told.has(Object(error))) return
+  told.add(Object(error))
   const log = openWorkerLog(() => 'error')
   const problems = error instanceof ConfigError ? error.problems : []
   if (problems.length === 0) log.error('gateway.failed', { error })

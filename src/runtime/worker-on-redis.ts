@@ -7,27 +7,19 @@ import type { TestedServers } from '../ledger/redis/tested-servers.ts'
 import { openRedisState } from '../state/redis.ts'
 import type { LedgerPorts } from './compose-context.ts'
 import { ioredisConnector } from './ioredis-link.ts'
+import { keepGateway } from './keep-gateway.ts'
 import { openPartitionServer } from './partition-server.ts'
 import { redisAccess, redisSettings } from './redis-access.ts'
 import { perScope, scoped } from './request-scope.ts'
-import type { WorkerBindings } from './worker-bindings.ts'
-import { openWorkerGateway, type WorkerGateway, type WorkerState } from './worker-gateway.ts'
+import { openWorkerGateway, type WorkerState } from './worker-gateway.ts'
 
 /** How long a request waits for its connections, in milliseconds: whoever has none cannot decide. */
 const START_MS = 10_000
 /** Beside what the ledger is as a whole. */
 const HOME_PARTITION = 0
 
-let opened: WorkerGateway | undefined
-
 /** The gateway of this isolate, on the Redis that its configuration names. Throws `ConfigError`. */
-export async function gatewayOnRedis(env: WorkerBindings): Promise<WorkerGateway> {
-  if (opened !== undefined) return opened
-  const made = await openWorkerGateway(env, stateOnRedis)
-  // Two first requests make one each, as neither may wait for the other.
-  opened ??= made
-  return opened
-}
+export const gatewayOnRedis = keepGateway((env) => openWorkerGateway(env, stateOnRedis))
 
 /** Connections belong to the request that makes them: each has its own, and closes them when it is over. */
 function stateOnRedis({ state, ledger }: Pick<Config, 'state' | 'ledger'>): WorkerState {
