@@ -3,7 +3,8 @@
 #   node deploy/cloudflare/build.ts
 #   SIGNET_CONFIG="$(cat my-signet.yaml)" … workerd serve deploy/cloudflare/signet.capnp
 #
-# What stands here as fromEnvironment is null where the environment lacks it.
+# What stands here as fromEnvironment is null where the environment lacks it. Each other ${NAME} of your
+# configuration needs a line among the bindings. Paths are those of the folder that workerd is started from.
 using Workerd = import "/workerd/workerd.capnp";
 using Bundle = import "dist/workerd/modules.capnp";
 
@@ -33,6 +34,8 @@ const gateway :Workerd.Worker = (
     (name = "SIGNET_ADMIN_TOKEN", fromEnvironment = "SIGNET_ADMIN_TOKEN"),
     (name = "STORE_ACCESS_KEY", fromEnvironment = "STORE_ACCESS_KEY"),
     (name = "STORE_SECRET_KEY", fromEnvironment = "STORE_SECRET_KEY"),
+    # Name of the header with a client's address, if whatever stands before sets one that no client can.
+    (name = "SIGNET_ADDRESS_HEADER", fromEnvironment = "SIGNET_ADDRESS_HEADER"),
     (name = "LEDGER", durableObjectNamespace = "LedgerObject"),
   ],
   durableObjectNamespaces = [(className = "LedgerObject", uniqueKey = "signet-ledger", enableSql = true)],

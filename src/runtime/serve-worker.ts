@@ -50,7 +50,8 @@ export function serveWorker(open: (env: WorkerBindings) => Promise<WorkerGateway
 }
 
 function bindingsOf(request: Request, { SIGNET_ADDRESS_HEADER: name }: WorkerBindings) {
-  const remoteAddress = name === undefined ? null : request.headers.get(name)
+  // Plain workerd binds null to what its environment lacks.
+  const remoteAddress = typeof name !== 'string' ? null : request.headers.get(name)
   const bindings: RequestBindings = remoteAddress === null ? {} : { remoteAddress }
   return bindings
 }

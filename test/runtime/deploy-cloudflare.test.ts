@@ -63,10 +63,12 @@ describeOnRuntimes(({ workerd }) => {
     await using closing = new AsyncDisposableStack()
     const { path, close } = await openTemporaryDirectory()
     closing.defer(close)
-    await cp(join(DEPLOY, 'signet.capnp'), join(path, 'signet.capnp'))
+    // As the README says it: from the root of the repository, where the objects lie.
+    const deploy = join(path, 'deploy/cloudflare')
+    await cp(join(DEPLOY, 'signet.capnp'), join(deploy, 'signet.capnp'))
     await mkdir(join(path, 'data/objects'), { recursive: true })
     const entry = join(ROOT, 'src/runtime/workerd.ts')
-    await writeWorker(join(path, 'dist/workerd'), await bundleWorker({ entry, name: 'workerd' }))
+    await writeWorker(join(deploy, 'dist/workerd'), await bundleWorker({ entry, name: 'workerd' }))
     const { SIGNET_CONFIG } = (await wrangler()).vars
     const settings = { ...SIGNET_CONFIG, audit: { file: 'stdout' } }
     const child = closing.use(
@@ -74,7 +76,7 @@ describeOnRuntimes(({ workerd }) => {
         command: workerd,
         args: [
           'serve',
-          'signet.capnp',
+          'deploy/cloudflare/signet.capnp',
           '--control-fd=1',
           '--socket-addr=http=127.0.0.1:0',
           '--socket-addr=admin=127.0.0.1:0',
