@@ -102,7 +102,7 @@ describeOnRedis('a Redis that has lost something', () => {
     const { gateway, upload } = await startOn(setUp)
     await using _ = gateway
     const answers = new Answers()
-    const load = openLoad(100, () => answers.take(upload()))
+    await using load = openLoad(100, () => answers.take(upload()))
     for (let n = 0; n < 10; n += 1) {
       await server.command('SCRIPT', 'FLUSH', 'SYNC')
       await pause(100)

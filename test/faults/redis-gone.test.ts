@@ -54,7 +54,7 @@ describeOnRedis('a Redis that is gone for a while', () => {
     const { gateway, upload } = await startOn(setUp)
     await using _ = gateway
     const answers = new Answers()
-    const load = openLoad(REQUESTS_PER_SECOND, () => answers.take(upload()))
+    await using load = openLoad(REQUESTS_PER_SECOND, () => answers.take(upload()))
     await pause(LOAD_BEFORE_MS)
     const before = answers.count(201)
     await server.kill()

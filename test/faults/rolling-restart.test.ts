@@ -60,7 +60,7 @@ describeOnRedis('a deployment', () => {
       )
       const { upload } = callsOf({ call: callOver(balancer.url, prepared) })
       const answers = new Answers()
-      const load = openLoad(PER_SECOND, () => answers.take(upload()))
+      await using load = openLoad(PER_SECOND, () => answers.take(upload()))
       closing.defer(async () => void (await load.stop()))
       await until('all have a share', async () => balancer.answered.size === GATEWAYS, SHARE_MS)
       for (const old of gateways) closing.use(await restart(old, { prepared, balancer }))

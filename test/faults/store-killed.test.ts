@@ -57,6 +57,10 @@ function openLoad(call: Caller, old: readonly string[]) {
       stopped = true
       await working
     },
+    async [Symbol.asyncDispose]() {
+      stopped = true
+      await working.catch(() => {})
+    },
   }
 }
 
@@ -138,7 +142,7 @@ describeOnSwift('a bucket in two stores of different make', (swift) => {
         old.map(() => [ceph.endpoint, 200]),
       )
 
-      const load = openLoad(call, old)
+      await using load = openLoad(call, old)
       await until('the load runs', async () => load.sent.length >= 20)
       expect(load.sent.every((each) => each.completed === 200)).toBe(true)
       const killedMs = performance.now()

@@ -100,6 +100,11 @@ export function openLoad(perSecond: number, send: () => Promise<unknown>) {
       await Promise.all(sent)
       return sent.length
     },
+    // A test that fails before it stops the load must not leave it to those that come after.
+    async [Symbol.asyncDispose](): Promise<void> {
+      clearInterval(timer)
+      await Promise.allSettled(sent)
+    },
   }
 }
 
