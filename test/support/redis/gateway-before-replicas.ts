@@ -48,6 +48,8 @@ export async function openGatewayBeforeReplicas(
     ledger: { ...strict, ...options.ledger },
   })
   await initialiseLedger(prepared)
+  // A first grant would wait for a replica that is still reading what has just been made.
+  await replication.waitUntilSynced()
   const gateway = opened.use(await reopenGateway(prepared))
   const closing = opened.move()
   return {
