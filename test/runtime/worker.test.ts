@@ -7,7 +7,7 @@ import { nodeHashing } from '../../src/runtime/node-hashing.ts'
 import { Secret } from '../../src/secret.ts'
 import { storeSettings } from '../gateway/gateway-on-store.ts'
 import { type QueueServer, startQueueServer } from '../support/queue-server.ts'
-import { cephStore, createTestBucket } from '../support/stores/stores-under-test.ts'
+import { createTestBucket, describeOnCeph } from '../support/stores/stores-under-test.ts'
 import { openTemporaryDirectory } from '../support/stores/temporary-directory.ts'
 import { TEST_ADMIN_TOKEN, TEST_PEPPER } from '../support/test-config.ts'
 import { testConfig, uploadBody } from '../support/test-gateway.ts'
@@ -146,10 +146,8 @@ describeOnRuntimes(({ workerd }) => {
     })
   })
 
-  describe.skipIf(cephStore() === undefined)('the cron trigger of a worker', () => {
+  describeOnCeph('the cron trigger of a worker', (store) => {
     it('probes a store of which nothing is known, and what it sees is in force', async () => {
-      const store = cephStore()
-      if (store === undefined) throw new Error('there is no Ceph')
       const bucket = await createTestBucket(store)
       const { capabilities: _, ...known } = storeSettings(store)
       const other = await start({
