@@ -1,6 +1,6 @@
-import { createChangeLog } from '../change-log.ts'
 import { monotonicClock } from '../clock.ts'
 import type { GatewayContext } from './context.ts'
+import { startRounds } from './start-rounds.ts'
 import { newTendingMemory, tendCapacity } from './tend-capacity.ts'
 
 /** From one round to the next, in milliseconds. */
@@ -16,35 +16,14 @@ export function startCapacityUpkeep(
   context: GatewayContext,
   { everyMs = EVERY_MS, stopwatch = monotonicClock } = {},
 ): () => Promise<void> {
-  const { clock, log } = context
-  const events = { began: 'capacity.failed', ended: 'capacity.working', quietMs: QUIET_MS }
-  const changes = createChangeLog({ clock, log, ...events })
   const memory = newTendingMemory()
-  let stopped = false
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let underWay: Promise<void> = Promise.resolve()
-
-  async function round(): Promise<void> {
-    try {
+  return startRounds(context, {
+    name: 'capacity',
+    quietMs: QUIET_MS,
+    restAfterFailureMs: everyMs,
+    async round() {
       await tendCapacity(context, { memory, stopwatch })
-      changes.worked()
-    } catch (error) {
-      changes.failed({ error })
-    }
-    next(everyMs)
-  }
-
-  function next(restMs: number): void {
-    if (stopped) return
-    timer = setTimeout(() => {
-      underWay = round()
-    }, restMs)
-  }
-
-  next(0)
-  return async () => {
-    stopped = true
-    clearTimeout(timer)
-    await underWay
-  }
+      return everyMs
+    },
+  })
 }
